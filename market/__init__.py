@@ -1,0 +1,1 @@
+"""Orders, clearing, settlement, bidding and reports: the market, built on the ledger."""

@@ -1,0 +1,1 @@
+"""Worlds to run the cores in: seeded faults and real-process testnets."""
