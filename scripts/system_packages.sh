@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Sees to what pip cannot install: a C compiler, libgmp and Python's headers (fastecdsa, which libp2p needs, is
+# compiled from source) and the venv module. Installs them when run as root on a machine with apt-get; otherwise
+# prints the one command to run and stops. Does nothing when nothing is missing.
+set -euo pipefail
+
+python="${PYTHON:-python3}"
+version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+
+scratch="$(mktemp -d)"
+trap 'rm -rf "$scratch"' EXIT
+
+compiles() {
+    printf '%s\n' "$1" 'int main(void) { return 0; }' >"$scratch/probe.c"
+    "${CC:-gcc}" ${2:-} -o "$scratch/probe" "$scratch/probe.c" ${3:-} >/dev/null 2>&1
+}
+
+has_venv() {
+    "$python" -m venv "$scratch/venv" >/dev/null 2>&1 && [ -x "$scratch/venv/bin/pip" ]
+}
+
+missing=()
+if ! compiles '#include <stdio.h>'; then
+    missing+=(gcc libc6-dev)
+fi
+if ! compiles '#include <gmp.h>' '' '-lgmp'; then
+    missing+=(libgmp-dev)
+fi
+include="$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')"
+if ! [ -f "$include/Python.h" ]; then
+    missing+=("python$version-dev")
+fi
+if ! has_venv; then
+    missing+=("python$version-venv")
+fi
+
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+
+echo "setup: missing on this machine: ${missing[*]}"
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    exit 0
+fi
+
+echo "setup: they need the system's package manager. On Debian or Ubuntu run this, then the same make again:" >&2
+echo >&2
+echo "    sudo apt-get update && sudo apt-get install -y ${missing[*]}" >&2
+echo >&2
+echo "setup: elsewhere install a C compiler, the GMP headers, and Python $version with headers and venv." >&2
+exit 1
