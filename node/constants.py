@@ -1,0 +1,123 @@
+"""Limits of the node, each with its unit and its reason.
+
+Specification constants are part of what members agree on: a node that sends more is at fault. Implementation
+constants only shape one node and may differ between members.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+# Specification: what a well-behaved member never exceeds.
+
+TOPICS: Final = ("entries", "capacity")
+"""Gossip topics of a cell. Anything else is refused."""
+
+GOSSIP_BYTES: Final = 4 * 1024
+"""bytes per gossiped message; the largest signed entry is 1 KiB and its envelope stays well below four."""
+
+FRAME_BYTES: Final = 64 * 1024
+"""bytes per frame; votes and proposals are below 512 bytes, certificates of 100 members below 16 KiB."""
+
+REQUEST_BYTES: Final = 64 * 1024
+"""bytes per request; the heads of 500 members are 44 KiB."""
+
+REPLY_BYTES: Final = 1024 * 1024
+"""bytes per reply; the limit of one replication page."""
+
+GOSSIP_PER_AUTHOR_PER_S: Final = 50.0
+"""messages per second and author, whoever relays them; an honest member writes a handful per interval."""
+
+GOSSIP_PER_AUTHOR_BURST: Final = 200.0
+"""messages; a member that caught up after an outage may republish what it wrote meanwhile."""
+
+FRAMES_PER_PEER_PER_S: Final = 1000.0
+"""frames per second; 100 validators' votes of two steps, relayed once, for two rounds of one second each."""
+
+FRAMES_PER_PEER_BURST: Final = 4000.0
+"""frames; the votes of a few rounds that arrive together after a stall."""
+
+REQUESTS_PER_PEER_PER_S: Final = 50.0
+"""requests per second; replication asks every peer a few times per interval."""
+
+REQUESTS_PER_PEER_BURST: Final = 200.0
+"""requests; catching up pages through history without pauses."""
+
+BYTES_PER_PEER_PER_S: Final = 4.0 * 1024 * 1024
+"""payload bytes per second received from one peer over everything; four replication pages."""
+
+BYTES_PER_PEER_BURST: Final = 32.0 * 1024 * 1024
+"""bytes; a batch of replication pages."""
+
+# Implementation: how this node bounds its own memory and patience.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueLimits:
+    """Bounded queues of a transport; what does not fit is dropped and counted."""
+
+    events: int = 4096
+    """events the node has not read yet; some seconds of a busy cell of 100."""
+
+    frames_per_peer: int = 1024
+    """frames waiting for one slow peer; above this the newest frame is refused."""
+
+    frame_bytes_per_peer: int = 4 * 1024 * 1024
+    """bytes of those frames."""
+
+    requests_in_progress: int = 64
+    """requests served at one time over all peers; the rest is refused, not queued."""
+
+    requests_in_progress_per_peer: int = 8
+    """requests of one peer served at one time, so that one member cannot take all slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """Rates per second and bursts accepted from others; the defaults are the specification's."""
+
+    gossip_per_author: float = GOSSIP_PER_AUTHOR_PER_S
+    gossip_burst: float = GOSSIP_PER_AUTHOR_BURST
+    frames_per_peer: float = FRAMES_PER_PEER_PER_S
+    frames_burst: float = FRAMES_PER_PEER_BURST
+    requests_per_peer: float = REQUESTS_PER_PEER_PER_S
+    requests_burst: float = REQUESTS_PER_PEER_BURST
+    bytes_per_peer: float = BYTES_PER_PEER_PER_S
+    bytes_burst: float = BYTES_PER_PEER_BURST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the node waits for others, in real seconds."""
+
+    ping_every_s: float = 5.0
+    """between pings of an idle or busy connection; finds a stopped peer within eight seconds."""
+
+    ping_timeout_s: float = 3.0
+    """for a ping's echo; far above a loaded machine's pauses."""
+
+    dial_timeout_s: float = 5.0
+    """for one address: TCP, Noise and Yamux together."""
+
+    redial_s: float = 1.0
+    """between attempts to reach an absent member, spread by 30 % so that a cell does not dial in step."""
+
+    redial_longest_s: float = 5.0
+    """between attempts after many failures: a member that comes back is reached within ten seconds."""
+
+    handshake_timeout_s: float = 8.0
+    """for a stranger's connection to become a member's; afterwards it is closed."""
+
+    close_timeout_s: float = 3.0
+    """for closing sockets while being cancelled."""
+
+    serve_timeout_s: float = 10.0
+    """for a peer to send the rest of its request and to take our reply."""
+
+    offences: int = 20
+    """messages over a limit within the memory below before the peer is disconnected."""
+
+    offence_memory_s: float = 10.0
+    """after which an offence is forgotten."""
+
+    ban_s: float = 30.0
+    """that a repeated offender stays disconnected; it is still a member, so not for ever."""
