@@ -1,9 +1,9 @@
 """What the ledger asks of the application whose state it agrees on.
 
-The ledger orders entries and commits to results; it knows nothing of what they mean. An application is a deterministic
-function of a block's input: two nodes that apply the same blocks to the same genesis hold byte-identical leaves. It
-does no I/O, reads no clock, and never raises on the content of an entry: an entry that means nothing to it is ignored,
-because a block may contain whatever a member signed.
+The ledger orders entries and commits to results; it knows nothing of what they mean. An application is a
+deterministic function of a block's input: two nodes that apply the same blocks to the same genesis hold
+byte-identical leaves. It does no I/O, reads no clock, and never raises on the content of an entry: an entry
+that means nothing to it is ignored, because a block may contain whatever a member signed.
 """
 
 from collections.abc import Iterable
@@ -22,11 +22,12 @@ class BlockInput:
     """What one block gives the application.
 
     `first_interval..last_interval` (inclusive) is the range the block covers; only the last may trade.
-    `time_ns` is the proposer's cell time. `previous_timely` tells whether the block before was decided in time for its
-    interval, so that its trades stand (None at height 1, which has no block before it). `entries` pairs each entry with
-    its member's id, sorted by (member id, incarnation, sequence). `membership` is the one after this block's evidence
-    and membership entries. `voided` holds the members whose feed lost entries and continues in this block under a new
-    incarnation: they do not trade in this block's intervals.
+    `time_ns` is the proposer's cell time. `previous_timely` tells whether the block before was decided in
+    time for its interval, so that its trades stand (None at height 1, which has no block before it).
+    `entries` pairs each entry with its member's id, sorted by (member id, incarnation, sequence).
+    `membership` is the one after this block's evidence and membership entries. `voided` holds the members
+    whose feed lost entries and continues in this block under a new incarnation: they do not trade in this
+    block's intervals.
     """
 
     height: int

@@ -1,32 +1,33 @@
 """Headers and blocks: what the validators agree on, and its one byte form.
 
-A block names feed heads and contains no entries. Its id is the identifier of its header, and the header commits to
-everything else: to the heads through `feeds_root` (the map of every member's head after the block), to the evidence
-through `evidence_root` and to the last certificate through its hash. So two blocks with one id are one block.
+A block names feed heads and contains no entries. Its id is the identifier of its header, and the header
+commits to everything else: to the heads through `feeds_root` (the map of every member's head after the
+block), to the evidence through `evidence_root` and to the last certificate through its hash. So two blocks
+with one id are one block.
 """
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidBlock
 from ledger.feeds import Head
-from ledger.limits import BLOCK_BYTES
+from ledger.limits import BLOCK_BYTES, ID_BYTES
 from ledger.merkle import root
 from ledger.signing import MessageType, identifier
 from ledger.votes import Certificate
 
 VERSION: Final = 1
-HASH_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """The agreed summary of one block; heights start at 1 and `previous` of block 1 is the cell id.
 
-    `proposer` is an index into the validators of this height. `log_size` and `log_root` commit to the ids of the
-    headers 1 to height - 1. `time_ns` is cell time.
+    `proposer` is an index into the validators of this height. `log_size` and `log_root` commit to the ids of
+    the headers 1 to height - 1. `time_ns` is cell time.
     """
 
     version: int
@@ -123,9 +124,9 @@ def decode_block(data: bytes) -> Block:
 
 def _check_own_commitments(block: Block) -> None:
     members = [head.member for head in block.heads]
-    if any(left >= right for left, right in zip(members, members[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(members)):
         raise InvalidBlock("heads are not sorted by member, or one appears twice")
-    if any(left >= right for left, right in zip(block.evidence, block.evidence[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(block.evidence)):
         raise InvalidBlock("evidence is not sorted, or one appears twice")
     if block.header.evidence_root != evidence_root(block.evidence):
         raise InvalidBlock("the evidence is not what the header commits to")
@@ -165,8 +166,8 @@ def _require_bytes(value: Value, name: str) -> bytes:
 
 
 def _require_hash(value: Value, name: str) -> bytes:
-    if len(_require_bytes(value, name)) != HASH_BYTES:
-        raise InvalidBlock(f"{name} is not {HASH_BYTES} bytes")
+    if len(_require_bytes(value, name)) != ID_BYTES:
+        raise InvalidBlock(f"{name} is not {ID_BYTES} bytes")
     assert isinstance(value, bytes)
     return value
 

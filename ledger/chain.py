@@ -1,9 +1,9 @@
 """The chain: from a tip and a block to the next tip, deterministically.
 
-`propose` builds a block and `extend` checks one; both derive everything that follows from the block's content with the
-same function, so they end in the same tip. Neither judges whose turn it was or whether the block was timely: those are
-questions of a fresh proposal and belong to the agreement's caller. Nothing here does I/O: the entries that a block
-names come from an `EntrySource`.
+`propose` builds a block and `extend` checks one; both derive everything that follows from the block's content
+with the same function, so they end in the same tip. Neither judges whose turn it was or whether the block was
+timely: those are questions of a fresh proposal and belong to the agreement's caller. Nothing here does I/O:
+the entries that a block names come from an `EntrySource`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from ledger.votes import Certificate
 class Tip(Generic[State]):
     """All that is known after a block, and all that the next one is judged by. Immutable.
 
-    Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the first.
-    `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders` decided this one (None
-    at genesis). `heads` maps a member's id to its last anchored entry. `log` is the header log up to and including this
-    block.
+    Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the
+    first. `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders`
+    decided this one (None at genesis). `heads` maps a member's id to its last anchored entry. `log` is the
+    header log up to and including this block.
     """
 
     genesis: Genesis
@@ -49,8 +49,8 @@ class Tip(Generic[State]):
 class Draft:
     """What a proposer chooses. All else in a block follows from it and the tip.
 
-    `heads` may contain heads that did not move or belong to frozen members, and `evidence` what is already known:
-    `propose` leaves them out. A `time_ns` not after the tip's is moved just after it.
+    `heads` may contain heads that did not move or belong to frozen members, and `evidence` what is already
+    known: `propose` leaves them out. A `time_ns` not after the tip's is moved just after it.
     """
 
     proposer: int
@@ -79,8 +79,8 @@ def propose(
 ) -> tuple[Block, Tip[State], Outcomes]:
     """The block that this draft gives on top of `tip`, the tip after it and its outcomes.
 
-    Raises `MissingEntries` when the source lacks entries of the draft's heads, and `InvalidBlock` when the draft cannot
-    give a valid block (an interval that is not after the tip's, a certificate of another block).
+    Raises `MissingEntries` when the source lacks entries of the draft's heads, and `InvalidBlock` when the
+    draft cannot give a valid block (an interval that is not after the tip's, a certificate of another block).
     """
     raise NotImplementedError
 
@@ -90,7 +90,7 @@ def extend(
 ) -> tuple[Tip[State], Outcomes]:
     """The tip after `block`, and its outcomes.
 
-    Raises `InvalidBlock` with the first reason why the block may not follow `tip`, and `MissingEntries` naming every
-    head whose entries the source lacks, so that the caller can fetch them all and ask again.
+    Raises `InvalidBlock` with the first reason why the block may not follow `tip`, and `MissingEntries`
+    naming every head whose entries the source lacks, so that the caller can fetch them all and ask again.
     """
     raise NotImplementedError

@@ -1,7 +1,7 @@
 """The names of a node's files inside its data directory.
 
-One directory is one identity: a daemon holds the lock file while it runs, and `wattswarm ledger verify` needs nothing
-but these files.
+One directory is one identity: a daemon holds the lock file while it runs, and `wattswarm ledger verify` needs
+nothing but these files.
 """
 
 from typing import Final
