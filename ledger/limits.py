@@ -1,0 +1,40 @@
+"""Limits of the wire format, each with its unit and its reason. They are part of the protocol: nodes must agree."""
+
+KEY_BYTES = 32
+"""An Ed25519 public key."""
+
+ID_BYTES = 32
+"""A SHA-256 digest."""
+
+SIGNATURE_BYTES = 64
+"""An Ed25519 signature."""
+
+DEPTH = 8
+"""Nested arrays. A curve inside a payload inside an entry needs four; eight leaves room and bounds the recursion."""
+
+ENTRY_BYTES = 1024
+"""An entry's envelope: a curve of 32 steps fits, a photograph does not; a million entries a day stay within 1 GB."""
+
+VOTE_BYTES = 160
+"""A vote's envelope: 64 bytes of signature, a block id, six small integers and the framing."""
+
+PROPOSAL_BYTES = 256
+"""A proposal's envelope. It names a block and does not carry it."""
+
+BLOCK_BYTES = 256 * 1024
+"""A block: a header, up to about 3,000 moved heads of 80 bytes, and the last certificate."""
+
+SYNC_BYTES = 1024 * 1024
+"""One reply of anti-entropy: large enough to catch up fast, small enough to hold one per peer in memory."""
+
+EVIDENCE_BYTES = 2 * ENTRY_BYTES + 64
+"""A proof of equivocation: two bodies with their signatures."""
+
+GENESIS_BYTES = 1024 * 1024
+"""A genesis: about 8,000 founding members and their market rules."""
+
+NAME_BYTES = 64
+"""A cell's or member's name, in UTF-8: one line of a table."""
+
+REORDER_ENTRIES = 64
+"""Entries of one member held while an earlier one is missing (64 KiB): gossip reorders by a few, sync fills the rest."""
