@@ -1,0 +1,84 @@
+"""The frozen process image: what control knows in one cycle, each value with its time and quality.
+
+Injection is positive, withdrawal negative; power in W, energy in Wh, ages in real time. A reading never
+carries a sentinel: what is not known is `None` with the quality that says why.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from devices.cell_clock import Instant
+
+
+class Quality(Enum):
+    """How far a reading can be trusted."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measured value, the real time it was taken at, and its quality."""
+
+    value: float | None
+    real_ns: int
+    quality: Quality
+
+    @classmethod
+    def of(cls, value: float, real_ns: int) -> "Reading":
+        """A reading of `value`; not-a-number and infinity are marked invalid and carry no value."""
+        if math.isfinite(value):
+            return cls(value, real_ns, Quality.GOOD)
+        return cls(None, real_ns, Quality.INVALID)
+
+    @classmethod
+    def missing(cls, real_ns: int) -> "Reading":
+        """The reading of something that did not answer, or that the device does not have."""
+        return cls(None, real_ns, Quality.MISSING)
+
+    def usable(self, now_ns: int, max_age_ns: int) -> float | None:
+        """The value if it is good, finite and no older than `max_age_ns` at `now_ns`; otherwise None."""
+        if self.quality is not Quality.GOOD or self.value is None or not math.isfinite(self.value):
+            return None
+        if now_ns - self.real_ns > max_age_ns:
+            return None
+        return self.value
+
+
+class DerKind(Enum):
+    """What a DER is to the dispatch."""
+
+    BATTERY = "battery"
+    PV = "pv"
+    LOAD = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceImage:
+    """What one DER says of itself.
+
+    `power_w`: measured at its terminals. `setpoint_w`: read back from the device. `stored_wh` and
+    `state_of_charge` (0 to 1): missing for what stores nothing. `available_w`: what it could inject now if
+    nothing limited it; missing where the device cannot tell. `counter`: net energy since the driver started,
+    exact, in picojoules (1 mWh is 3.6e12 of them), or None while the device cannot be metered.
+    """
+
+    name: str
+    kind: DerKind
+    power_w: Reading
+    setpoint_w: Reading
+    stored_wh: Reading
+    state_of_charge: Reading
+    available_w: Reading
+    counter: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessImage:
+    """All devices of a node, measured in one cycle at `time`."""
+
+    time: Instant
+    devices: tuple[DeviceImage, ...]
