@@ -1,8 +1,8 @@
 """Cell time as a pure function of wall time, and an instant on both clocks that matter to control.
 
-Cell time = epoch + (wall - start) x speed, in unix nanoseconds. It drives intervals, profiles and physics. Real time is
-the machine's monotonic clock in nanoseconds, the same for all its processes. It drives the control loop and
-leases.
+Cell time = epoch + (wall - start) x speed, in unix nanoseconds. It drives intervals, profiles and physics.
+Real time is the machine's monotonic clock in nanoseconds, the same for all its processes. It drives the
+control loop and leases.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """One moment on both clocks: `real_ns` (monotonic, for leases) and `cell_ns` (for physics and intervals)."""
+    """One moment on both clocks: `real_ns` (monotonic; leases) and `cell_ns` (physics and intervals)."""
 
     real_ns: int
     cell_ns: int
@@ -38,7 +38,7 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class ClockSpec:
-    """How a cell's clock runs: at wall time `start_wall_ns` it shows `epoch_ns`, then `speed` times as fast."""
+    """How a cell clock runs: at wall time `start_wall_ns` it shows `epoch_ns`, then `speed` times faster."""
 
     start_wall_ns: int
     epoch_ns: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PowerRange:
-    """All powers from `minimum_w` to `maximum_w`, both included. Never empty: ValueError for a reversed one."""
+    """All powers from `minimum_w` to `maximum_w`, both included. Never empty: ValueError if reversed."""
 
     minimum_w: float
     maximum_w: float

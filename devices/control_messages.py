@@ -1,0 +1,207 @@
+"""What daemon and control say to each other over the local socket, and how it is framed.
+
+Down go leases, the mode, acknowledgements and the stop; up go process images, meter records and alarms. A
+frame is a length of four bytes, big-endian, and that many bytes of JSON. Power in W and storage in Wh as
+floats; metered and contracted energies in mWh as integers. Injection positive. `real_ns` is the machine's
+monotonic clock.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from devices.image import DerKind
+from devices.leases import Lease
+from devices.limits import PowerRange
+
+
+class Mode(Enum):
+    """What the node's hardware may be used for.
+
+    GRID_SUPPORT: everything the layers allow. STANDBY: batteries rest, PV runs within the limits.
+    EMERGENCY_STOP: batteries rest and PV is curtailed to nothing. A mode holds until another is sent, over
+    restarts, too.
+    """
+
+    GRID_SUPPORT = "grid-support"
+    STANDBY = "standby"
+    EMERGENCY_STOP = "emergency-stop"
+
+
+class Severity(Enum):
+    """How urgent an alarm is."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlarmCode(Enum):
+    """What an alarm is about."""
+
+    STATE_OF_CHARGE_UNKNOWN = "state-of-charge-unknown"
+    POWER_UNKNOWN = "power-unknown"
+    SETPOINT_REFUSED = "setpoint-refused"
+    SETPOINT_NOT_REACHED = "setpoint-not-reached"
+    LIMIT_NOT_HELD = "limit-not-held"
+    LEASE_REFUSED = "lease-refused"
+    DAEMON_LOST = "daemon-lost"
+    RECORDS_DROPPED = "records-dropped"
+    STATE_NOT_SAVED = "state-not-saved"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The net energy contracted for an interval at the connection point: mWh, injection positive."""
+
+    interval: int
+    energy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """Headroom in W to withhold for fast response, up (injecting more) and down, both at least 0."""
+
+    up_w: float
+    down_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The daemon lives and may use the hardware while this lease runs."""
+
+    lease: Lease[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPosition:
+    """A position for one interval; it acts from the interval's start and reverts to none."""
+
+    lease: Lease[Position | None]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLimits:
+    """What the connection may carry besides its own limits; the reversion holds from expiry until a new
+    lease.
+    """
+
+    lease: Lease[PowerRange]
+
+
+@dataclass(frozen=True, slots=True)
+class GrantArming:
+    """Armed services. No service is here to be armed yet: control refuses with an alarm and withholds
+    nothing.
+    """
+
+    lease: Lease[Arming]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeMode:
+    """Enter a mode."""
+
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The meter record of this interval is in safe hands; control may forget it."""
+
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Give every device its reversion value and exit."""
+
+
+Downward = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The first message up: the process that controls and what its devices can do together.
+
+    `charge_w` and `discharge_w` (both at least 0) and `capacity_wh` are the batteries' nameplates, summed.
+    """
+
+    pid: int
+    charge_w: float
+    discharge_w: float
+    capacity_wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """One device in an image; None where no good reading is."""
+
+    name: str
+    kind: DerKind
+    power_w: float | None
+    setpoint_w: float | None
+    stored_wh: float | None
+    available_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReport:
+    """What control sees and does.
+
+    `connection_w`: measured sum of all devices. `chargeable_wh`: energy, at the terminals, that fits into the
+    batteries; `dischargeable_wh`: what they can give down to the reserve; each None while a state of charge
+    is unknown. `wish` says what is followed: position, self-consumption or safe-state; `binding` which layer
+    decided the power, and `settled` whether the last setpoint was read back and reached.
+    """
+
+    real_ns: int
+    cell_ns: int
+    interval: int
+    connection_w: float | None
+    chargeable_wh: float | None
+    dischargeable_wh: float | None
+    mode: Mode
+    wish: str
+    binding: str
+    settled: bool
+    devices: tuple[DeviceReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEnergy:
+    """What one device injected and withdrew at its terminals in an interval; mWh, both at least 0."""
+
+    name: str
+    kind: DerKind
+    injected: int
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRecord:
+    """The connection point's registers over one interval: mWh, both at least 0; net is contribution -
+    consumption.
+
+    `complete` is false when some of the interval was not measured. `devices` never leaves the node.
+    """
+
+    interval: int
+    contribution: int
+    consumption: int
+    complete: bool
+    devices: tuple[DeviceEnergy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something is wrong (`raised`) or no longer is. `device` is None where it concerns the whole node."""
+
+    code: AlarmCode
+    severity: Severity
+    raised: bool
+    device: str | None
+    text: str
+    cell_ns: int
+
+
+Upward = Attached | ImageReport | MeterRecord | Alarm
+Message = Downward | Upward
