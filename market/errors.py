@@ -1,0 +1,34 @@
+"""What can be wrong with the market's inputs, by whose fault it is.
+
+`OrderError`, `FeederError` and `AmountError` are the fault of whoever wrote the input: nothing is cleared,
+and the message names the place. They are expected from people and peers, so a shell shows the message and
+goes on.
+"""
+
+
+class MarketError(Exception):
+    """Any error that this package raises on purpose."""
+
+
+class InputError(MarketError):
+    """The input is wrong, whoever wrote it: show the message, clear nothing."""
+
+
+class AmountError(InputError):
+    """A text that is no exact amount: not a plain decimal number, too many decimals, or out of range."""
+
+
+class OrderError(InputError):
+    """An order, or a set of orders, that no auction can take."""
+
+
+class FeederError(InputError):
+    """A feeder that is no tree, or a limit or price on it that makes no sense."""
+
+
+class FileError(InputError):
+    """A file with mistakes. `mistakes` holds one line of text per mistake, each with its place."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(mistakes))
