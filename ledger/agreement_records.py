@@ -1,0 +1,84 @@
+"""The records of the write-ahead log: what this node is about to sign, and what it heard and counted.
+
+A record is ``[kind, bytes]``. What is about to be signed is kept as its bare body; what was heard is kept with
+its signature, because a restarted node must be able to show it to others (the quorum of a valid round).
+"""
+
+from collections.abc import Iterable
+
+from ledger.agreement_events import Record
+from ledger.encoding import decode, encode
+from ledger.errors import Corrupt, PeerError
+from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
+from ledger.signing import unseal
+from ledger.validators import ValidatorSet
+from ledger.votes import (
+    Proposal,
+    SignedProposal,
+    SignedVote,
+    Step,
+    Vote,
+    decode_proposal,
+    decode_vote,
+    open_proposal,
+    open_vote,
+)
+
+RECORD_BYTES = PROPOSAL_BYTES + 8
+"""The largest record: a proposal's envelope and its framing."""
+
+_CAST_VOTE, _CAST_PROPOSAL, _HEARD_VOTE, _HEARD_PROPOSAL = range(4)
+
+
+def encode_record(record: Record) -> bytes:
+    """The bytes of one record."""
+    match record:
+        case Vote():
+            return encode((_CAST_VOTE, record.encode()))
+        case Proposal():
+            return encode((_CAST_PROPOSAL, record.encode()))
+        case SignedVote():
+            return encode((_HEARD_VOTE, record.envelope))
+        case SignedProposal():
+            return encode((_HEARD_PROPOSAL, record.envelope))
+
+
+def read_records(
+    records: Iterable[bytes], height: int, cell_id: bytes, validators: ValidatorSet
+) -> tuple[Record, ...]:
+    """The records of one height, verified; those of other heights are left out.
+
+    Raises Corrupt for a record that this node cannot have written.
+    """
+    try:
+        found = (_read(record, height, cell_id, validators) for record in records)
+        return tuple(record for record in found if record is not None)
+    except PeerError as fault:
+        raise Corrupt(f"the write-ahead log holds what was never accepted: {fault}") from fault
+
+
+def newest_cast(records: Iterable[Record]) -> tuple[int, int, Step] | None:
+    """The last (height, round, step) that this node was about to sign, or None.
+
+    The log is flushed before the guard: if the guard says more than this, the log has lost records, and the
+    node must not sign.
+    """
+    casts = [record for record in records if isinstance(record, Vote | Proposal)]
+    return max(((cast.height, cast.round, cast.step) for cast in casts), default=None)
+
+
+def _read(data: bytes, height: int, cell_id: bytes, validators: ValidatorSet) -> Record | None:
+    match decode(data, max_bytes=RECORD_BYTES):
+        case (0, bytes(body)):
+            vote = decode_vote(body)
+            return vote if vote.height == height else None
+        case (1, bytes(body)):
+            proposal = decode_proposal(body)
+            return proposal if proposal.height == height else None
+        case (2, bytes(envelope)):
+            vote = decode_vote(unseal(envelope, VOTE_BYTES)[0])
+            return open_vote(envelope, cell_id, validators) if vote.height == height else None
+        case (3, bytes(envelope)):
+            proposal = decode_proposal(unseal(envelope, PROPOSAL_BYTES)[0])
+            return open_proposal(envelope, cell_id, validators) if proposal.height == height else None
+    raise Corrupt("the write-ahead log holds a record of no known kind")

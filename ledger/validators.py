@@ -1,0 +1,50 @@
+"""The validators of one height: who may vote, how many must, and whose turn it is to propose."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+
+from ledger.encoding import encode
+
+TOLERANT_SIZE = 4
+"""Below this many validators not a single faulty one is tolerated; tell the operator."""
+
+
+@dataclass(frozen=True)
+class ValidatorSet:
+    """Consensus keys in order of member id, all of equal weight; a validator is named by its index."""
+
+    keys: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("a cell without validators can agree on nothing")
+        if len(set(self.keys)) != len(self.keys):
+            raise ValueError("two validators share a consensus key")
+
+    @property
+    def size(self) -> int:
+        """k, the number of validators."""
+        return len(self.keys)
+
+    @cached_property
+    def faults(self) -> int:
+        """f = floor((k-1)/3): so many may be Byzantine."""
+        return (self.size - 1) // 3
+
+    @cached_property
+    def quorum(self) -> int:
+        """floor(2k/3)+1: two quorums share an honest validator (the paper's 2f+1 holds only for k = 3f+1)."""
+        return 2 * self.size // 3 + 1
+
+    def proposer(self, height: int, round_: int) -> int:
+        """The index of the only validator that may propose in this round; needs no state to check."""
+        return (height + round_) % self.size
+
+    def index_of(self, key: bytes) -> int | None:
+        """The index of a consensus key, or None for one that is no validator's."""
+        return self.keys.index(key) if key in self.keys else None
+
+    def hash(self) -> bytes:
+        """What headers commit to: SHA-256 over the keys in order, under a name of its own."""
+        return sha256(b"wattswarm/v1/validators\0" + encode(self.keys)).digest()
