@@ -5,8 +5,8 @@ safety rests on:
 
 - ``Persist`` appends to the write-ahead log. Before anything after it leaves this node (``CastVote``,
   ``CastProposal``, ``Broadcast``), the log is flushed.
-- ``CastVote`` and ``CastProposal``: flush the log, advance the sign guard (which flushes itself), sign, broadcast,
-  and feed the signed message back as ``ReceivedVote`` or ``ReceivedProposal``.
+- ``CastVote`` and ``CastProposal``: flush the log, advance the sign guard (which flushes itself), sign,
+  broadcast, and feed the signed message back as ``ReceivedVote`` or ``ReceivedProposal``.
 - Whatever is fed in is verified: votes and proposals come from ``open_vote`` and ``open_proposal``, and a
   certificate has passed ``check`` with the validators of its height.
 """
@@ -26,7 +26,7 @@ Record: TypeAlias = Proposal | Vote | SignedProposal | SignedVote
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Real time in ns: how long each step of round r waits, ``base + r * delta``, and the rebroadcast period."""
+    """Real time in ns: each step of round r waits ``base + r * delta``; ticks rebroadcast."""
 
     propose_ns: int
     prevote_ns: int
@@ -80,7 +80,7 @@ class ReceivedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class ValueReady:
-    """The answer to ``GetValue``: a block of our own, held by this node from now on. Stale ones are ignored."""
+    """The answer to ``GetValue``: a block of our own that this node now holds. Stale ones are ignored."""
 
     height: int
     round: int
@@ -199,7 +199,7 @@ class CheckBlock:
 
 @dataclass(frozen=True, slots=True)
 class RequestBlock:
-    """Pull this block: ``holders`` (validator indices) voted for it, so they hold it. No answer is expected."""
+    """Pull this block: ``holders`` (validator indices) voted for it, so they hold it. It has no answer."""
 
     height: int
     block_id: bytes
@@ -208,7 +208,7 @@ class RequestBlock:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The height is decided: store block and certificate, apply, and start the next height when its time comes."""
+    """The height is decided: store block and certificate and apply; start the next when its time comes."""
 
     height: int
     round: int

@@ -1,7 +1,7 @@
 """The records of the write-ahead log: what this node is about to sign, and what it heard and counted.
 
-A record is ``[kind, bytes]``. What is about to be signed is kept as its bare body; what was heard is kept with
-its signature, because a restarted node must be able to show it to others (the quorum of a valid round).
+A record is ``[kind, bytes]``. What is about to be signed is kept as its bare body; what was heard is kept
+with its signature, because a restarted node must be able to show it to others (the quorum of a valid round).
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,9 @@
 """Proposals, votes and certificates: the signed words of agreement and their byte forms.
 
-A vote names a block by its id and never carries it. ``round`` -1 stands for "none" in ``valid_round``. An opened
-vote or proposal is one whose signature has been verified against the validators of its height; nothing else
-enters the agreement. A certificate keeps only signatures: the precommit bodies that they cover are rebuilt from
-height, round, block id and index, so a vote can be in it only once and only for that block.
+A vote names a block by its id and never carries it. A ``valid_round`` of -1 stands for "none". An opened vote
+or proposal is one whose signature has been verified against the validators of its height; nothing else enters
+the agreement. A certificate keeps only signatures: the precommit bodies that they cover are rebuilt from height,
+round, block id and index, so a vote can be in it only once and only for that block.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The proposer's word for a block; ``valid_round`` -1 is a fresh one, else the round of its earlier quorum."""
+    """The proposer's word for a block; fresh, or with the round of its earlier quorum."""
 
     height: int
     round: int
@@ -134,7 +134,7 @@ def open_vote(envelope: bytes, cell_id: bytes, validators: ValidatorSet) -> Sign
 
 
 def open_proposal(envelope: bytes, cell_id: bytes, validators: ValidatorSet) -> SignedProposal:
-    """Accept a proposal's envelope; raises Malformed, InvalidVote (not the round's proposer) or BadSignature."""
+    """Accept a proposal's envelope; raises Malformed, InvalidVote (not its turn) or BadSignature."""
     body, signature = unseal(envelope, PROPOSAL_BYTES)
     proposal = decode_proposal(body)
     signer = _key_at(validators, proposal.validator)
@@ -145,7 +145,7 @@ def open_proposal(envelope: bytes, cell_id: bytes, validators: ValidatorSet) -> 
 
 
 def decode_vote(body: bytes) -> Vote:
-    """The vote that a body says, without any claim about who signed it; raises Malformed or InvalidVote."""
+    """The vote that a body says, whoever signed it; raises Malformed or InvalidVote."""
     match decode(body, max_bytes=VOTE_BYTES):
         case (
             int(version),
@@ -167,7 +167,7 @@ def decode_vote(body: bytes) -> Vote:
 
 
 def decode_proposal(body: bytes) -> Proposal:
-    """The proposal that a body says, without any claim about who signed it; raises Malformed or InvalidVote."""
+    """The proposal that a body says, whoever signed it; raises Malformed or InvalidVote."""
     match decode(body, max_bytes=PROPOSAL_BYTES):
         case (int(version), int(height), int(round_), int(valid_round), bytes(block_id), int(index)):
             _check_common(version, height, round_, block_id, valid_round)
@@ -202,7 +202,7 @@ class Certificate:
         raise Malformed("a certificate has five fields")
 
     def check(self, cell_id: bytes, validators: ValidatorSet) -> None:
-        """Return if a quorum of ``validators`` (those of its height) signed; raise InvalidCertificate otherwise.
+        """Return if a quorum of ``validators``, those of its height, signed; else raise InvalidCertificate.
 
         Every signature that is present must hold, so that a certificate has no part that nobody vouches for.
         """
