@@ -5,6 +5,8 @@ and the message names the place. They are expected from people and peers, so a s
 goes on.
 """
 
+from ledger.errors import InvalidGenesis, PeerError
+
 
 class MarketError(Exception):
     """Any error that this package raises on purpose."""
@@ -32,3 +34,15 @@ class FileError(InputError):
     def __init__(self, mistakes: tuple[str, ...]) -> None:
         self.mistakes = mistakes
         super().__init__("\n".join(mistakes))
+
+
+class MalformedPayload(InputError, PeerError):  # noqa: N818 - as `Malformed` in the ledger
+    """An entry's payload does not say what its kind demands; its author is at fault."""
+
+
+class InvalidRules(InputError, InvalidGenesis):  # noqa: N818 - as `InvalidGenesis` in the ledger
+    """The market rules of a genesis cannot found a cell; `where` names the field."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where} {reason}")
+        self.where = where

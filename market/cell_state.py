@@ -1,0 +1,151 @@
+"""The agreed state of a cell: immutable values, and the leaves that the state root commits to.
+
+Energies are mWh with injection positive, prices µ/kWh, money pico-currency. Mappings in here are never
+changed after they were built; the next state shares what did not change.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from ledger.journal import Balances
+
+from ledger.encoding import Value, encode
+from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
+from market.rules import BranchLimit, CellRules, TariffStep
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedInterval:
+    """What clearing an interval contracted: the price of every branch (None: nothing traded) and net
+    positions.
+
+    `contracts` has only members whose position is not zero. `grid_import` and `grid_export` are the
+    supplier's contracted sale and purchase.
+    """
+
+    interval: int
+    tariff: TariffStep
+    prices: tuple[int | None, ...]
+    contracts: Mapping[bytes, int]
+    grid_import: int
+    grid_export: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalRecord:
+    """An interval whose contracts stand (or never were) until its readings can no longer be corrected.
+
+    `contracts` are the positions the members still hold: a frozen member's is gone to the supplier. `counted`
+    are the readings that a settlement used, measured and estimated, and is None until the interval is
+    settled; `readings` are what the members said.
+    """
+
+    interval: int
+    tariff: TariffStep
+    prices: tuple[int | None, ...]
+    contracts: Mapping[bytes, int]
+    readings: Mapping[bytes, Reading]
+    counted: Mapping[bytes, Reading] | None = None
+    leaf: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leaf", encode(_record_value(self)))
+
+    @property
+    def settled(self) -> bool:
+        """Whether the imbalances of this interval have been posted."""
+        return self.counted is not None
+
+
+@dataclass(frozen=True, slots=True)
+class CellState:
+    """The state after a block.
+
+    `last_interval` is the last interval any block covered. `curves` are the open orders by (interval,
+    member). `pending` is the clearing of the last block, which the next block confirms or voids. `records`
+    are the intervals that may still be settled or corrected, by interval. `last_measured` is each member's
+    latest measured reading with its interval, from which missing ones are estimated.
+    """
+
+    rules: CellRules
+    last_interval: int
+    balances: Balances
+    tariffs: tuple[TariffStep, ...] = ()
+    limits: tuple[BranchLimit, ...] = ()
+    curves: Mapping[tuple[int, bytes], Curve] = field(default_factory=dict)
+    pending: ClearedInterval | None = None
+    records: Mapping[int, IntervalRecord] = field(default_factory=dict)
+    last_measured: Mapping[bytes, tuple[int, Reading]] = field(default_factory=dict)
+
+    def balance_of(self, member: bytes) -> int:
+        """A member's money in pico-currency; negative is debt."""
+        return self.balances.of(member_account(member))
+
+
+SUPPLIER = b"supplier"
+"""The grid supplier: sells what the cell imports at retail and buys what it exports at feed-in."""
+COMMUNITY = b"community"
+"""Keeps the margin between what members pay for imbalance and what the supplier bills for it."""
+DSO = b"dso"
+"""Keeps the congestion rent: price difference x flow over the branches that bind."""
+EXTERNAL = b"external"
+"""The world outside: the counterpart of deposits and payouts."""
+
+
+def member_account(member: bytes) -> bytes:
+    """The journal account of a member."""
+    return b"member/" + member
+
+
+def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
+    """The state as leaves: every account, open order, interval and latest reading; rules are in the genesis."""
+    for account, balance in state.balances.leaves():
+        yield b"account/" + account, balance
+    for (interval, member), curve in state.curves.items():
+        yield b"curve/" + interval.to_bytes(8, "big") + member, encode(encode_order(curve))
+    for interval, record in state.records.items():
+        yield b"interval/" + interval.to_bytes(8, "big"), record.leaf
+    yield b"last", encode(state.last_interval)
+    yield b"limits", encode(tuple(encode_limit(limit) for limit in state.limits))
+    for member, (interval, reading) in state.last_measured.items():
+        yield b"measured/" + member, encode((interval, encode_reading(reading)))
+    yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
+    yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
+
+
+def tariff_value(step: TariffStep) -> Value:
+    """A tariff step as it stands in leaves."""
+    return (step.from_interval, step.import_price, step.export_price)
+
+
+def _cleared_value(cleared: ClearedInterval) -> Value:
+    return (
+        cleared.interval,
+        tariff_value(cleared.tariff),
+        cleared.prices,
+        _sorted_pairs(cleared.contracts),
+        cleared.grid_import,
+        cleared.grid_export,
+    )
+
+
+def _record_value(record: IntervalRecord) -> Value:
+    return (
+        record.interval,
+        tariff_value(record.tariff),
+        record.prices,
+        _sorted_pairs(record.contracts),
+        _readings_value(record.readings),
+        None if record.counted is None else _readings_value(record.counted),
+    )
+
+
+def _readings_value(readings: Mapping[bytes, Reading]) -> Value:
+    return tuple(
+        (member, encode_reading(reading)) for member, reading in sorted(readings.items(), key=itemgetter(0))
+    )
+
+
+def _sorted_pairs(energies: Mapping[bytes, int]) -> Value:
+    return tuple(sorted(energies.items()))

@@ -1,0 +1,199 @@
+"""What followed from one block: the clearing, who was refused, what was confirmed, voided and settled.
+
+Energies are mWh with injection positive, prices µ/kWh, money pico-currency (positive: the member receives).
+Reports and the daemon read these; the block's header commits to their leaves.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from market.orders import Side
+from market.payloads import Kind
+from market.rules import BranchLimit, TariffStep
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What one step of a curve got: its limit price, what it offered after the cuts, what was filled."""
+
+    side: Side
+    limit_price: int
+    offered: int
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberClearing:
+    """A member's part in a clearing: its branch's price (None: nothing traded) and its net position."""
+
+    member: bytes
+    branch: int
+    price: int | None
+    position: int
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingOutcome:
+    """The clearing of the block's last interval; it stands once the next block confirms it.
+
+    `prices`, `flows` (towards the parent, injection positive) are per branch of the rules; `members` ascend
+    by id and hold everyone who had an order. `volume` and `welfare` (pico-currency) are the auction's own
+    figures; `limits` are the branch limits that the dso had set on this interval.
+    """
+
+    interval: int
+    tariff: TariffStep
+    prices: tuple[int | None, ...]
+    flows: tuple[int, ...]
+    grid_import: int
+    grid_export: int
+    volume: int
+    welfare: int
+    members: tuple[MemberClearing, ...]
+    limits: tuple[BranchLimit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementLine:
+    """One member's settlement of one interval, or the correction of an earlier one.
+
+    `metered` is net; `contribution` and `consumption` are the two counters. `contract_money` is what the
+    contract paid or cost (posted when the clearing was confirmed), `imbalance_money` what `metered -
+    contracted` pays or costs, and `posted` the money that this block moved for it: all of `imbalance_money`
+    first, the difference in a correction.
+    """
+
+    interval: int
+    member: bytes
+    contracted: int
+    contribution: int
+    consumption: int
+    price: int | None
+    contract_money: int
+    imbalance_money: int
+    posted: int
+    estimated: bool
+    correction: bool
+
+    @property
+    def metered(self) -> int:
+        """Net metered injection."""
+        return self.contribution - self.consumption
+
+    @property
+    def imbalance(self) -> int:
+        """Metered minus contracted."""
+        return self.metered - self.contracted
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalSettlement:
+    """The settlement of one interval: a line per metering point, and what the other accounts got."""
+
+    interval: int
+    tariff: TariffStep
+    correction: bool
+    lines: tuple[SettlementLine, ...]
+    supplier: int
+    community: int
+
+
+class Refusal(IntEnum):
+    """Why an entry did not count."""
+
+    MALFORMED = 1
+    UNKNOWN_KIND = 2
+    NOT_ENTITLED = 3
+    FROZEN = 4
+    VOIDED = 5
+    NO_METERING_POINT = 6
+    GATE_CLOSED = 7
+    BEYOND_HORIZON = 8
+    NOT_DELIVERED = 9
+    WINDOW_CLOSED = 10
+    NOT_BETTER = 11
+    FULL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An entry that was ignored, by id."""
+
+    member: bytes
+    entry_id: bytes
+    kind: int
+    interval: int
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What became of the clearing of the block before: it stands, or was decided too late and is void."""
+
+    interval: int
+    timely: bool
+    rent: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """A position of a frozen member that went to the supplier at its price."""
+
+    interval: int
+    member: bytes
+    position: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEntry:
+    """A dispatch or alarm record that this block made final, by entry id."""
+
+    member: bytes
+    entry_id: bytes
+    kind: Kind
+    interval: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOutcomes:
+    """Everything that followed from one block.
+
+    `confirmation` is None where the block before had no clearing (the first block). `skipped` are the
+    intervals of the range that trade nothing and settle at tariff. `settlements` ascend by interval,
+    corrections included.
+    """
+
+    height: int
+    skipped: range
+    confirmation: Confirmation | None
+    taken_over: tuple[TakenOver, ...]
+    clearing: ClearingOutcome
+    settlements: tuple[IntervalSettlement, ...]
+    rejected: tuple[Rejected, ...]
+    recorded: tuple[RecordedEntry, ...]
+
+    def part_of(self, member: bytes) -> MemberClearing | None:
+        """A member's part in the clearing, or None when it had no order (left)."""
+        return next((part for part in self.clearing.members if part.member == member), None)
+
+    def position_of(self, member: bytes) -> int:
+        """The net energy a member contracted for the cleared interval; zero without an order."""
+        part = self.part_of(member)
+        return 0 if part is None else part.position
+
+    def price_at(self, branch: int) -> int | None:
+        """The clearing price of a branch; None where nothing traded."""
+        return self.clearing.prices[branch]
+
+    def leaves(self) -> Iterable[tuple[bytes, bytes]]:
+        """Leaves ascending by key: one per member part, settlement line and refused entry, and a few more."""
+        return outcome_leaves(self)
+
+
+def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
+    """The leaves of a block's outcomes, ascending by key."""
+    raise NotImplementedError

@@ -1,0 +1,369 @@
+"""The rules of a cell: what the genesis fixes for the market, as checked values and as the tuple that is
+signed.
+
+Power limits are mW, prices µ/kWh, money pico-currency, energies mWh. `encode_rules` gives the `application`
+tuple of a genesis and `decode_rules` is its strict inverse: every error names the field.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ledger.encoding import Value, big_int_bytes, big_int_from
+from ledger.errors import PeerError
+from market.errors import InvalidRules
+from market.feeder import Branch, Feeder, Grid
+from market.intervals import Calendar
+from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
+
+RULES_VERSION = 1
+MAX_BRANCHES = 4096
+"""Branches of a cell: a low-voltage feeder has tens, and every node clears all of them at every gate."""
+MAX_POWER_MW = 10**12
+"""1 GW in mW: above any low-voltage feeder, and for a week of fifty thousand members still within 64 bits."""
+MAX_INTERVAL_S = 604_800
+"""A week: the longest delivery period."""
+MAX_WINDOW = 100_000
+"""Intervals that a deadline, window or horizon may span."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRule:
+    """A branch of the feeder: its parent's index (None: the root) and its power limit (None: unlimited)."""
+
+    name: str
+    parent: int | None = None
+    limit_mw: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GridRule:
+    """The connection above the root branch; None is unlimited."""
+
+    import_limit_mw: int | None = None
+    export_limit_mw: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TariffStep:
+    """The supplier's prices from an interval on: retail (import) and feed-in (export), import >= export."""
+
+    from_interval: int
+    import_price: int
+    export_price: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRule:
+    """A metering point: its branch, its nameplate in both directions, and the debt its account may reach."""
+
+    member: bytes
+    branch: int
+    max_injection_mw: int
+    max_withdrawal_mw: int
+    credit_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class BranchLimit:
+    """A limit that the dso sets on a branch for the intervals `first..last`, both included."""
+
+    branch: int
+    first: int
+    last: int
+    limit_mw: int
+
+
+@dataclass(frozen=True, slots=True)
+class CellRules:
+    """Everything the market of a cell is founded on.
+
+    `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
+    on estimates; `correction_window` for how many more a late or better reading is still accepted;
+    `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
+    the field.
+    """
+
+    interval_s: int
+    gate_lead_s: int
+    currency: str
+    branches: tuple[BranchRule, ...]
+    grid: GridRule | None
+    tariff: tuple[TariffStep, ...]
+    members: tuple[MemberRule, ...]
+    reading_deadline: int = 2
+    correction_window: int = 96
+    order_horizon: int = 192
+    member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_times(self)
+        _check_branches(self)
+        _check_tariff(self.tariff)
+        _check_members(self)
+        object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
+
+    @property
+    def calendar(self) -> Calendar:
+        """Intervals and gates of this cell."""
+        return Calendar(self.interval_s, self.gate_lead_s * NS_PER_S)
+
+    def member(self, member: bytes) -> MemberRule | None:
+        """The metering point of a member, or None for one that has none (an operator, a pure validator)."""
+        return self.member_index.get(member)
+
+    def max_injection(self, rule: MemberRule) -> int:
+        """Energy a member can inject in one interval, floor of power x interval."""
+        return energy_of_power(rule.max_injection_mw, self.interval_s)
+
+    def max_withdrawal(self, rule: MemberRule) -> int:
+        """Energy a member can withdraw in one interval, floor of power x interval."""
+        return energy_of_power(rule.max_withdrawal_mw, self.interval_s)
+
+    def tariff_at(self, interval: int, overrides: Sequence[TariffStep] = ()) -> TariffStep:
+        """The tariff in force: the latest step at or before the interval.
+
+        `overrides` are the operator's later steps, ascending; at equal `from_interval` an override wins. The
+        genesis' first step also holds for everything before it.
+        """
+        founded = self.tariff[max(_latest(self.tariff, interval), 0)]
+        index = _latest(overrides, interval)
+        if index >= 0 and overrides[index].from_interval >= founded.from_interval:
+            return overrides[index]
+        return founded
+
+    def feeder_for(
+        self, interval: int, limits: Sequence[BranchLimit] = (), overrides: Sequence[TariffStep] = ()
+    ) -> Feeder:
+        """The feeder of one interval: power limits as energies (rounded down) and the grid at the tariff in
+        force.
+
+        Where a branch has several limits the lowest holds.
+        """
+        lowest = [branch.limit_mw for branch in self.branches]
+        for limit in limits:
+            if limit.first <= interval <= limit.last:
+                lowest[limit.branch] = _lower(lowest[limit.branch], limit.limit_mw)
+        branches = tuple(
+            Branch(name=rule.name, parent=rule.parent, limit=self._energy_limit(power))
+            for rule, power in zip(self.branches, lowest, strict=True)
+        )
+        return Feeder(branches=branches, grid=self._grid(self.tariff_at(interval, overrides)))
+
+    def _grid(self, tariff: TariffStep) -> Grid | None:
+        if self.grid is None:
+            return None
+        return Grid(
+            import_price=tariff.import_price,
+            export_price=tariff.export_price,
+            import_limit=self._energy_limit(self.grid.import_limit_mw),
+            export_limit=self._energy_limit(self.grid.export_limit_mw),
+        )
+
+    def _energy_limit(self, power_mw: int | None) -> int | None:
+        return None if power_mw is None else energy_of_power(power_mw, self.interval_s)
+
+
+def encode_rules(rules: CellRules) -> tuple[Value, ...]:
+    """The rules as the `application` tuple of a genesis."""
+    grid: Value = None if rules.grid is None else (rules.grid.import_limit_mw, rules.grid.export_limit_mw)
+    return (
+        RULES_VERSION,
+        rules.interval_s,
+        rules.gate_lead_s,
+        rules.currency.encode(),
+        tuple((branch.name.encode(), branch.parent, branch.limit_mw) for branch in rules.branches),
+        grid,
+        tuple((step.from_interval, step.import_price, step.export_price) for step in rules.tariff),
+        tuple(
+            (
+                rule.member,
+                rule.branch,
+                rule.max_injection_mw,
+                rule.max_withdrawal_mw,
+                big_int_bytes(rule.credit_limit),
+            )
+            for rule in rules.members
+        ),
+        rules.reading_deadline,
+        rules.correction_window,
+        rules.order_horizon,
+    )
+
+
+def decode_rules(application: tuple[Value, ...]) -> CellRules:
+    """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
+    if len(application) != 11 or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 fields")
+    _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
+    deadline, window, horizon = windows
+    return CellRules(
+        interval_s=_integer(interval_s, "interval_s"),
+        gate_lead_s=_integer(gate_lead_s, "gate_lead_s"),
+        currency=_text(currency, "currency"),
+        branches=tuple(
+            _branch(row, f"branches[{index}]") for index, row in enumerate(_rows(branches, "branches"))
+        ),
+        grid=None if grid is None else _decode_grid(grid),
+        tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(_rows(tariff, "tariff"))),
+        members=tuple(
+            _member(row, f"members[{index}]") for index, row in enumerate(_rows(members, "members"))
+        ),
+        reading_deadline=_integer(deadline, "reading_deadline"),
+        correction_window=_integer(window, "correction_window"),
+        order_horizon=_integer(horizon, "order_horizon"),
+    )
+
+
+def _latest(steps: Sequence[TariffStep], interval: int) -> int:
+    return bisect_right(steps, interval, key=lambda step: step.from_interval) - 1
+
+
+def _lower(limit: int | None, other: int) -> int:
+    return other if limit is None else min(limit, other)
+
+
+def _check_times(rules: CellRules) -> None:
+    _within(rules.interval_s, 1, MAX_INTERVAL_S, "interval_s")
+    _within(rules.gate_lead_s, 0, rules.interval_s, "gate_lead_s")
+    _within(rules.reading_deadline, 0, MAX_WINDOW, "reading_deadline")
+    _within(rules.correction_window, 0, MAX_WINDOW, "correction_window")
+    _within(rules.order_horizon, 1, MAX_WINDOW, "order_horizon")
+    if not 1 <= len(rules.currency) <= 8:
+        raise InvalidRules("currency", "must have 1 to 8 characters")
+
+
+def _check_branches(rules: CellRules) -> None:
+    _within(len(rules.branches), 1, MAX_BRANCHES, "branches")
+    names: set[str] = set()
+    for index, branch in enumerate(rules.branches):
+        where = f"branches[{index}]"
+        if not branch.name or branch.name in names:
+            raise InvalidRules(f"{where}.name", f"{branch.name!r} is empty or not the only one")
+        names.add(branch.name)
+        _optional_power(branch.limit_mw, f"{where}.limit_mw")
+        if (branch.parent is None) != (index == 0):
+            raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
+        if branch.parent is not None:
+            _within(branch.parent, 0, index - 1, f"{where}.parent")
+    if rules.grid is not None:
+        _optional_power(rules.grid.import_limit_mw, "grid.import_limit_mw")
+        _optional_power(rules.grid.export_limit_mw, "grid.export_limit_mw")
+
+
+def _check_tariff(steps: tuple[TariffStep, ...]) -> None:
+    if not steps:
+        raise InvalidRules("tariff", "must have at least one step")
+    for index, step in enumerate(steps):
+        check_tariff_step(step, f"tariff[{index}]")
+        if index and step.from_interval <= steps[index - 1].from_interval:
+            raise InvalidRules(f"tariff[{index}].from_interval", "must be after the step before")
+
+
+def check_tariff_step(step: TariffStep, where: str) -> None:
+    """Raise `InvalidRules` unless the prices are within bounds and feed-in is at most retail."""
+    _within(step.from_interval, 0, 2**62, f"{where}.from_interval")
+    _within(step.import_price, -MAX_PRICE, MAX_PRICE, f"{where}.import_price")
+    _within(step.export_price, -MAX_PRICE, step.import_price, f"{where}.export_price")
+
+
+def _check_members(rules: CellRules) -> None:
+    for index, rule in enumerate(rules.members):
+        where = f"members[{index}]"
+        if len(rule.member) != 32:
+            raise InvalidRules(f"{where}.member", "must be a member id of 32 bytes")
+        if index and rule.member <= rules.members[index - 1].member:
+            raise InvalidRules(f"{where}.member", "members must ascend by id")
+        _within(rule.branch, 0, len(rules.branches) - 1, f"{where}.branch")
+        for name, power_mw in (("injection", rule.max_injection_mw), ("withdrawal", rule.max_withdrawal_mw)):
+            _within(power_mw, 0, MAX_POWER_MW, f"{where}.max_{name}_mw")
+            if energy_of_power(power_mw, rules.interval_s) > MAX_QUANTITY:
+                raise InvalidRules(f"{where}.max_{name}_mw", f"is over {MAX_QUANTITY} mWh in an interval")
+        _within(rule.credit_limit, 0, 10**40, f"{where}.credit_limit")
+
+
+def _within(value: int, lowest: int, highest: int, where: str) -> None:
+    if not lowest <= value <= highest:
+        raise InvalidRules(where, f"must be within {lowest}..{highest}, not {value}")
+
+
+def _optional_power(power_mw: int | None, where: str) -> None:
+    if power_mw is not None:
+        _within(power_mw, 0, MAX_POWER_MW, where)
+
+
+def _branch(row: Value, where: str) -> BranchRule:
+    name, parent, limit = _fields(row, 3, where)
+    return BranchRule(
+        _text(name, f"{where}.name"),
+        _optional_integer(parent, f"{where}.parent"),
+        _optional_integer(limit, f"{where}.limit_mw"),
+    )
+
+
+def _decode_grid(row: Value) -> GridRule:
+    import_limit, export_limit = _fields(row, 2, "grid")
+    return GridRule(
+        _optional_integer(import_limit, "grid.import_limit_mw"),
+        _optional_integer(export_limit, "grid.export_limit_mw"),
+    )
+
+
+def _step(row: Value, where: str) -> TariffStep:
+    first, retail, feed_in = _fields(row, 3, where)
+    return TariffStep(
+        _integer(first, f"{where}.from_interval"),
+        _integer(retail, f"{where}.import_price"),
+        _integer(feed_in, f"{where}.export_price"),
+    )
+
+
+def _member(row: Value, where: str) -> MemberRule:
+    member, branch, injection, withdrawal, credit = _fields(row, 5, where)
+    try:
+        credit_limit = big_int_from(_octets(credit, f"{where}.credit_limit"))
+    except PeerError as error:
+        raise InvalidRules(f"{where}.credit_limit", str(error)) from error
+    return MemberRule(
+        _octets(member, f"{where}.member"),
+        _integer(branch, f"{where}.branch"),
+        _integer(injection, f"{where}.max_injection_mw"),
+        _integer(withdrawal, f"{where}.max_withdrawal_mw"),
+        credit_limit,
+    )
+
+
+def _rows(value: Value, where: str) -> tuple[Value, ...]:
+    if not isinstance(value, tuple):
+        raise InvalidRules(where, "must be an array")
+    return value
+
+
+def _fields(value: Value, count: int, where: str) -> tuple[Value, ...]:
+    row = _rows(value, where)
+    if len(row) != count:
+        raise InvalidRules(where, f"must have {count} fields, not {len(row)}")
+    return row
+
+
+def _integer(value: Value, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidRules(where, "must be an integer")
+    return value
+
+
+def _optional_integer(value: Value, where: str) -> int | None:
+    return None if value is None else _integer(value, where)
+
+
+def _octets(value: Value, where: str) -> bytes:
+    if not isinstance(value, bytes):
+        raise InvalidRules(where, "must be a byte string")
+    return value
+
+
+def _text(value: Value, where: str) -> str:
+    try:
+        return _octets(value, where).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidRules(where, "must be UTF-8 text") from error
