@@ -1,0 +1,45 @@
+"""Shell: loads a neighbourhood of measured households, from the committed samples or from a user's CSV
+file.
+"""
+
+from pathlib import Path
+
+from sim.household_csv import parse_households
+from sim.household_samples import SOURCES, load_sample
+from sim.neighbourhood import HouseholdError, Neighbourhood, Recording, choose
+
+HISTORY_DAYS = 2
+"""Days before the run that forecasters may use: the least for which yesterday has a day before it."""
+
+
+def load_households(
+    source: str | Path,
+    season: str = "summer",
+    *,
+    homes: int,
+    seed: int = 0,
+    history_days: int = HISTORY_DAYS,
+) -> Neighbourhood:
+    """The neighbourhood of `homes` homes from "fontana", "london", or a CSV file.
+
+    A file is one season: `season` is for the samples. Trustworthy and complete records are chosen first, by
+    seed; every second home gets a battery (sim/data/README.md). Raises HouseholdError, or its
+    HouseholdFileError for a bad row in a file.
+    """
+    recording = (
+        load_sample(source, season) if isinstance(source, str) and source in SOURCES else _read(source)
+    )
+    return choose(recording, homes=homes, seed=seed, history_days=history_days)
+
+
+def _read(source: str | Path) -> Recording:
+    path = Path(source)
+    if not path.is_file():
+        raise HouseholdError(
+            f"{source}: no such file, and no source of households: {', '.join(SOURCES)}, or a CSV"
+        )
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            return parse_households(lines, str(source))
+    except UnicodeDecodeError as broken:
+        raise HouseholdError(f"{source}: not a UTF-8 text file: {broken.reason}") from broken
