@@ -1,4 +1,4 @@
-"""The canonical encoding: CBOR (RFC 8949) cut down to integers, byte strings, null and definite-length arrays.
+"""The canonical encoding: CBOR (RFC 8949) cut down to integers, byte strings, null and definite arrays.
 
 Every value has exactly one encoding and every accepted byte string is the encoding of exactly one value, so
 that ids and signatures over bytes are ids and signatures over values. The codec is our own because a general
@@ -13,7 +13,7 @@ from typing import TypeAlias
 from ledger.errors import Malformed
 from ledger.limits import DEPTH
 
-Value: TypeAlias = int | bytes | None | tuple["Value", ...]
+Value: TypeAlias = int | bytes | tuple["Value", ...] | None
 """What can be signed: nothing else enters agreed state."""
 
 INT_BOUND = 1 << 63
@@ -34,7 +34,7 @@ def encode(value: Value) -> bytes:
 
 
 def decode(data: bytes, *, max_bytes: int) -> Value:
-    """The value whose canonical encoding ``data`` is; raises Malformed for anything else, and nothing else."""
+    """The value that ``data`` is the canonical encoding of; raises Malformed and nothing else."""
     if len(data) > max_bytes:
         raise Malformed(f"{len(data)} bytes where at most {max_bytes} are allowed")
     try:
@@ -97,7 +97,7 @@ def _append(out: bytearray, value: Value, depth: int) -> None:
 
 
 def _read_items(data: bytes, at: int, count: int, depth: int) -> tuple[tuple[Value, ...], int]:
-    """``count`` values from position ``at``, and the position after them; scalars are read inline for speed."""
+    """``count`` values from position ``at``, and the position after them; scalars are inline for speed."""
     items: list[Value] = []
     for _ in range(count):
         head = _HEADS[data[at]]
@@ -133,7 +133,7 @@ def _read_items(data: bytes, at: int, count: int, depth: int) -> tuple[tuple[Val
 
 
 def _describe_head(first: int) -> tuple[int, int, int, int] | None:
-    """(major type, argument, width of a following argument in bytes, least argument that needs that width)."""
+    """(major type, argument, bytes of a following argument, least argument that needs so many)."""
     if first == _NULL:
         return (_NULL, 0, 0, 0)
     major, short = first & 0xE0, first & 0x1F

@@ -5,7 +5,7 @@ A ``PeerError`` means that bytes from elsewhere break a rule: drop them, count t
 is nobody's fault.
 """
 
-# ruff: noqa: N818 - named for what happened: `Malformed` reads better in an except clause than `MalformedError`.
+# ruff: noqa: N818 - `except Malformed` reads better than `except MalformedError`.
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of the wire format, each with its unit and its reason. They are part of the protocol: nodes must agree."""
+"""Limits of the wire format and of what is held per member, each with its unit and its reason."""
 
 KEY_BYTES = 32
 """An Ed25519 public key."""
@@ -10,10 +10,10 @@ SIGNATURE_BYTES = 64
 """An Ed25519 signature."""
 
 DEPTH = 8
-"""Nested arrays. A curve inside a payload inside an entry needs four; eight leaves room and bounds the recursion."""
+"""Nested arrays. A curve in a payload in an entry needs four; eight leaves room and bounds the recursion."""
 
 ENTRY_BYTES = 1024
-"""An entry's envelope: a curve of 32 steps fits, a photograph does not; a million entries a day stay within 1 GB."""
+"""An entry's envelope: a curve of 32 steps fits, and a million entries a day stay within 1 GB."""
 
 VOTE_BYTES = 160
 """A vote's envelope: 64 bytes of signature, a block id, six small integers and the framing."""
@@ -37,4 +37,10 @@ NAME_BYTES = 64
 """A cell's or member's name, in UTF-8: one line of a table."""
 
 REORDER_ENTRIES = 64
-"""Entries of one member held while an earlier one is missing (64 KiB): gossip reorders by a few, sync fills the rest."""
+"""Entries of one member kept while an earlier one is missing: gossip reorders by few, sync brings more."""
+
+HELD_ENTRIES = 4096
+"""Entries of one member held while no block anchors them (4 MiB at most): two weeks at twelve an hour."""
+
+REMEMBERED_ENTRIES = 16
+"""Anchored entries of one member still held, so that late copies and forks are seen without the store."""

@@ -58,6 +58,10 @@ class Membership:
         """The member whose current feed key this is."""
         return self._by_feed_key.get(feed_key)
 
+    def by_consensus_key(self, consensus_key: bytes) -> Member | None:
+        """The member whose current consensus key this is."""
+        return next((m for m in self.members if m.consensus_key == consensus_key), None)
+
     def validators(self) -> ValidatorSet:
         """The consensus keys of all validators in order of member id.
 
@@ -73,7 +77,7 @@ class Membership:
         )
 
     def with_frozen(self, ids: Iterable[bytes], height: int) -> "Membership":
-        """This membership with these members frozen by the block at ``height``; who is frozen already stays so."""
+        """This membership with these members frozen at ``height``; who is frozen already stays as it was."""
         frozen = frozenset(ids)
         if not frozen <= self._by_id.keys():
             raise ValueError("only a member can be frozen")

@@ -47,7 +47,7 @@ def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frontier:
-    """An appendable log reduced to its full subtrees' roots, largest first: O(log n) to keep, to append and to hash."""
+    """An appendable log as the roots of its full subtrees, largest first: O(log n) to keep and to append."""
 
     size: int = 0
     hashes: tuple[bytes, ...] = ()
@@ -94,7 +94,7 @@ def inclusion_proof(hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
 
 
 def consistency_proof(hashes: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """The nodes that prove that the tree of the first ``old_size`` leaves is a prefix (RFC 6962 section 2.1.2)."""
+    """The nodes that prove the tree of the first ``old_size`` leaves a prefix (RFC 6962 section 2.1.2)."""
     if not 0 < old_size <= len(hashes):
         raise ValueError("consistency is proved from a tree of at least one leaf to one that is no smaller")
     path: list[bytes] = []

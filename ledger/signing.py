@@ -30,7 +30,7 @@ class MessageType(Enum):
 
 
 def preimage(kind: MessageType, cell_id: bytes, body: bytes) -> bytes:
-    """The bytes that are signed and hashed. ``cell_id`` is 32 bytes, or empty for the genesis that defines it."""
+    """The bytes that are signed and hashed; ``cell_id`` is empty for the genesis that defines it."""
     if len(cell_id) != (0 if kind is MessageType.GENESIS else ID_BYTES):
         raise ValueError("a cell id is 32 bytes, and a genesis has none")
     return _PREFIXES[kind] + cell_id + body
@@ -62,7 +62,7 @@ def seal(body: bytes, signature: bytes) -> bytes:
 
 
 def unseal(envelope: bytes, max_bytes: int) -> tuple[bytes, bytes]:
-    """The (body, signature) of an envelope of at most ``max_bytes``; raises Malformed. Nothing is verified yet."""
+    """The (body, signature) of an envelope of at most ``max_bytes``; raises Malformed, verifies nothing."""
     parts = decode(envelope, max_bytes=max_bytes)
     if not isinstance(parts, tuple) or len(parts) != 2:
         raise Malformed("an envelope is a body and a signature")
