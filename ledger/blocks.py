@@ -107,7 +107,7 @@ def decode_header(body: bytes) -> Header:
 
 
 def decode_block(data: bytes) -> Block:
-    """A block from its canonical bytes, consistent with its own header. Raises `Malformed` or `InvalidBlock`."""
+    """A block from its canonical bytes, consistent with its header. Raises `Malformed` or `InvalidBlock`."""
     value = decode(data, max_bytes=BLOCK_BYTES)
     if not isinstance(value, tuple) or len(value) != 4:
         raise InvalidBlock("a block has four parts")

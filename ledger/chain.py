@@ -8,13 +8,20 @@ the entries that a block names come from an `EntrySource`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Generic, Protocol
 
-from ledger.application import Application, Outcomes, State
-from ledger.blocks import Block
+from ledger.application import Application, BlockInput, Outcomes, State
+from ledger.blocks import VERSION, Block, Header, evidence_root, header_id
+from ledger.commitments import clearing_hash, feeds_root, state_root
 from ledger.entries import SignedEntry
+from ledger.errors import InvalidBlock, InvalidCertificate, InvalidEvidence, Malformed, MissingEntries
+from ledger.evidence import Evidence
 from ledger.feeds import Head
 from ledger.genesis import Genesis
+from ledger.grants import apply_grants
+from ledger.limits import BLOCK_BYTES
 from ledger.membership import Membership
 from ledger.merkle import Frontier
 from ledger.validators import ValidatorSet
@@ -71,7 +78,22 @@ class EntrySource(Protocol):
 
 def genesis_tip(genesis: Genesis, application: Application[State]) -> Tip[State]:
     """The tip before block 1. Raises `InvalidGenesis` when the application refuses its rules."""
-    raise NotImplementedError
+    membership = Membership.founding(genesis)
+    validators = membership.validators()
+    return Tip(
+        genesis=genesis,
+        height=0,
+        header_id=genesis.cell_id,
+        last_interval=genesis.first_interval - 1,
+        time_ns=-1,
+        membership=membership,
+        deciders=None,
+        validators=validators,
+        next_validators=validators,
+        heads=MappingProxyType({}),
+        log=Frontier(),
+        state=application.initial(genesis),
+    )
 
 
 def propose(
@@ -82,7 +104,21 @@ def propose(
     Raises `MissingEntries` when the source lacks entries of the draft's heads, and `InvalidBlock` when the
     draft cannot give a valid block (an interval that is not after the tip's, a certificate of another block).
     """
-    raise NotImplementedError
+    evidence, membership = _usable_evidence(tip, draft.evidence)
+    movable = (head for head in draft.heads if _why_unmovable(tip, membership, head) is None)
+    content = _Content(
+        last_interval=draft.last_interval,
+        time_ns=max(draft.time_ns, tip.time_ns + 1),
+        proposer=draft.proposer,
+        heads=tuple(sorted(movable, key=lambda head: head.member)),
+        evidence=evidence,
+        last_certificate=draft.last_certificate,
+    )
+    derived = _derive(tip, application, content, source)
+    block = Block(derived.header, content.heads, content.evidence, content.last_certificate)
+    if len(block.encode()) > BLOCK_BYTES:
+        raise InvalidBlock(f"the block would have more than {BLOCK_BYTES} bytes")
+    return block, derived.tip, derived.outcomes
 
 
 def extend(
@@ -93,4 +129,237 @@ def extend(
     Raises `InvalidBlock` with the first reason why the block may not follow `tip`, and `MissingEntries`
     naming every head whose entries the source lacks, so that the caller can fetch them all and ask again.
     """
-    raise NotImplementedError
+    header = block.header
+    _require("height", header.height, tip.height + 1)
+    _require("previous id", header.previous, tip.header_id)
+    content = _Content(
+        last_interval=header.last_interval,
+        time_ns=header.time_ns,
+        proposer=header.proposer,
+        heads=block.heads,
+        evidence=block.evidence,
+        last_certificate=block.last_certificate,
+    )
+    derived = _derive(tip, application, content, source)
+    for name in Header.__dataclass_fields__:
+        _require(name.replace("_", " "), getattr(header, name), getattr(derived.header, name))
+    return derived.tip, derived.outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a block says that does not follow from the tip."""
+
+    last_interval: int
+    time_ns: int
+    proposer: int
+    heads: tuple[Head, ...]
+    evidence: tuple[bytes, ...]
+    last_certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Derived(Generic[State]):
+    """What follows from a tip and a content."""
+
+    header: Header
+    tip: Tip[State]
+    outcomes: Outcomes
+
+
+def _derive(
+    tip: Tip[State], application: Application[State], content: _Content, source: EntrySource
+) -> _Derived[State]:
+    _check_frame(tip, content)
+    timely = _previous_timely(tip, content.last_certificate)
+    frozen = _freeze(tip, content.evidence)
+    entries = _anchored_entries(tip, frozen, content.heads, source)
+    membership, voided = apply_grants(frozen, entries)
+    state, outcomes = application.apply(
+        tip.state,
+        BlockInput(
+            height=tip.height + 1,
+            first_interval=tip.last_interval + 1,
+            last_interval=content.last_interval,
+            time_ns=content.time_ns,
+            previous_timely=timely,
+            entries=entries,
+            membership=membership,
+            voided=voided,
+        ),
+    )
+    heads = {**tip.heads, **{head.member: head for head in content.heads}}
+    certificate = content.last_certificate
+    header = Header(
+        version=VERSION,
+        height=tip.height + 1,
+        previous=tip.header_id,
+        first_interval=tip.last_interval + 1,
+        last_interval=content.last_interval,
+        time_ns=content.time_ns,
+        proposer=content.proposer,
+        validators_hash=tip.validators.hash(),
+        next_validators_hash=tip.next_validators.hash(),
+        clearing_hash=clearing_hash(outcomes),
+        feeds_root=feeds_root(heads),
+        state_root=state_root(membership, application.leaves(state)),
+        log_size=tip.log.size,
+        log_root=tip.log.root(),
+        last_certificate_hash=None if certificate is None else certificate.hash(),
+        evidence_root=evidence_root(content.evidence),
+    )
+    block_id = header_id(header, tip.genesis.cell_id)
+    next_tip = Tip(
+        genesis=tip.genesis,
+        height=header.height,
+        header_id=block_id,
+        last_interval=content.last_interval,
+        time_ns=content.time_ns,
+        membership=membership,
+        deciders=tip.validators,
+        validators=tip.next_validators,
+        next_validators=membership.validators(),
+        heads=MappingProxyType(heads),
+        log=tip.log.append(block_id),
+        state=state,
+    )
+    return _Derived(header, next_tip, outcomes)
+
+
+def _check_frame(tip: Tip[State], content: _Content) -> None:
+    if content.last_interval <= tip.last_interval:
+        raise InvalidBlock(
+            f"last interval {content.last_interval} is not after {tip.last_interval}, covered already"
+        )
+    if content.time_ns <= tip.time_ns:
+        raise InvalidBlock(f"time {content.time_ns} is not after that of the block before, {tip.time_ns}")
+    if not 0 <= content.proposer < tip.validators.size:
+        raise InvalidBlock(f"there is no validator {content.proposer} among {tip.validators.size}")
+
+
+def _previous_timely(tip: Tip[State], certificate: Certificate | None) -> bool | None:
+    """Whether the tip's block was decided in time, judged by the certificate that the next block carries."""
+    if tip.deciders is None:
+        if certificate is not None:
+            raise InvalidBlock("block 1 has no block before it, and yet a certificate for one")
+        return None
+    if certificate is None:
+        raise InvalidBlock("the certificate of the block before is missing")
+    _require("last certificate's height", certificate.height, tip.height)
+    _require("last certificate's block id", certificate.block_id, tip.header_id)
+    try:
+        certificate.check(tip.genesis.cell_id, tip.deciders)
+    except InvalidCertificate as fault:
+        raise InvalidBlock(f"the last certificate does not hold: {fault}") from fault
+    return certificate.round <= tip.genesis.last_timely_round
+
+
+def _freeze(tip: Tip[State], evidence: tuple[bytes, ...]) -> Membership:
+    """The membership after this evidence, each piece of which must freeze somebody."""
+    membership = tip.membership
+    if any(left >= right for left, right in pairwise(evidence)):
+        raise InvalidBlock("evidence is not sorted, or one appears twice")
+    for data in evidence:
+        try:
+            offender = Evidence.decode(data).check(tip.genesis.cell_id, tip.membership)
+        except (Malformed, InvalidEvidence) as fault:
+            raise InvalidBlock(f"evidence does not hold: {fault}") from fault
+        member = membership.by_id(offender)
+        if member is None or member.frozen_at is not None:
+            raise InvalidBlock(f"evidence against member {offender.hex()}, who is frozen already")
+        membership = membership.with_frozen((offender,), tip.height + 1)
+    return membership
+
+
+def _usable_evidence(tip: Tip[State], evidence: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], Membership]:
+    """Those pieces of evidence that freeze somebody new, sorted, and the membership after them."""
+    usable: tuple[bytes, ...] = ()
+    membership = tip.membership
+    for data in sorted(set(evidence)):
+        try:
+            membership = _freeze(tip, (*usable, data))
+        except InvalidBlock:
+            continue
+        usable = (*usable, data)
+    return usable, membership
+
+
+def _anchored_entries(
+    tip: Tip[State], membership: Membership, heads: tuple[Head, ...], source: EntrySource
+) -> tuple[tuple[bytes, SignedEntry], ...]:
+    """The entries between the tip's heads and these, in the order of application."""
+    if any(left.member >= right.member for left, right in pairwise(heads)):
+        raise InvalidBlock("heads are not sorted by member, or one appears twice")
+    for head in heads:
+        reason = _why_unmovable(tip, membership, head)
+        if reason is not None:
+            raise InvalidBlock(f"the head of member {head.member.hex()} {reason}")
+    entries: list[tuple[bytes, SignedEntry]] = []
+    missing: list[Head] = []
+    for head in heads:
+        anchor = _anchor(tip, head)
+        after = -1 if anchor is None else anchor.sequence
+        try:
+            found = source.entries(head.member, head.incarnation, after, head.sequence)
+        except MissingEntries:
+            missing.append(head)
+            continue
+        if _leads_to(head, anchor, found, tip.membership):
+            entries.extend((head.member, signed) for signed in found)
+        else:
+            # What is held here may be another branch of a fork, so the named one is still to be fetched.
+            missing.append(head)
+    if missing:
+        raise MissingEntries(tuple(missing))
+    return tuple(entries)
+
+
+def _why_unmovable(tip: Tip[State], membership: Membership, head: Head) -> str | None:
+    """Why a block on `tip` may not name this head, None when it may. `membership` is after the block's
+    evidence.
+    """
+    member = membership.by_id(head.member)
+    if member is None:
+        return "is of no member of the cell"
+    if member.frozen_at is not None:
+        return "moves although the member is frozen"
+    if head.incarnation != member.incarnation:
+        return f"has incarnation {head.incarnation} where {member.incarnation} is granted"
+    anchor = _anchor(tip, head)
+    if anchor is not None and head.sequence <= anchor.sequence:
+        return f"is at sequence {head.sequence}, not after {anchor.sequence}, which is anchored already"
+    return None
+
+
+def _anchor(tip: Tip[State], head: Head) -> Head | None:
+    """The head that the tip anchors in this head's incarnation, None when it starts one."""
+    anchor = tip.heads.get(head.member)
+    return anchor if anchor is not None and anchor.incarnation == head.incarnation else None
+
+
+def _leads_to(head: Head, anchor: Head | None, found: Sequence[SignedEntry], membership: Membership) -> bool:
+    """Whether `found` is the hash chain from the anchor (exclusive) to the head (inclusive)."""
+    member = membership.by_id(head.member)
+    assert member is not None
+    previous = None if anchor is None else anchor.id
+    first = 0 if anchor is None else anchor.sequence + 1
+    for sequence, signed in enumerate(found, start=first):
+        entry = signed.entry
+        if (entry.author, entry.incarnation, entry.sequence, entry.previous) != (
+            member.feed_key,
+            head.incarnation,
+            sequence,
+            previous,
+        ):
+            return False
+        previous = signed.id
+    return previous == head.id
+
+
+def _require(name: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise InvalidBlock(f"{name} is {_readable(found)}, expected {_readable(expected)}")
+
+
+def _readable(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

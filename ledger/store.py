@@ -1,0 +1,345 @@
+"""Shell: the SQLite file that holds a node's entries, blocks, votes and evidence.
+
+One connection writes. What is appended waits in memory until `commit`, which writes it as one group and
+returns when the disk has it (`synchronous=FULL`); reads see committed rows only. A group is committed whole
+or not at all. A tail torn by a crash is cut by SQLite itself; rot before the tail of its log refuses to open
+(`Corrupt`), and rows are verified again when the chain is replayed, so rot inside a row is found at start as
+well.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from ledger.entries import SignedEntry, open_entry
+from ledger.errors import Corrupt, MissingEntries, PeerError
+from ledger.feeds import Head
+from ledger.sqlite_wal import LogVerdict, inspect_log
+from ledger.storage_errors import NotALedger, StorageUnavailable, storage_error
+from ledger.store_schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+
+LOCK_TIMEOUT_S = 5.0
+"""How long a commit waits for a reader that blocks it; readers hold locks for milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRow:
+    """A vote or proposal (step 0) as it is kept for accountability."""
+
+    height: int
+    round: int
+    step: int
+    validator: int
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A decided block and the certificate this node holds for it."""
+
+    height: int
+    id: bytes
+    block: bytes
+    certificate: bytes
+
+
+class Store:
+    """A ledger file of one cell, opened with `Store.open`. For one thread at a time."""
+
+    def __init__(self, path: Path, cell_id: bytes, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.cell_id = cell_id
+        self._connection = connection
+        self._entries: list[tuple[bytes, int, int, bytes, bytes, int, bytes]] = []
+        self._blocks: list[tuple[int, bytes, bytes, bytes]] = []
+        self._votes: list[tuple[int, int, int, int, bytes]] = []
+        self._evidence: list[tuple[bytes, bytes]] = []
+
+    @staticmethod
+    def open(path: Path, cell_id: bytes, *, create: bool = False) -> "Store":
+        """The ledger file at `path`; with `create`, a new one when there is none.
+
+        Raises `NotALedger` when there is none, or one of another cell, schema or program, `Corrupt` when it
+        has rotted, and another `StorageError` when the system refuses the file.
+        """
+        if not create and not path.exists():
+            raise NotALedger(f"{path}: there is no ledger; found the cell or initialise the node first")
+        _refuse_rotten_log(path)
+        try:
+            connection = _connect(path, cell_id, create)
+        except sqlite3.Error as fault:
+            raise storage_error(fault, str(path)) from fault
+        return Store(path, cell_id, connection)
+
+    def append(self, member: bytes, entries: Iterable[SignedEntry], first_seen_ns: int) -> None:
+        """Queue a member's entries, first seen at this cell time. What is stored already keeps its time."""
+        for signed in entries:
+            entry = signed.entry
+            check = first_seen_check(signed.id, first_seen_ns)
+            self._entries.append(
+                (member, entry.incarnation, entry.sequence, signed.id, signed.envelope, first_seen_ns, check)
+            )
+
+    def put_block(self, height: int, block_id: bytes, block: bytes, certificate: bytes) -> None:
+        """Queue a decided block with its certificate."""
+        self._blocks.append((height, block_id, block, certificate))
+
+    def put_vote(self, row: VoteRow) -> None:
+        """Queue a vote or proposal. Conflicting ones of one validator are both kept: they prove something."""
+        self._votes.append((row.height, row.round, row.step, row.validator, row.envelope))
+
+    def put_evidence(self, evidence: bytes) -> None:
+        """Queue encoded evidence."""
+        self._evidence.append((sha256(evidence).digest(), evidence))
+
+    @property
+    def pending(self) -> int:
+        """How many rows wait for `commit`."""
+        return len(self._entries) + len(self._blocks) + len(self._votes) + len(self._evidence)
+
+    def commit(self) -> None:
+        """Make everything queued durable, as one transaction.
+
+        Raises `StorageFull`, `StorageReadOnly`, `StorageLocked` or `StorageUnavailable` when the disk
+        refuses, and `Corrupt` when a row contradicts a stored one. Then nothing of the group is stored and
+        all of it stays queued.
+        """
+        if not self.pending:
+            return
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._write_queued()
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        for queue in (self._entries, self._blocks, self._votes, self._evidence):
+            queue.clear()
+
+    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
+        """The member's entries with sequence in `after + 1 .. through`, verified again.
+
+        Raises `MissingEntries` when not all are stored and `Corrupt` when one does not verify.
+        """
+        rows = self._select(
+            "SELECT envelope FROM entries WHERE member = ? AND incarnation = ?"
+            " AND sequence > ? AND sequence <= ? ORDER BY sequence",
+            (member, incarnation, after, through),
+        )
+        if len(rows) != max(0, through - after):
+            raise MissingEntries((Head(member, incarnation, through, b""),))
+        try:
+            return [open_entry(envelope, self.cell_id) for (envelope,) in rows]
+        except PeerError as fault:
+            raise Corrupt(
+                f"{self.path}: an entry of member {member.hex()}, incarnation {incarnation}, sequence"
+                f" {after + 1} to {through}, does not verify: {fault}"
+            ) from fault
+
+    def envelopes(self, member: bytes, incarnation: int, after: int, limit: int) -> list[bytes]:
+        """At most `limit` envelopes of the member's entries after a sequence, in order, as stored."""
+        rows = self._select(
+            "SELECT envelope FROM entries WHERE member = ? AND incarnation = ? AND sequence > ?"
+            " ORDER BY sequence LIMIT ?",
+            (member, incarnation, after, limit),
+        )
+        return [envelope for (envelope,) in rows]
+
+    def incarnations(self, member: bytes) -> list[int]:
+        """The incarnations of a member's feed that are stored, lowest first."""
+        rows = self._select(
+            "SELECT DISTINCT incarnation FROM entries WHERE member = ? ORDER BY incarnation", (member,)
+        )
+        return [incarnation for (incarnation,) in rows]
+
+    def heads(self) -> tuple[Head, ...]:
+        """The last stored entry of every member, sorted by member."""
+        rows = self._select(
+            "SELECT member, incarnation, max(sequence), id FROM entries AS held"
+            " WHERE incarnation = (SELECT max(incarnation) FROM entries WHERE member = held.member)"
+            " GROUP BY member ORDER BY member",
+            (),
+        )
+        return tuple(Head(*row) for row in rows)
+
+    def first_seen(self, member: bytes, incarnation: int, sequence: int) -> int | None:
+        """The cell time in ns at which an entry was first seen here."""
+        rows = self._select(
+            "SELECT first_seen_ns FROM entries WHERE member = ? AND incarnation = ? AND sequence = ?",
+            (member, incarnation, sequence),
+        )
+        return rows[0][0] if rows else None
+
+    def height(self) -> int:
+        """The height of the last stored block, 0 without one."""
+        rows = self._select("SELECT coalesce(max(height), 0) FROM blocks", ())
+        return int(rows[0][0])
+
+    def block(self, height: int) -> BlockRow | None:
+        """The decided block at a height."""
+        rows = self._select("SELECT height, id, block, certificate FROM blocks WHERE height = ?", (height,))
+        return BlockRow(*rows[0]) if rows else None
+
+    def block_height(self, block_id: bytes) -> int | None:
+        """The height of a decided block by its id, searched from the newest."""
+        rows = self._select(
+            "SELECT height FROM blocks WHERE id = ? ORDER BY height DESC LIMIT 1", (block_id,)
+        )
+        return rows[0][0] if rows else None
+
+    def votes(self, height: int) -> list[VoteRow]:
+        """All kept votes and proposals of a height."""
+        rows = self._select(
+            "SELECT height, round, step, validator, envelope FROM votes WHERE height = ?"
+            " ORDER BY round, step, validator, envelope",
+            (height,),
+        )
+        return [VoteRow(*row) for row in rows]
+
+    def highest_vote(self, validator: int) -> VoteRow | None:
+        """The kept vote or proposal with the highest (height, round, step) of a validator index."""
+        rows = self._select(
+            "SELECT height, round, step, validator, envelope FROM votes WHERE validator = ?"
+            " ORDER BY height DESC, round DESC, step DESC LIMIT 1",
+            (validator,),
+        )
+        return VoteRow(*rows[0]) if rows else None
+
+    def evidence(self) -> list[bytes]:
+        """All kept evidence, ordered by its hash."""
+        return [evidence for (evidence,) in self._select("SELECT evidence FROM evidence ORDER BY id", ())]
+
+    def close(self) -> None:
+        """Close the file; what was not committed is dropped."""
+        self._connection.close()
+
+    def _write_queued(self) -> None:
+        self._insert(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            self._entries,
+            "SELECT id FROM entries WHERE member = ? AND incarnation = ? AND sequence = ?",
+            key_columns=3,
+        )
+        self._insert(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            self._blocks,
+            "SELECT id FROM blocks WHERE height = ?",
+            key_columns=1,
+        )
+        self._connection.executemany(
+            "INSERT INTO votes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", self._votes
+        )
+        self._connection.executemany(
+            "INSERT INTO evidence VALUES (?, ?) ON CONFLICT DO NOTHING", self._evidence
+        )
+
+    def _insert(
+        self, insert: str, rows: Sequence[tuple[object, ...]], lookup: str, *, key_columns: int
+    ) -> None:
+        """Insert rows; one whose key is taken must have the id (the column after the key) that is stored."""
+        inserted = self._connection.executemany(insert, rows).rowcount if rows else 0
+        if inserted == len(rows):
+            return
+        for row in rows:
+            key, expected = row[:key_columns], row[key_columns]
+            (found,) = self._connection.execute(lookup, key).fetchone()
+            if found != expected:
+                raise Corrupt(f"{self.path}: a row with key {_readable(key)} is stored with another content")
+
+    def _select(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+        with self._translated():
+            return self._connection.execute(statement, parameters).fetchall()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as fault:
+            raise storage_error(fault, str(self.path)) from fault
+
+
+def first_seen_check(entry_id: bytes, first_seen_ns: int) -> bytes:
+    """A checksum over the time an entry was first seen here, which no signature covers."""
+    return sha256(entry_id + first_seen_ns.to_bytes(8, "big", signed=True)).digest()[:8]
+
+
+def log_path(path: Path) -> Path:
+    """Where SQLite keeps the write-ahead log of a database file."""
+    return path.with_name(path.name + "-wal")
+
+
+def _refuse_rotten_log(path: Path) -> None:
+    log = log_path(path)
+    try:
+        state = inspect_log(log.read_bytes()) if log.exists() else None
+    except OSError as fault:
+        raise StorageUnavailable(f"{log}: {fault.strerror}; check the disk and its file system") from fault
+    if state is not None and state.verdict is LogVerdict.ROTTEN:
+        raise Corrupt(
+            f"{log}: frame {state.frame} fails its checksum, commits follow it: durable rows would be lost;"
+            " move the ledger away and let the node rebuild it from its peers"
+        )
+
+
+def _connect(path: Path, cell_id: bytes, create: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("BEGIN IMMEDIATE")
+        if create and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            _create(connection, cell_id)
+        _check_identity(path, connection, cell_id)
+        connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
+        _check_integrity(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection, cell_id: bytes) -> None:
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    for table in TABLES:
+        connection.execute(table)
+    connection.execute("INSERT INTO cell VALUES (1, ?, ?)", (cell_id, SCHEMA_VERSION))
+
+
+def _check_identity(path: Path, connection: sqlite3.Connection, cell_id: bytes) -> None:
+    fault = schema_fault(connection)
+    if fault is not None:
+        raise NotALedger(f"{path}: {fault}; name the right directory")
+    found = connection.execute("SELECT cell_id FROM cell").fetchall()
+    if found != [(cell_id,)]:
+        raise NotALedger(f"{path}: holds another cell than {cell_id.hex()}; name the right directory")
+
+
+def schema_fault(connection: sqlite3.Connection) -> str | None:
+    """What tells this database from a ledger of this version, None when nothing does."""
+    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", SCHEMA_VERSION)):
+        (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
+        if found != expected:
+            return f"{pragma} is {found}, expected {expected}"
+    found_tables = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+    for found_sql, expected_sql in zip_longest((sql for (sql,) in found_tables), TABLES):
+        if found_sql != expected_sql:
+            return f"a table is defined as {found_sql!r}, expected {expected_sql!r}"
+    return None
+
+
+def _check_integrity(path: Path, connection: sqlite3.Connection) -> None:
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise Corrupt(f"{path}: {found}; move it away and let the node rebuild it from its peers")
+
+
+def _readable(key: tuple[object, ...]) -> str:
+    return ", ".join(part.hex() if isinstance(part, bytes) else str(part) for part in key)
