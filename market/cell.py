@@ -1,11 +1,51 @@
-"""The cell's state function: what a block of entries does to orders, contracts, readings and money."""
+"""The cell's state function: what a block of entries does to orders, contracts, readings and money.
 
-from collections.abc import Iterable
+One block, in this order:
+
+1. The clearing of the block before is confirmed (its contracts are posted) or, if that block was decided too
+   late, voided: its interval then settles at tariff. So do the intervals that this block skips.
+2. The positions of members that are frozen by now go to the supplier at their price, if their interval is not
+   yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates, for its
+   entries no longer count and its open orders are dropped.
+3. The entries, in their agreed order (`market.intake`). 4. The auction of the last interval
+   (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
+   lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
+   deadline has passed. A missing reading is estimated: the member's latest measured reading, or nothing.
+   Later readings correct it, within the window, by posting the difference.
+
+Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ledger.application import BlockInput
-from ledger.genesis import Genesis
-from market.cell_state import CellState
-from market.outcomes import BlockOutcomes
+from ledger.genesis import Genesis, member_id
+from ledger.journal import Balances
+from market.auction import hold_auction
+from market.cell_state import DSO, CellState, ClearedInterval, IntervalRecord, state_leaves
+from market.draft import StateDraft
+from market.errors import InvalidRules
+from market.intake import take_entries
+from market.outcomes import (
+    BlockOutcomes,
+    Confirmation,
+    IntervalSettlement,
+    SettlementLine,
+    TakenOver,
+)
+from market.payloads import Quality, Reading
+from market.rules import CellRules, decode_rules
+from market.settlement import (
+    Imbalances,
+    Reason,
+    branch_of,
+    confirm,
+    contract_money,
+    difference,
+    imbalances,
+    take_over,
+)
 
 
 class EnergyCell:
@@ -13,12 +53,148 @@ class EnergyCell:
 
     def initial(self, genesis: Genesis) -> CellState:
         """The state before block 1. Raises `InvalidRules` (an `InvalidGenesis`) naming the field."""
-        raise NotImplementedError
+        rules = decode_rules(genesis.application)
+        founders = {member_id(member.feed_key) for member in genesis.members}
+        for index, rule in enumerate(rules.members):
+            if rule.member not in founders:
+                raise InvalidRules(f"members[{index}].member", "is not a member of the cell")
+        return CellState(rules=rules, last_interval=genesis.first_interval - 1, balances=Balances())
 
     def apply(self, state: CellState, block: BlockInput) -> tuple[CellState, BlockOutcomes]:
         """The state after a block and what followed from it; never raises on what members wrote."""
-        raise NotImplementedError
+        draft = StateDraft(state, block)
+        confirmation = _confirm(draft, state.pending)
+        skipped = range(state.last_interval + 1, block.last_interval)
+        for interval in skipped:
+            draft.open_record(interval, draft.tariff_at(interval), _no_prices(draft.rules), {})
+        taken_over = _take_over_frozen(draft)
+        take_entries(draft)
+        cleared, clearing = hold_auction(draft)
+        settlements = _settle_delivered(draft)
+        outcomes = BlockOutcomes(
+            height=block.height,
+            skipped=skipped,
+            confirmation=confirmation,
+            taken_over=taken_over,
+            clearing=clearing,
+            settlements=settlements,
+            postings=tuple(draft.postings),
+            rejected=tuple(draft.rejected),
+            recorded=tuple(draft.recorded),
+        )
+        return draft.finish(cleared), outcomes
 
     def leaves(self, state: CellState) -> Iterable[tuple[bytes, bytes]]:
-        """The state as leaves, ascending by key."""
-        raise NotImplementedError
+        """The state as leaves with distinct keys."""
+        return state_leaves(state)
+
+
+def _no_prices(rules: CellRules) -> tuple[int | None, ...]:
+    return (None,) * len(rules.branches)
+
+
+def _confirm(draft: StateDraft, pending: ClearedInterval | None) -> Confirmation | None:
+    if pending is None:
+        return None
+    if not draft.block.previous_timely:
+        draft.open_record(pending.interval, pending.tariff, _no_prices(draft.rules), {})
+        return Confirmation(pending.interval, timely=False, rent=0)
+    amounts = confirm(pending, draft.rules)
+    draft.post(Reason.CONFIRMED, pending.interval, amounts)
+    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts)
+    return Confirmation(pending.interval, timely=True, rent=amounts[DSO])
+
+
+def _take_over_frozen(draft: StateDraft) -> tuple[TakenOver, ...]:
+    taken = []
+    for record in list(draft.records.values()):
+        gone = sorted(draft.frozen & record.contracts.keys())
+        if record.interval <= draft.last_delivered or not gone:
+            continue
+        for member in gone:
+            price, position = record.prices[branch_of(draft.rules, member)], record.contracts[member]
+            draft.post(Reason.TAKEN_OVER, record.interval, take_over(member, price, position))
+            taken.append(TakenOver(record.interval, member, position, 0 if price is None else price))
+        draft.without_contracts(record, gone)
+    return tuple(taken)
+
+
+def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
+    settlements = []
+    deadline = draft.last_delivered - draft.rules.reading_deadline
+    awaited = [rule.member for rule in draft.rules.members if rule.member not in draft.frozen]
+    for interval, record in sorted(draft.records.items()):
+        new = draft.touched.get(interval, {})
+        if interval > draft.last_delivered or (record.settled and not new):
+            continue
+        current = replace(record, readings={**record.readings, **new}) if new else record
+        if record.counted is not None:
+            settlements.append(_correct(draft, current, record.counted, new))
+        elif interval <= deadline or all(member in current.readings for member in awaited):
+            settlements.append(_settle(draft, current))
+        elif new:
+            draft.records[interval] = current
+    return tuple(settlements)
+
+
+def _settle(draft: StateDraft, record: IntervalRecord) -> IntervalSettlement:
+    counted = {
+        rule.member: record.readings.get(rule.member) or _estimate(draft, rule.member)
+        for rule in draft.rules.members
+    }
+    result = imbalances(record, counted, draft.rules)
+    return _post_settlement(draft, replace(record, counted=counted), result, result, correction=False)
+
+
+def _estimate(draft: StateDraft, member: bytes) -> Reading:
+    _, latest = draft.last_measured.get(member, (0, Reading(0, 0)))
+    return replace(latest, quality=Quality.ESTIMATED)
+
+
+def _correct(
+    draft: StateDraft, record: IntervalRecord, counted: Mapping[bytes, Reading], new: Mapping[bytes, Reading]
+) -> IntervalSettlement:
+    better = {**counted, **new}
+    result = imbalances(record, better, draft.rules)
+    moved = difference(result, imbalances(record, counted, draft.rules))
+    return _post_settlement(draft, replace(record, counted=better), result, moved, correction=True)
+
+
+def _post_settlement(
+    draft: StateDraft, record: IntervalRecord, result: Imbalances, moved: Imbalances, *, correction: bool
+) -> IntervalSettlement:
+    """Post `moved`, keep the record, and tell it: a correction only of the members whose reading is new."""
+    reason = Reason.CORRECTED if correction else Reason.SETTLED
+    draft.post(reason, record.interval, moved.amounts())
+    draft.records[record.interval] = record
+    assert record.counted is not None
+    told = draft.touched.get(record.interval, {}) if correction else record.counted
+    lines = tuple(
+        _line(draft.rules, record, member, result.members[member], moved.members.get(member, 0), correction)
+        for member in sorted(told)
+    )
+    return IntervalSettlement(
+        record.interval, record.tariff, correction, lines, moved.supplier, moved.community
+    )
+
+
+def _line(
+    rules: CellRules, record: IntervalRecord, member: bytes, money: int, posted: int, correction: bool
+) -> SettlementLine:
+    assert record.counted is not None
+    reading = record.counted[member]
+    contracted = record.contracts.get(member, 0)
+    price = record.prices[branch_of(rules, member)]
+    return SettlementLine(
+        interval=record.interval,
+        member=member,
+        contracted=contracted,
+        contribution=reading.contribution,
+        consumption=reading.consumption,
+        price=price,
+        contract_money=contract_money(price, contracted),
+        imbalance_money=money,
+        posted=posted,
+        estimated=reading.quality is Quality.ESTIMATED,
+        correction=correction,
+    )

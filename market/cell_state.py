@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from ledger.journal import Balances
-
 from ledger.encoding import Value, encode
+from ledger.journal import Balances
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
 
@@ -80,7 +79,7 @@ class CellState:
 
     def balance_of(self, member: bytes) -> int:
         """A member's money in pico-currency; negative is debt."""
-        return self.balances.of(member_account(member))
+        return self.balances[member_account(member)]
 
 
 SUPPLIER = b"supplier"
@@ -99,7 +98,7 @@ def member_account(member: bytes) -> bytes:
 
 
 def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
-    """The state as leaves: every account, open order, interval and latest reading; rules are in the genesis."""
+    """The state as leaves: every account, open order, interval and latest reading; the rules are fixed."""
     for account, balance in state.balances.leaves():
         yield b"account/" + account, balance
     for (interval, member), curve in state.curves.items():

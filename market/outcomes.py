@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ledger.encoding import Value, big_int_bytes, encode
+from ledger.journal import PostingSet
+from market.cell_state import tariff_value
 from market.orders import Side
-from market.payloads import Kind
+from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit, TariffStep
 
 
@@ -115,6 +118,8 @@ class Refusal(IntEnum):
     WINDOW_CLOSED = 10
     NOT_BETTER = 11
     FULL = 12
+    IMPLAUSIBLE = 13
+    UNKNOWN_MEMBER = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,8 @@ class BlockOutcomes:
 
     `confirmation` is None where the block before had no clearing (the first block). `skipped` are the
     intervals of the range that trade nothing and settle at tariff. `settlements` ascend by interval,
-    corrections included.
+    corrections included. `postings` are all movements of money in order, with the reasons of
+    `market.settlement.Reason`.
     """
 
     height: int
@@ -173,6 +179,7 @@ class BlockOutcomes:
     taken_over: tuple[TakenOver, ...]
     clearing: ClearingOutcome
     settlements: tuple[IntervalSettlement, ...]
+    postings: tuple[PostingSet, ...]
     rejected: tuple[Rejected, ...]
     recorded: tuple[RecordedEntry, ...]
 
@@ -190,10 +197,85 @@ class BlockOutcomes:
         return self.clearing.prices[branch]
 
     def leaves(self) -> Iterable[tuple[bytes, bytes]]:
-        """Leaves ascending by key: one per member part, settlement line and refused entry, and a few more."""
+        """Leaves with distinct keys: one per member part, settlement line, refused entry, and a few more."""
         return outcome_leaves(self)
 
 
 def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
-    """The leaves of a block's outcomes, ascending by key."""
-    raise NotImplementedError
+    """The leaves of a block's outcomes."""
+    clearing = outcomes.clearing
+    yield b"clearing", encode(_clearing_value(clearing))
+    for part in clearing.members:
+        yield b"part/" + part.member, encode(_part_value(part))
+    if outcomes.confirmation is not None:
+        was = outcomes.confirmation
+        yield b"confirmation", encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
+    if outcomes.skipped:
+        yield b"skipped", encode((outcomes.skipped.start, outcomes.skipped.stop))
+    for taken in outcomes.taken_over:
+        yield b"taken/" + _key(taken.interval) + taken.member, encode((taken.position, taken.price))
+    for settlement in outcomes.settlements:
+        yield from _settlement_leaves(settlement)
+    for index, moved in enumerate(outcomes.postings):
+        yield b"posting/" + index.to_bytes(4, "big"), encode(_posting_value(moved))
+    for refused in outcomes.rejected:
+        value = (refused.member, refused.kind, refused.interval, int(refused.refusal))
+        yield b"refused/" + refused.entry_id, encode(value)
+    for entry in outcomes.recorded:
+        value = (entry.member, int(entry.kind), entry.interval, entry.code)
+        yield b"recorded/" + entry.entry_id, encode(value)
+
+
+def _settlement_leaves(settlement: IntervalSettlement) -> Iterator[tuple[bytes, bytes]]:
+    interval = _key(settlement.interval)
+    yield (
+        b"settled/" + interval,
+        encode(
+            (
+                tariff_value(settlement.tariff),
+                int(settlement.correction),
+                big_int_bytes(settlement.supplier),
+                big_int_bytes(settlement.community),
+            )
+        ),
+    )
+    for line in settlement.lines:
+        value = (
+            line.contracted,
+            line.contribution,
+            line.consumption,
+            line.price,
+            big_int_bytes(line.contract_money),
+            big_int_bytes(line.imbalance_money),
+            big_int_bytes(line.posted),
+            int(line.estimated),
+        )
+        yield b"line/" + interval + line.member, encode(value)
+
+
+def _clearing_value(clearing: ClearingOutcome) -> Value:
+    return (
+        clearing.interval,
+        tariff_value(clearing.tariff),
+        clearing.prices,
+        clearing.flows,
+        clearing.grid_import,
+        clearing.grid_export,
+        clearing.volume,
+        big_int_bytes(clearing.welfare),
+        tuple(encode_limit(limit) for limit in clearing.limits),
+    )
+
+
+def _part_value(part: MemberClearing) -> Value:
+    fills = tuple((int(fill.side), fill.limit_price, fill.offered, fill.filled) for fill in part.fills)
+    return (part.branch, part.price, part.position, fills)
+
+
+def _posting_value(moved: PostingSet) -> Value:
+    parts = tuple((posting.account, big_int_bytes(posting.amount)) for posting in moved.postings)
+    return (moved.reason, moved.reference, parts)
+
+
+def _key(interval: int) -> bytes:
+    return interval.to_bytes(8, "big")

@@ -1,0 +1,117 @@
+"""The gate of an interval: cut every curve, clear them on the feeder, and say who contracted what.
+
+Energies are mWh, prices µ/kWh, money pico-currency.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from market.cell_state import ClearedInterval, member_account
+from market.clearing import Clearing, clear
+from market.collateral import cut, worst_cost_of_position
+from market.draft import StateDraft
+from market.orders import OrderBook, Side
+from market.outcomes import ClearingOutcome, Fill, MemberClearing
+from market.payloads import Curve
+from market.rules import MemberRule, TariffStep
+
+
+@dataclass(frozen=True, slots=True)
+class _Bid:
+    """A member's curve as it enters the auction."""
+
+    rule: MemberRule
+    curve: Curve
+
+
+def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
+    """Clear the last interval of the draft's block; nothing is posted before the next block confirms it."""
+    interval = draft.block.last_interval
+    tariff = draft.tariff_at(interval)
+    bids = _bids(draft, interval, tariff)
+    clearing = clear(_book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs))
+    members = _parts(bids, clearing)
+    cleared = ClearedInterval(
+        interval=interval,
+        tariff=tariff,
+        prices=clearing.prices,
+        contracts={part.member: part.position for part in members if part.position},
+        grid_import=clearing.grid_import,
+        grid_export=clearing.grid_export,
+    )
+    outcome = ClearingOutcome(
+        interval=interval,
+        tariff=tariff,
+        prices=clearing.prices,
+        flows=clearing.flows,
+        grid_import=clearing.grid_import,
+        grid_export=clearing.grid_export,
+        volume=clearing.volume,
+        welfare=clearing.welfare,
+        members=members,
+        limits=tuple(limit for limit in draft.limits if limit.first <= interval <= limit.last),
+    )
+    return cleared, outcome
+
+
+def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
+    """The curves for the interval after the cuts, ascending by member, of everyone who may trade."""
+    exposure, balances = _exposure(draft), draft.balances
+    bids = []
+    for rule in draft.rules.members:
+        curve = draft.curves.get((interval, rule.member))
+        if curve is None or rule.member in draft.frozen or rule.member in draft.block.voided:
+            continue
+        balance = balances[member_account(rule.member)]
+        kept = cut(
+            curve,
+            tariff,
+            max_injection=draft.rules.max_injection(rule),
+            max_withdrawal=draft.rules.max_withdrawal(rule),
+            budget=balance + rule.credit_limit - exposure.get(rule.member, 0),
+        )
+        bids.append(_Bid(rule, kept))
+    return bids
+
+
+def _exposure(draft: StateDraft) -> dict[bytes, int]:
+    """What the unsettled positions of each member can still cost."""
+    exposure: dict[bytes, int] = {}
+    for record in draft.records.values():
+        if record.settled:
+            continue
+        for member, position in record.contracts.items():
+            price = record.prices[draft.rules.member_index[member].branch]
+            cost = worst_cost_of_position(record.tariff, price, position)
+            exposure[member] = exposure.get(member, 0) + cost
+    return exposure
+
+
+def _book(bids: list[_Bid]) -> OrderBook:
+    """The order book: an order's id is its place in (member, buys before sells, best first)."""
+    rows = [
+        (step.price, step.quantity, side, bid.rule.branch)
+        for bid in bids
+        for side, steps in ((Side.BUY, bid.curve.buys), (Side.SELL, bid.curve.sells))
+        for step in steps
+    ]
+    columns = np.array(rows, np.int64).reshape(len(rows), 4)
+    return OrderBook.from_arrays(
+        price=columns[:, 0].copy(), quantity=columns[:, 1].copy(), side=columns[:, 2], branch=columns[:, 3]
+    )
+
+
+def _parts(bids: list[_Bid], clearing: Clearing) -> tuple[MemberClearing, ...]:
+    filled = iter(clearing.fills.tolist())
+    parts = []
+    for bid in bids:
+        fills = tuple(
+            Fill(side, step.price, step.quantity, next(filled))
+            for side, steps in ((Side.BUY, bid.curve.buys), (Side.SELL, bid.curve.sells))
+            for step in steps
+        )
+        position = sum(fill.filled if fill.side is Side.SELL else -fill.filled for fill in fills)
+        price = clearing.prices[bid.rule.branch]
+        parts.append(MemberClearing(bid.rule.member, bid.rule.branch, price, position, fills))
+    return tuple(parts)

@@ -1,0 +1,125 @@
+"""The working copy of a cell's state while one block is applied.
+
+It shares with the state it came from whatever the block does not touch: nothing of the old state is ever
+changed. Energies are mWh, money pico-currency.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from ledger.application import BlockInput
+from ledger.genesis import Role
+from ledger.journal import Balances, Posting, PostingSet
+from market.cell_state import CellState, ClearedInterval, IntervalRecord
+from market.outcomes import RecordedEntry, Rejected
+from market.payloads import Quality, Reading
+from market.rules import TariffStep
+from market.settlement import Amounts, Reason
+
+
+class StateDraft:
+    """One block's changes on top of `state`; `finish` gives the next state.
+
+    `touched` holds the new readings by interval and member, which are folded into the records when they
+    settle.
+    """
+
+    def __init__(self, state: CellState, block: BlockInput) -> None:
+        self.rules = state.rules
+        self.block = block
+        self.postings: list[PostingSet] = []
+        self._balances = state.balances
+        self._booked = 0
+        self.tariffs = state.tariffs
+        self.limits = state.limits
+        self.curves = dict(state.curves)
+        self.records = dict(state.records)
+        self.last_measured = dict(state.last_measured)
+        self.touched: dict[int, dict[bytes, Reading]] = {}
+        self.rejected: list[Rejected] = []
+        self.recorded: list[RecordedEntry] = []
+        self.frozen = frozenset(
+            member.id for member in block.membership.members if member.frozen_at is not None
+        )
+
+    @property
+    def last_delivered(self) -> int:
+        """The last interval whose end lies before the gate of this block."""
+        return self.block.last_interval - 2
+
+    def tariff_at(self, interval: int) -> TariffStep:
+        """The tariff in force, the operator's later steps included."""
+        return self.rules.tariff_at(interval, self.tariffs)
+
+    def has_role(self, member: bytes, role: Role) -> bool:
+        """Whether a member of the cell has the role."""
+        known = self.block.membership.by_id(member)
+        return known is not None and bool(known.roles & role)
+
+    def post(self, reason: Reason, interval: int, amounts: Amounts) -> None:
+        """Post one set; accounts that do not move are left out."""
+        postings = tuple(Posting(account, amount) for account, amount in sorted(amounts.items()) if amount)
+        if postings:
+            self.postings.append(PostingSet(int(reason), interval, postings))
+
+    @property
+    def balances(self) -> Balances:
+        """The balances after everything posted so far."""
+        if self._booked < len(self.postings):
+            self._balances = self._balances.post(self.postings[self._booked :])
+            self._booked = len(self.postings)
+        return self._balances
+
+    def open_record(
+        self,
+        interval: int,
+        tariff: TariffStep,
+        prices: tuple[int | None, ...],
+        contracts: Mapping[bytes, int],
+    ) -> None:
+        """Begin the record of an interval whose contracts stand."""
+        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {})
+
+    def without_contracts(self, record: IntervalRecord, members: Iterable[bytes]) -> None:
+        """Take the members' positions out of a record."""
+        gone = frozenset(members)
+        held = {member: position for member, position in record.contracts.items() if member not in gone}
+        self.records[record.interval] = replace(record, contracts=held)
+
+    def reading_of(self, record: IntervalRecord, member: bytes) -> Reading | None:
+        """The reading that counts for a member now, those of this block included."""
+        return self.touched.get(record.interval, {}).get(member) or record.readings.get(member)
+
+    def take_reading(self, interval: int, member: bytes, reading: Reading) -> None:
+        """Note a reading; the latest measured one also serves as an estimate for others."""
+        self.touched.setdefault(interval, {})[member] = reading
+        if reading.quality is Quality.MEASURED:
+            latest = self.last_measured.get(member)
+            if latest is None or interval >= latest[0]:
+                self.last_measured[member] = (interval, reading)
+
+    def finish(self, pending: ClearedInterval) -> CellState:
+        """The next state: what is over is dropped."""
+        last = self.block.last_interval
+        closed = self.last_delivered - self.rules.reading_deadline - self.rules.correction_window
+        return CellState(
+            rules=self.rules,
+            last_interval=last,
+            balances=self.balances,
+            tariffs=self._open_tariffs(),
+            limits=tuple(limit for limit in self.limits if limit.last > last),
+            curves={key: curve for key, curve in sorted(self.curves.items()) if key[0] > last},
+            pending=pending,
+            records={
+                interval: record
+                for interval, record in sorted(self.records.items())
+                if interval > closed or not record.settled
+            },
+            last_measured=dict(sorted(self.last_measured.items())),
+        )
+
+    def _open_tariffs(self) -> tuple[TariffStep, ...]:
+        """The operator's steps that still matter: the one in force after this block and all later ones."""
+        following = self.block.last_interval + 1
+        current = [step for step in self.tariffs if step.from_interval <= following]
+        return (*current[-1:], *(step for step in self.tariffs if step.from_interval > following))

@@ -1,0 +1,148 @@
+"""What the entries of a block do to a draft: orders, readings, tariffs, deposits and limits.
+
+Every entry is a stranger's: whatever is wrong with it is a `Refusal` in the outcomes, never an exception.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from ledger.entries import FIRST_APPLICATION_KIND, SignedEntry
+from ledger.genesis import Role
+from market.draft import StateDraft
+from market.errors import MalformedPayload
+from market.outcomes import RecordedEntry, Refusal, Rejected
+from market.payloads import (
+    Kind,
+    decode_deposit,
+    decode_limit,
+    decode_order,
+    decode_reading,
+    decode_record,
+    decode_tariff,
+)
+from market.settlement import Reason, deposit
+
+MAX_OPEN_STEPS = 1024
+"""Tariff steps, and limits, that may lie ahead: more than a month of hourly ones, and few enough to scan."""
+METER_HEADROOM = 2
+"""Readings up to this multiple of the nameplate count: a fuse bears an overload, but only for a while."""
+
+
+def take_entries(draft: StateDraft) -> None:
+    """Apply the entries of the draft's block in their order."""
+    for member, signed in draft.block.entries:
+        if signed.entry.kind < FIRST_APPLICATION_KIND:
+            continue
+        refusal = _take(draft, member, signed)
+        if refusal is not None:
+            entry = signed.entry
+            draft.rejected.append(Rejected(member, signed.id, entry.kind, entry.interval, refusal))
+
+
+def _take(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    take = _TAKERS.get(signed.entry.kind)
+    if take is None:
+        return Refusal.UNKNOWN_KIND
+    if member in draft.frozen:
+        return Refusal.FROZEN
+    try:
+        return take(draft, member, signed)
+    except MalformedPayload:
+        return Refusal.MALFORMED
+
+
+def _take_order(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    interval = signed.entry.interval
+    curve = decode_order(signed.entry.payload)
+    last = draft.block.last_interval
+    if draft.rules.member(member) is None:
+        return Refusal.NO_METERING_POINT
+    if interval < last:
+        return Refusal.GATE_CLOSED
+    if interval > last + draft.rules.order_horizon:
+        return Refusal.BEYOND_HORIZON
+    if interval == last and member in draft.block.voided:
+        return Refusal.VOIDED
+    if curve.is_empty:
+        draft.curves.pop((interval, member), None)
+    else:
+        draft.curves[interval, member] = curve
+    return None
+
+
+def _take_reading(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    interval = signed.entry.interval
+    reading = decode_reading(signed.entry.payload)
+    rule = draft.rules.member(member)
+    if rule is None:
+        return Refusal.NO_METERING_POINT
+    if interval > draft.last_delivered:
+        return Refusal.NOT_DELIVERED
+    record = draft.records.get(interval)
+    if record is None:
+        return Refusal.WINDOW_CLOSED
+    if reading.contribution > METER_HEADROOM * draft.rules.max_injection(
+        rule
+    ) or reading.consumption > METER_HEADROOM * draft.rules.max_withdrawal(rule):
+        return Refusal.IMPLAUSIBLE
+    known = draft.reading_of(record, member)
+    if known == reading or (known is not None and reading.quality > known.quality):
+        return Refusal.NOT_BETTER
+    draft.take_reading(interval, member, reading)
+    return None
+
+
+def _take_tariff(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    step = decode_tariff(signed.entry.payload, signed.entry.interval)
+    if not draft.has_role(member, Role.OPERATOR):
+        return Refusal.NOT_ENTITLED
+    if step.from_interval <= draft.block.last_interval:
+        return Refusal.GATE_CLOSED
+    kept = [other for other in draft.tariffs if other.from_interval != step.from_interval]
+    if len(kept) >= MAX_OPEN_STEPS:
+        return Refusal.FULL
+    kept.insert(bisect_left(kept, step.from_interval, key=lambda other: other.from_interval), step)
+    draft.tariffs = tuple(kept)
+    return None
+
+
+def _take_deposit(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    booked = decode_deposit(signed.entry.payload)
+    if not draft.has_role(member, Role.OPERATOR):
+        return Refusal.NOT_ENTITLED
+    if draft.block.membership.by_id(booked.member) is None:
+        return Refusal.UNKNOWN_MEMBER
+    draft.post(Reason.DEPOSITED, signed.entry.interval, deposit(booked.member, booked.amount))
+    return None
+
+
+def _take_limit(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    limit = decode_limit(signed.entry.payload)
+    if not draft.has_role(member, Role.DSO):
+        return Refusal.NOT_ENTITLED
+    if limit.branch >= len(draft.rules.branches):
+        return Refusal.MALFORMED
+    if limit.last < draft.block.last_interval:
+        return Refusal.GATE_CLOSED
+    if len(draft.limits) >= MAX_OPEN_STEPS:
+        return Refusal.FULL
+    draft.limits = (*draft.limits, limit)
+    return None
+
+
+def _take_record(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    entry = signed.entry
+    record = decode_record(entry.payload)
+    draft.recorded.append(RecordedEntry(member, signed.id, Kind(entry.kind), entry.interval, record.code))
+    return None
+
+
+_TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] = {
+    Kind.ORDER: _take_order,
+    Kind.READING: _take_reading,
+    Kind.TARIFF: _take_tariff,
+    Kind.DEPOSIT: _take_deposit,
+    Kind.LIMIT: _take_limit,
+    Kind.DISPATCH: _take_record,
+    Kind.ALARM: _take_record,
+}
