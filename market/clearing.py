@@ -1,12 +1,23 @@
 """The auction: welfare-optimal fills and locational prices on a radial feeder, in integers.
 
+Orders are ordered by keys: a member's ask at price p has the key 4p, the supplier's bid 4p+1, the
+supplier's ask 4p+2, a member's bid 4p+3. So a bid meets an ask at the same price, and members come before
+the grid on ties. The curves of the branches are clipped to their limits and added from the leaves up; the
+key at which net supply is zero is found at the top and handed down, clamped to each branch's free interval;
+then the fills follow, also from the top down. docs/market-clearing.md tells it with an example.
+
 Energies are mWh, prices µ/kWh, money pico. Injection is positive: a flow is positive out of a branch.
 """
 
 from dataclasses import dataclass
 
-from market.feeder import Feeder
-from market.orders import IntArray, OrderBook
+import numpy as np
+
+from market.curves import HIGHEST_KEY, LOWEST_KEY, Curve, Ladder, Run, price_keys
+from market.errors import OrderError
+from market.feeder import Feeder, Grid
+from market.orders import IntArray, OrderBook, Side
+from market.rationing import UNLIMITED, Rationing, filled_below
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,4 +47,165 @@ class Clearing:
 
 def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     """Clear the book on the feeder. Raises OrderError when an order names a branch that is not there."""
-    raise NotImplementedError
+    branches = len(feeder.branches)
+    if len(book) and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < branches:
+        raise OrderError(f"an order is on a branch that is not one of the feeder's {branches}")
+    order_keys = price_keys(book)
+    ladder = Ladder(book, order_keys, branches, spare=2 * branches + 2)
+    connection = _connection_limits(feeder)
+    top_key, keys = _keys(feeder, ladder, connection)
+    rationing = Rationing(feeder, ladder, keys)
+    fills = filled_below(book, order_keys, keys)
+    root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
+    flows = rationing.split(root_flow, fills)
+    return _summary(book, feeder, fills, flows, top_key, keys)
+
+
+def _connection_limits(feeder: Feeder) -> tuple[int, int]:
+    """Least and greatest flow from the root to the grid."""
+    if feeder.grid is None:
+        return 0, 0
+    own = feeder.branches[feeder.root].limit
+    least = min(limit for limit in (feeder.grid.import_limit, own, UNLIMITED) if limit is not None)
+    greatest = min(limit for limit in (feeder.grid.export_limit, own, UNLIMITED) if limit is not None)
+    return -least, greatest
+
+
+def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[int, list[int]]:
+    """The key at the top, where the supplier is, and the key of each branch: steps 2 to 5 of the algorithm.
+
+    A branch whose limit cannot bind shares its parent's curve and key, so curves are kept per zone: a
+    branch whose limit may bind, or the root, with the branches below it up to the next such ones.
+    """
+    zones = _zones(feeder, ladder)
+    base = [0] * len(zones)
+    top = [0] * len(zones)
+    runs: list[list[Run]] = [[] for _ in zones]
+    for zone, run, demand, supply in zip(
+        zones, ladder.runs(), ladder.demand.tolist(), ladder.supply.tolist(), strict=True
+    ):
+        runs[zone].append(run)
+        base[zone] -= demand
+        top[zone] += supply
+    free = [(LOWEST_KEY, HIGHEST_KEY)] * len(zones)
+    for index in reversed(feeder.top_down[1:]):
+        branch = feeder.branches[index]
+        if zones[index] == index and branch.limit is not None and branch.parent is not None:
+            curve = Curve(ladder.table, base[index], top[index], runs[index])
+            free[index] = curve.clip(-branch.limit, branch.limit)
+            parent = zones[branch.parent]
+            runs[parent].extend(curve.runs)
+            base[parent] += curve.base
+            top[parent] += curve.top
+    root = feeder.root
+    curve = Curve(ladder.table, base[root], top[root], runs[root])
+    if feeder.grid is None:
+        top_key = _middle(*curve.clip(0, 0))
+    else:
+        free[root] = curve.clip(*connection)
+        top_key = _key_at_supplier(feeder.grid, *curve.clip(0, 0))
+    keys = [top_key] * len(zones)
+    for index in feeder.top_down:
+        parent_index = feeder.branches[index].parent
+        above = top_key if parent_index is None else keys[parent_index]
+        first, last = free[index]
+        keys[index] = min(max(above, first), last)
+    return top_key, keys
+
+
+def _zones(feeder: Feeder, ladder: Ladder) -> list[int]:
+    """For each branch the branch at the head of its zone, itself where its limit may bind."""
+    supply: list[int] = ladder.supply.tolist()
+    demand: list[int] = ladder.demand.tolist()
+    zones = list(range(len(supply)))
+    for index in reversed(feeder.top_down[1:]):
+        branch = feeder.branches[index]
+        parent = branch.parent or 0
+        if branch.limit is None or max(supply[index], demand[index]) <= branch.limit:
+            zones[index] = parent
+            supply[parent] += supply[index]
+            demand[parent] += demand[index]
+        else:
+            supply[parent] += min(supply[index], branch.limit)
+            demand[parent] += min(demand[index], branch.limit)
+    for index in feeder.top_down:
+        if zones[index] != index:
+            zones[index] = zones[zones[index]]
+    return zones
+
+
+def _key_at_supplier(grid: Grid, first: int, last: int) -> int:
+    """The middle of the keys at which the feeder and the supplier together are balanced.
+
+    `first` and `last` bound the keys at which the feeder alone is; the supplier takes any surplus at its
+    bid's key and covers any lack at its ask's.
+    """
+    bid = 4 * grid.export_price + 1
+    ask = 4 * grid.import_price + 2
+    return (min(max(first, bid), ask) + max(min(last, ask), bid)) // 2
+
+
+def _middle(first: int, last: int) -> int:
+    """The middle, rounded down; of an interval without one end the other end, without both zero."""
+    if first == LOWEST_KEY:
+        return 0 if last == HIGHEST_KEY else last
+    return first if last == HIGHEST_KEY else (first + last) // 2
+
+
+def _root_flow(
+    feeder: Feeder, connection: tuple[int, int], top_key: int, root_key: int, net_supply: tuple[int, int]
+) -> int:
+    """What the root gives to the grid: all it has to where the supplier is at the margin, else nothing."""
+    if feeder.grid is None:
+        return 0
+    least, greatest = connection
+    if root_key < top_key:
+        return greatest
+    if root_key > top_key:
+        return least
+    if top_key in (4 * feeder.grid.export_price + 1, 4 * feeder.grid.import_price + 2):
+        # No order has a supplier's key, so net supply is the same just below and just above it.
+        return min(max(net_supply[0], least), greatest)
+    return 0
+
+
+def _summary(
+    book: OrderBook, feeder: Feeder, fills: IntArray, flows: list[int], top_key: int, keys: list[int]
+) -> Clearing:
+    grid_import, grid_export = max(0, -flows[feeder.root]), max(0, flows[feeder.root])
+    bought = fills * (book.side == Side.BUY)
+    bought_total = int(bought.sum())
+    welfare = _value(book.price, 2 * bought - fills)
+    if feeder.grid is not None:
+        welfare += grid_export * feeder.grid.export_price - grid_import * feeder.grid.import_price
+    rent = 0
+    trades = _traded(book, fills, len(keys))
+    for index, branch in enumerate(feeder.branches):
+        flow = flows[index]
+        if flow:
+            above = top_key if branch.parent is None else keys[branch.parent]
+            rent += (above // 4 - keys[index] // 4) * flow
+            trades[index] = True
+            if branch.parent is not None:
+                trades[branch.parent] = True
+    prices = tuple(key // 4 if traded else None for key, traded in zip(keys, trades, strict=True))
+    volume = bought_total + grid_export
+    return Clearing(prices, tuple(keys), fills, tuple(flows), grid_import, grid_export, volume, welfare, rent)
+
+
+def _traded(book: OrderBook, fills: IntArray, branches: int) -> list[bool]:
+    if branches == 1:
+        return [bool(fills.any())]
+    counts = np.bincount(book.branch[fills > 0], minlength=branches)
+    traded: list[bool] = (counts > 0).tolist()
+    return traded
+
+
+def _value(prices: IntArray, energies: IntArray) -> int:
+    """Sum of price times energy, exact: in 64 bits where that is safe, in Python's integers where not."""
+    if not len(prices):
+        return 0
+    largest = max(int(prices.max()), -int(prices.min()))
+    if largest * int(np.abs(energies).sum()) < 2**63:
+        return int(np.dot(prices, energies))
+    return sum(price * energy for price, energy in zip(prices.tolist(), energies.tolist(), strict=True))

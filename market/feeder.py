@@ -10,7 +10,7 @@ from market.errors import FeederError
 from market.units import MAX_LIMIT, MAX_PRICE
 
 MAX_BRANCHES = 2**18
-"""Branches of one feeder: with MAX_PRICE, branch and key of an order fit one 64-bit sort key."""
+"""Branches of one feeder; with MAX_ORDERS and MAX_PRICE, a step of a curve fits 64 bits."""
 
 PLACE = "cell"
 """The name of the only branch where there is no feeder."""

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from market.errors import OrderError
 from market.units import MAX_LIMIT, MAX_PRICE, MAX_QUANTITY
 
+MAX_ORDERS = 2**23
+"""Orders of one auction; with MAX_PRICE and MAX_BRANCHES, a step of a curve fits 64 bits."""
+
 OrderId = int | str | bytes
 IntArray = npt.NDArray[np.int64]
 
@@ -119,6 +122,8 @@ class OrderBook:
 
 
 def _check_ranges(price: npt.NDArray[Any], quantity: npt.NDArray[Any], side: npt.NDArray[Any]) -> None:
+    if len(price) > MAX_ORDERS:
+        raise OrderError(f"{len(price)} orders, the most that one auction can hold are {MAX_ORDERS}")
     if not len(price):
         return
     if price.max() > MAX_PRICE or price.min() < -MAX_PRICE:

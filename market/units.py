@@ -21,8 +21,8 @@ MONEY_DECIMALS = 12
 MAX_QUANTITY = 2**40
 """Largest energy of one order, mWh: 1.1 GWh in one interval, beyond any feeder."""
 
-MAX_PRICE = 2**40
-"""Largest absolute price, µ/kWh: 1.1 million currency per kWh; keys of all branches fit 64 bits."""
+MAX_PRICE = 2**35
+"""Largest absolute price, µ/kWh: 34,000 currency per kWh; key and place of an order fit 64 bits."""
 
 MAX_LIMIT = 2**61
 """Largest flow limit and largest sum of all quantities in one auction, mWh: all sums fit 64 bits."""
