@@ -19,6 +19,8 @@ Value: TypeAlias = int | bytes | tuple["Value", ...] | None
 INT_BOUND = 1 << 63
 """Integers lie in -2**63 .. 2**63 - 1; larger amounts travel as ``big_int_bytes``."""
 
+_ENDS_INSIDE = "the bytes end inside a value"
+_BAD_ARGUMENT = "an integer or length that is not in its shortest form or exceeds 64 bits"
 _UNSIGNED, _NEGATIVE, _BYTES, _ARRAY, _NULL = 0x00, 0x20, 0x40, 0x80, 0xF6
 
 
@@ -28,9 +30,9 @@ def encode(value: Value) -> bytes:
     Raises TypeError for a type outside ``Value`` and ValueError for an integer outside 64 bits or arrays
     nested too deep: those are mistakes of the caller, not of a peer.
     """
-    out = bytearray()
-    _append(out, value, DEPTH)
-    return bytes(out)
+    out: list[bytes] = []
+    _append_items(out, (value,), DEPTH)
+    return b"".join(out)
 
 
 def decode(data: bytes, *, max_bytes: int) -> Value:
@@ -40,9 +42,9 @@ def decode(data: bytes, *, max_bytes: int) -> Value:
     try:
         values, end = _read_items(data, 0, 1, DEPTH)
     except IndexError:
-        raise Malformed("the bytes end inside a value") from None
+        raise Malformed(_ENDS_INSIDE) from None
     if end != len(data):
-        raise Malformed("bytes follow the value" if end < len(data) else "the bytes end inside a value")
+        raise Malformed("bytes follow the value" if end < len(data) else _ENDS_INSIDE)
     return values[0]
 
 
@@ -76,24 +78,23 @@ def _head(major: int, argument: int) -> bytes:
     raise ValueError("an integer outside 64 bits")
 
 
-def _append(out: bytearray, value: Value, depth: int) -> None:
-    if isinstance(value, int):
-        if value is True or value is False:
-            raise TypeError("a bool is not a ledger value")
-        out += _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, ~value)
-    elif isinstance(value, bytes):
-        out += _head(_BYTES, len(value))
-        out += value
-    elif value is None:
-        out.append(_NULL)
-    elif isinstance(value, tuple):
-        if depth == 0:
-            raise ValueError(f"arrays nested deeper than {DEPTH}")
-        out += _head(_ARRAY, len(value))
-        for item in value:
-            _append(out, item, depth - 1)
-    else:
-        raise TypeError(f"a {type(value).__name__} is not a ledger value")
+def _append_items(out: list[bytes], values: tuple[Value, ...], depth: int) -> None:
+    for value in values:
+        kind = type(value)
+        if isinstance(value, int) and kind is not bool:
+            out.append(_head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, ~value))
+        elif isinstance(value, bytes):
+            out.append(_head(_BYTES, len(value)))
+            out.append(value)
+        elif value is None:
+            out.append(_NULL_ENCODED)
+        elif isinstance(value, tuple):
+            if depth == 0:
+                raise ValueError(f"arrays nested deeper than {DEPTH}")
+            out.append(_head(_ARRAY, len(value)))
+            _append_items(out, value, depth - 1)
+        else:
+            raise TypeError(f"a {kind.__name__} is not a ledger value")
 
 
 def _read_items(data: bytes, at: int, count: int, depth: int) -> tuple[tuple[Value, ...], int]:
@@ -109,7 +110,7 @@ def _read_items(data: bytes, at: int, count: int, depth: int) -> tuple[tuple[Val
             argument = int.from_bytes(data[at : at + width], "big")
             at += width
             if not least <= argument < INT_BOUND:
-                raise Malformed("an integer or length that is not in its shortest form or exceeds 64 bits")
+                raise Malformed(_ENDS_INSIDE if at > len(data) else _BAD_ARGUMENT)
         if major == _UNSIGNED:
             items.append(argument)
         elif major == _BYTES:
@@ -146,5 +147,6 @@ def _describe_head(first: int) -> tuple[int, int, int, int] | None:
 
 
 _HEADS = tuple(_describe_head(first) for first in range(256))
+_NULL_ENCODED = bytes([_NULL])
 _SHORT_HEADS = tuple(bytes([first]) for first in range(256))
 _HEAD_8, _HEAD_16, _HEAD_32, _HEAD_64 = Struct(">BB"), Struct(">BH"), Struct(">BI"), Struct(">BQ")
