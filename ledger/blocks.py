@@ -26,7 +26,8 @@ VERSION: Final = 1
 class Header:
     """The agreed summary of one block; heights start at 1 and `previous` of block 1 is the cell id.
 
-    `proposer` is an index into the validators of this height. `log_size` and `log_root` commit to the ids of
+    `proposer` is an index into the validators of this height, `round` the one in which the block was first
+    proposed. `log_size` and `log_root` commit to the ids of
     the headers 1 to height - 1. `time_ns` is cell time.
     """
 
@@ -37,6 +38,7 @@ class Header:
     last_interval: int
     time_ns: int
     proposer: int
+    round: int
     validators_hash: bytes
     next_validators_hash: bytes
     clearing_hash: bytes

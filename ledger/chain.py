@@ -34,7 +34,7 @@ class Tip(Generic[State]):
 
     Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the
     first. `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders`
-    decided this one (None at genesis). `heads` maps a member's id to its last anchored entry. `log` is the
+    decided this one (None at genesis) and `round` is the one it was first proposed in. `heads` maps a member's id to its last anchored entry. `log` is the
     header log up to and including this block.
     """
 
@@ -43,6 +43,7 @@ class Tip(Generic[State]):
     header_id: bytes
     last_interval: int
     time_ns: int
+    round: int
     membership: Membership
     deciders: ValidatorSet | None
     validators: ValidatorSet
@@ -66,6 +67,7 @@ class Draft:
     heads: tuple[Head, ...]
     evidence: tuple[bytes, ...]
     last_certificate: Certificate | None
+    round: int = 0
 
 
 class EntrySource(Protocol):
@@ -86,6 +88,7 @@ def genesis_tip(genesis: Genesis, application: Application[State]) -> Tip[State]
         header_id=genesis.cell_id,
         last_interval=genesis.first_interval - 1,
         time_ns=-1,
+        round=0,
         membership=membership,
         deciders=None,
         validators=validators,
@@ -110,6 +113,7 @@ def propose(
         last_interval=draft.last_interval,
         time_ns=max(draft.time_ns, tip.time_ns + 1),
         proposer=draft.proposer,
+        round=draft.round,
         heads=tuple(sorted(movable, key=lambda head: head.member)),
         evidence=evidence,
         last_certificate=draft.last_certificate,
@@ -136,6 +140,7 @@ def extend(
         last_interval=header.last_interval,
         time_ns=header.time_ns,
         proposer=header.proposer,
+        round=header.round,
         heads=block.heads,
         evidence=block.evidence,
         last_certificate=block.last_certificate,
@@ -153,6 +158,7 @@ class _Content:
     last_interval: int
     time_ns: int
     proposer: int
+    round: int
     heads: tuple[Head, ...]
     evidence: tuple[bytes, ...]
     last_certificate: Certificate | None
@@ -198,6 +204,7 @@ def _derive(
         last_interval=content.last_interval,
         time_ns=content.time_ns,
         proposer=content.proposer,
+        round=content.round,
         validators_hash=tip.validators.hash(),
         next_validators_hash=tip.next_validators.hash(),
         clearing_hash=clearing_hash(outcomes),
@@ -215,6 +222,7 @@ def _derive(
         header_id=block_id,
         last_interval=content.last_interval,
         time_ns=content.time_ns,
+        round=content.round,
         membership=membership,
         deciders=tip.validators,
         validators=tip.next_validators,
@@ -233,12 +241,18 @@ def _check_frame(tip: Tip[State], content: _Content) -> None:
         )
     if content.time_ns <= tip.time_ns:
         raise InvalidBlock(f"time {content.time_ns} is not after that of the block before, {tip.time_ns}")
+    if content.round < 0:
+        raise InvalidBlock(f"round {content.round} does not exist")
     if not 0 <= content.proposer < tip.validators.size:
         raise InvalidBlock(f"there is no validator {content.proposer} among {tip.validators.size}")
 
 
 def _previous_timely(tip: Tip[State], certificate: Certificate | None) -> bool | None:
-    """Whether the tip's block was decided in time, judged by the certificate that the next block carries."""
+    """Whether the tip's block was decided in time, judged by the certificate that the next block carries.
+
+    What counts is how many rounds passed since the block was proposed: after an outage a height may have seen
+    many rounds before somebody could propose for an open interval, and that block is not late.
+    """
     if tip.deciders is None:
         if certificate is not None:
             raise InvalidBlock("block 1 has no block before it, and yet a certificate for one")
@@ -251,7 +265,7 @@ def _previous_timely(tip: Tip[State], certificate: Certificate | None) -> bool |
         certificate.check(tip.genesis.cell_id, tip.deciders)
     except InvalidCertificate as fault:
         raise InvalidBlock(f"the last certificate does not hold: {fault}") from fault
-    return certificate.round <= tip.genesis.last_timely_round
+    return certificate.round - tip.round <= tip.genesis.last_timely_round
 
 
 def _freeze(tip: Tip[State], evidence: tuple[bytes, ...]) -> Membership:

@@ -56,7 +56,7 @@ def test_a_block_with_any_other_header_field_is_refused_by_name(cell, name):
     block, _, _ = cell.propose()
     value = getattr(block.header, name)
     changed = bytes(32) if isinstance(value, bytes) else value + 1
-    if name in ("time_ns", "last_interval", "proposer"):
+    if name in ("time_ns", "last_interval", "proposer", "round"):
         changed = -1
     forged = replace(block, header=replace(block.header, **{name: changed}))
     with pytest.raises(InvalidBlock):
@@ -75,6 +75,14 @@ def test_previous_timely_follows_from_the_round_of_the_last_certificate(cell):
     late_cell.decide(round_=cell.genesis.last_timely_round + 1)
     late = dict(late_cell.propose()[2].leaves())[b"summary"]
     assert timely != late
+
+
+def test_a_block_proposed_after_many_rounds_and_decided_at_once_is_timely(cell):
+    cell.decide(round_=9, round=9)
+    timely = dict(cell.propose()[2].leaves())[b"summary"]
+    prompt_cell = type(cell)()
+    prompt_cell.decide(round_=0)
+    assert timely == dict(prompt_cell.propose()[2].leaves())[b"summary"]
 
 
 def test_a_block_without_the_last_certificate_or_with_a_false_one_is_refused(cell):
