@@ -1,0 +1,208 @@
+"""Shell: reads one TOML file into a frozen `Config`; every mistake gets one message with its key's path.
+
+Durations name their clock in their key: `_real_ms` and `_real_s` are wall durations, everything in the genesis is
+cell time.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from node.errors import ConfigError
+
+Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$")]
+
+
+def _lists_are_tuples(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
+    return value
+
+
+Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class NodeSection(_Section):
+    """Who this node is and where it keeps its files."""
+
+    name: str = Field(min_length=1, max_length=64)
+    data_dir: str = "."
+    genesis: str = "genesis.cbor"
+    last_trading_interval: int | None = Field(default=None, ge=0)
+
+
+class NetworkSection(_Section):
+    """Where to listen, and where each other member may be reached: in `members`, a file that the founder of the cell
+    wrote (`peers` in it), and in `peers`, which goes before it."""
+
+    listen: Address = "/ip4/127.0.0.1/tcp/9400"
+    members: str | None = None
+    peers: Peers = Field(default_factory=dict)
+
+
+class ClockSection(_Section):
+    """Cell time = epoch + (wall - start) x speed; in the field epoch equals start and speed is 1."""
+
+    start_wall_ns: int = Field(default=0, ge=0)
+    epoch_ns: int = Field(default=0, ge=0)
+    speed: int = Field(default=1, ge=1, le=100_000)
+
+
+class TimingSection(_Section):
+    """Real-time durations of the agreement and the gate."""
+
+    gate_margin_real_ms: int = Field(default=300, ge=10, le=60_000)
+    propose_real_ms: int = Field(default=900, ge=50, le=60_000)
+    vote_real_ms: int = Field(default=500, ge=50, le=60_000)
+    round_delta_real_ms: int = Field(default=250, ge=10, le=60_000)
+    round_cap_real_ms: int = Field(default=4_000, ge=100, le=600_000)
+
+
+class DerSection(_Section):
+    """One device behind this node's connection point. Powers in W, energies in Wh."""
+
+    kind: Literal["battery", "pv", "load"]
+    name: str = Field(min_length=1, max_length=32)
+    capacity_wh: float | None = Field(default=None, gt=0)
+    max_charge_w: float | None = Field(default=None, gt=0)
+    max_discharge_w: float | None = Field(default=None, gt=0)
+    efficiency: float | None = Field(default=None, gt=0, le=1)
+    initial_soc: float | None = Field(default=None, ge=0, le=1)
+    reserve_soc: float | None = Field(default=None, ge=0, le=1)
+    rated_w: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _battery_is_complete(self) -> "DerSection":
+        battery_keys = ("capacity_wh", "max_charge_w", "max_discharge_w", "efficiency")
+        given = [key for key in battery_keys if getattr(self, key) is not None]
+        if self.kind == "battery" and len(given) < len(battery_keys):
+            missing = ", ".join(key for key in battery_keys if key not in given)
+            raise ValueError(f"a battery needs {missing}")
+        if self.kind != "battery" and given:
+            raise ValueError(f"{', '.join(given)} belong to a battery, not to a {self.kind}")
+        return self
+
+
+class SiteSection(_Section):
+    """The connection point and what is behind it. `profile` is a CSV of measured energies per interval."""
+
+    profile: str | None = None
+    import_limit_w: float = Field(default=17_250.0, gt=0)
+    export_limit_w: float = Field(default=17_250.0, gt=0)
+    cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
+    linger_real_s: float | None = Field(default=None, gt=0)
+    ders: tuple[DerSection, ...] = ()
+
+    @field_validator("ders", mode="before")
+    @classmethod
+    def _list_is_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Config(_Section):
+    """The whole configuration of one daemon."""
+
+    node: NodeSection
+    network: NetworkSection = NetworkSection()
+    clock: ClockSection = ClockSection()
+    timing: TimingSection = TimingSection()
+    site: SiteSection = SiteSection()
+    file: str = ""
+
+    @property
+    def directory(self) -> Path:
+        """The data directory; a relative one is seen from the configuration file."""
+        return (Path(self.file).parent / self.node.data_dir).resolve()
+
+    @property
+    def genesis_path(self) -> Path:
+        """The genesis file; a relative path is seen from the configuration file."""
+        return (Path(self.file).parent / self.node.genesis).resolve()
+
+    @property
+    def profile_path(self) -> Path | None:
+        """The profile to replay, if any."""
+        if self.site.profile is None:
+            return None
+        return (Path(self.file).parent / self.site.profile).resolve()
+
+
+class _MembersFile(_Section):
+    peers: Peers
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file. Raises `ConfigError` with one message per mistake."""
+    table = _table(path, "write one with `wattswarm node init`")
+    if "file" in table:
+        raise ConfigError([f"{path}: file: unknown key; allowed here: {', '.join(_allowed_keys(()))}"])
+    config = _checked(Config, path, {**table, "file": str(path.resolve())})
+    if config.network.members is None:
+        return config
+    members = (path.parent / config.network.members).resolve()
+    known = _checked(_MembersFile, members, _table(members, "the founder of the cell wrote it")).peers
+    network = config.network.model_copy(update={"peers": {**known, **config.network.peers}})
+    return config.model_copy(update={"network": network})
+
+
+def _table(path: Path, remedy: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file; {remedy}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"{path}: not valid TOML: {error}"]) from error
+
+
+_Checked = TypeVar("_Checked", bound=BaseModel)
+
+
+def _checked(section: type[_Checked], path: Path, table: dict[str, object]) -> _Checked:
+    try:
+        return section.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError([_mistake(path, dict(item)) for item in error.errors()]) from None
+
+
+def _mistake(path: Path, item: dict[str, object]) -> str:
+    location = item["loc"]
+    assert isinstance(location, tuple)
+    key = ".".join(str(part) for part in location) or "(file)"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        allowed = ", ".join(_allowed_keys(location[:-1]))
+        return f"{path}: {key}: unknown key; allowed here: {allowed}"
+    if item["type"] == "missing":
+        return f"{path}: {key}: is missing"
+    if item["type"] == "string_pattern_mismatch":
+        message = "must be a multiaddress like /ip4/192.0.2.7/tcp/9400"
+    return f"{path}: {key}: {message}; found {item['input']!r}"
+
+
+def _allowed_keys(location: tuple[object, ...]) -> list[str]:
+    """The keys a section takes, for a message about one that it does not take."""
+    section: type[BaseModel] = Config
+    for part in location:
+        if part == "ders" or isinstance(part, int):
+            section = DerSection
+            continue
+        annotation = section.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            section = annotation
+    return [name for name in section.model_fields if name != "file"]

@@ -1,0 +1,37 @@
+"""Errors of the daemon that end it, each with the exit status it causes and the remedy in its text."""
+
+from node.exit_codes import ExitCode
+
+
+class NodeError(Exception):
+    """A condition the daemon cannot work under. The text names the input and the remedy."""
+
+    exit_code = ExitCode.BUG
+
+
+class ConfigError(NodeError):
+    """The configuration is wrong; carries one message per mistake."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class UntrustedStateError(NodeError):
+    """The node's own memory cannot be trusted: it must not sign."""
+
+    exit_code = ExitCode.UNTRUSTED_STATE
+
+
+class NetworkUnusableError(NodeError):
+    """The listen address cannot be bound."""
+
+    exit_code = ExitCode.NETWORK
+
+
+class DevicesFailedError(NodeError):
+    """The control process could not be kept alive."""
+
+    exit_code = ExitCode.DEVICES

@@ -1,0 +1,295 @@
+"""What the daemon's core is told and what it asks for: two closed unions.
+
+Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are carried out in order by
+`node/runtime.py`, the only interpreter. What an effect produces (a signature, a reply) comes back as an input.
+"""
+
+from dataclasses import dataclass
+
+from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
+from ledger.encoding import Value
+from ledger.entries import SignedEntry
+from ledger.votes import Proposal, SignedProposal, SignedVote, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The two clocks at one moment: `real_ns` is monotonic, `cell_ns` is cell time."""
+
+    real_ns: int
+    cell_ns: int
+    speed: int
+
+    def real_of(self, cell_ns: int) -> int:
+        """The real time at which cell time will be (or was) `cell_ns`."""
+        return self.real_ns + (cell_ns - self.cell_ns) // self.speed
+
+
+# Inputs -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GossipReceived:
+    """A gossiped message; `author` is the key that the network layer verified as its author's."""
+
+    topic: str
+    author: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
+    """A frame from a neighbour's persistent stream."""
+
+    peer: bytes
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A member is reachable."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """A member is no longer reachable."""
+
+    peer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyReceived:
+    """The answer to `SendRequest` with this tag; None when it failed or timed out."""
+
+    peer: bytes
+    tag: str
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """The moment `NodeCore.next_timer` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoteSigned:
+    """Our vote, logged, guarded and signed."""
+
+    vote: SignedVote
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalSigned:
+    """Our proposal, logged, guarded and signed."""
+
+    proposal: SignedProposal
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySigned:
+    """Our entry, guarded, signed and stored."""
+
+    entry: SignedEntry
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRead:
+    """The control process measured one interval."""
+
+    record: MeterRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesMeasured:
+    """The newest process image."""
+
+    image: ImageReport
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAttached:
+    """A control process answers: what its devices can do together."""
+
+    attached: Attached
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChanged:
+    """The control process raised or cleared an alarm."""
+
+    alarm: Alarm
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStalled:
+    """The process did not run for a while (stopped, swapped out): nothing can be said about what arrived meanwhile."""
+
+    since_real_ns: int
+
+
+Input = (
+    GossipReceived
+    | FrameReceived
+    | PeerConnected
+    | PeerLost
+    | ReplyReceived
+    | TimerDue
+    | VoteSigned
+    | ProposalSigned
+    | EntrySigned
+    | MeterRead
+    | DevicesMeasured
+    | ControlAttached
+    | AlarmChanged
+    | LoopStalled
+)
+
+
+# Effects ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Gossip `data` to all members on `topic`."""
+
+    topic: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Send a frame to every neighbour."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """Ask one peer; the answer returns as `ReplyReceived` with the same tag."""
+
+    peer: bytes
+    tag: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AppendToLog:
+    """Append to the write-ahead log and flush, before anything that follows is carried out."""
+
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StartLog:
+    """Begin the write-ahead log of a new height: what was logged for earlier ones is no longer needed."""
+
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignVote:
+    """Log, guard, sign; comes back as `VoteSigned`."""
+
+    vote: Vote
+
+
+@dataclass(frozen=True, slots=True)
+class SignProposal:
+    """Log, guard, sign; comes back as `ProposalSigned`."""
+
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class SignEntry:
+    """Chain to the own feed, guard, sign, store; comes back as `EntrySigned`. Dropped when the feed may not grow."""
+
+    kind: int
+    interval: int
+    time_ns: int
+    payload: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEntries:
+    """Store verified entries of one member with the cell time at which they were first seen."""
+
+    member: bytes
+    entries: tuple[SignedEntry, ...]
+    first_seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBlock:
+    """Store a decided block with its certificate."""
+
+    height: int
+    block_id: bytes
+    block: bytes
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoreVote:
+    """Keep a vote for accountability."""
+
+    vote: SignedVote
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEvidence:
+    """Keep a proof of equivocation."""
+
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CommandPosition:
+    """Lease a market position to the control process: the net energy (mWh) contracted for an interval."""
+
+    interval: int
+    energy: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeMeter:
+    """The reading of this interval is in our feed; the control process may forget it."""
+
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A structured log line; `fields` are JSON values."""
+
+    event: str
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Stop trading and end the process: the own memory cannot be trusted."""
+
+    reason: str
+
+
+Effect = (
+    Publish
+    | Broadcast
+    | SendRequest
+    | AppendToLog
+    | StartLog
+    | SignVote
+    | SignProposal
+    | SignEntry
+    | StoreEntries
+    | StoreBlock
+    | StoreVote
+    | StoreEvidence
+    | CommandPosition
+    | AcknowledgeMeter
+    | Report
+    | Halt
+)

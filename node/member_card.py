@@ -1,0 +1,47 @@
+"""Shell: the public card of a member-to-be, a small TOML file that its owner gives to the founder of the cell.
+
+A card holds no secret: name, public keys, where the member sits on the feeder, its nameplate and its addresses.
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from node.config import Address
+from node.config_file import config_text
+from node.errors import ConfigError
+
+Hex32 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class MemberCard(BaseModel):
+    """What a founder needs to know of a member. Powers in W, at the connection point."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=64)
+    feed_key: str = Hex32
+    consensus_key: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    branch: str | None = None
+    max_injection_w: int = Field(default=17_250, ge=0)
+    max_withdrawal_w: int = Field(default=17_250, ge=0)
+    addresses: tuple[Address, ...] = ()
+
+
+def write_card(card: MemberCard, path: Path) -> None:
+    """Write a card as TOML."""
+    path.write_text(config_text(card.model_dump()), "utf-8")
+
+
+def read_card(path: Path) -> MemberCard:
+    """Read a card. Raises `ConfigError` naming the file and each mistake."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return MemberCard.model_validate(table)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read as a member card: {error}"]) from error
+    except ValidationError as error:
+        raise ConfigError(
+            [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        ) from None

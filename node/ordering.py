@@ -1,0 +1,395 @@
+"""Ordering: drives the agreement over the chain, one height at a time.
+
+It answers what the agreement asks (build a block, judge a block), holds what must wait (a block that is not here yet,
+entries that a block names, a gate that has not closed) and turns a decision into the next tip. Sans-IO: effects out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol
+
+from ledger import agreement_events as ae
+from ledger.agreement import Agreement
+from ledger.application import Application, Outcomes, State
+from ledger.blocks import Block, decode_block
+from ledger.chain import Draft, EntrySource, Tip, extend, propose
+from ledger.errors import InvalidBlock, MissingEntries, PeerError
+from ledger.evidence import Evidence
+from ledger.feeds import Head
+from ledger.votes import Certificate, SignedProposal, SignedVote, open_proposal, open_vote
+from market.intervals import Calendar
+from node.constants import BLOCK_IN_FRAME_BYTES, BLOCKS_HELD
+from node.events import (
+    AppendToLog,
+    Broadcast,
+    Effect,
+    Now,
+    Report,
+    SignProposal,
+    SignVote,
+    StartLog,
+    StoreBlock,
+    StoreEvidence,
+    StoreVote,
+)
+from node.timeliness import Attention, SeenOrder, next_opening_ns, tradeable_interval, unfairness
+from node.timers import Timers
+from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
+
+
+class Gate(Protocol):
+    """What ordering asks of the entries gathered so far."""
+
+    def orders_for(self, interval: int) -> Iterable[SeenOrder]:
+        """The orders held for an interval, with when each was first seen (cell time)."""
+        ...
+
+    def heads_for(self, interval: int, gate_ns: int) -> tuple[Head, ...]:
+        """What a fair proposer includes: every feed, up to its last entry before an order that came too late."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided(Generic[State]):
+    """A height that was decided and applied here. `opened_real_ns` is when this node began it, None if it synced."""
+
+    block: Block
+    certificate: Certificate
+    tip: Tip[State]
+    outcomes: Outcomes
+    opened_real_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WantBlock:
+    """This block is needed and not held; `holders` are validator indices that voted for it (maybe none known)."""
+
+    block_id: bytes
+    holders: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantEntries:
+    """Entries up to these heads are needed to judge a block."""
+
+    heads: tuple[Head, ...]
+
+
+Step = Effect | Decided[State] | WantBlock | WantEntries
+
+
+@dataclass(slots=True)
+class Ordering(Generic[State]):
+    """The agreement on top of `tip`. `own_key` is our consensus key, None when we only watch."""
+
+    cell_id: bytes
+    application: Application[State]
+    tip: Tip[State]
+    calendar: Calendar
+    margin_ns: int
+    source: EntrySource
+    gate: Gate
+    timeouts: ae.Timeouts
+    own_key: bytes | None
+    attention: Attention
+    last_certificate: Certificate | None
+    last_interval: int | None = None
+    agreement: Agreement = field(init=False)
+    timers: Timers[ae.Event | str] = field(default_factory=Timers)
+    evidence: dict[bytes, None] = field(default_factory=dict)
+    can_sign: bool = False
+    opened_real_ns: int | None = None
+    _blocks: dict[bytes, tuple[Block, bytes]] = field(default_factory=dict)
+    _extended: dict[bytes, tuple[Tip[State], Outcomes] | str] = field(default_factory=dict)
+    _checks: list[ae.CheckBlock] = field(default_factory=list)
+    _values: list[ae.GetValue] = field(default_factory=list)
+    _decision: ae.Decide | None = None
+    _seen_votes: set[tuple[int, int, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.agreement = Agreement(self.timeouts)
+
+    @property
+    def height(self) -> int:
+        """The height being agreed on."""
+        return self.tip.height + 1
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last interval this run was asked for is covered."""
+        return self.last_interval is not None and self.tip.last_interval >= self.last_interval
+
+    def schedule_opening(self, now: Now) -> None:
+        """Plan the next height for a margin after the gate of the first interval that is not covered."""
+        if self.finished:
+            return
+        opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
+        self.timers.at(now.real_of(opening_ns), "open")
+
+    def due(self, now: Now) -> list[Step[State]]:
+        """Carry out every timer that is due."""
+        steps: list[Step[State]] = []
+        for what in self.timers.take_due(now.real_ns):
+            if what == "open":
+                steps += self._open(now)
+            elif what == "retry":
+                steps += self.retry(now)
+            elif not isinstance(what, str):
+                steps += self._feed(what, now)
+        return steps
+
+    def resume(self, records: tuple[ae.Record, ...], now: Now) -> list[Step[State]]:
+        """Continue the height that the write-ahead log was in; nothing to do when it is empty."""
+        return self._open(now, records) if records else []
+
+    def allow_signing(self, now: Now) -> None:
+        """From the next height on we vote; if none is open, from the one being planned."""
+        self.can_sign = True
+
+    def vote(self, envelope: bytes, now: Now) -> list[Step[State]]:
+        """A vote from a peer. Raises `PeerError`."""
+        return self._heard_vote(open_vote(envelope, self.cell_id, self.tip.validators), now)
+
+    def _heard_vote(self, signed: SignedVote, now: Now) -> list[Step[State]]:
+        vote = signed.vote
+        steps: list[Step[State]] = []
+        key = (vote.round, int(vote.step), vote.validator)
+        if vote.height == self.height and key not in self._seen_votes:
+            self._seen_votes.add(key)
+            steps.append(StoreVote(signed))
+        return steps + self._feed(ae.ReceivedVote(signed), now)
+
+    def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
+        """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
+        signed = open_proposal(envelope, self.cell_id, self.tip.validators)
+        if signed.proposal.height == self.height and block is not None:
+            self._hold(signed.proposal.block_id, block)
+        return self._feed(ae.ReceivedProposal(signed), now) + self.retry(now)
+
+    def certificate(self, encoded: bytes, now: Now) -> list[Step[State]]:
+        """A certificate from a peer. Raises `PeerError`."""
+        certificate = Certificate.decode(encoded)
+        if certificate.height != self.height or self.agreement.height != self.height:
+            return []
+        certificate.check(self.cell_id, self.tip.validators)
+        return self._feed(ae.ReceivedCertificate(certificate), now)
+
+    def signed(self, message: SignedVote | SignedProposal, now: Now) -> list[Step[State]]:
+        """Our own signed message, already logged and guarded: send it and count it."""
+        steps = self._broadcast(message)
+        if isinstance(message, SignedVote):
+            return steps + self._heard_vote(message, now)
+        return steps + self._feed(ae.ReceivedProposal(message), now)
+
+    def pulled(self, block: bytes, now: Now) -> list[Step[State]]:
+        """A block that we asked for. Raises `PeerError`."""
+        self._hold(decode_block(block).block_id(self.cell_id), block)
+        return self.retry(now)
+
+    def adopt(self, block: bytes, certificate: bytes, now: Now) -> list[Step[State]]:
+        """A decided block with its certificate, from a peer that is ahead. Raises `PeerError`, `MissingEntries`."""
+        held, proof = decode_block(block), Certificate.decode(certificate)
+        block_id = held.block_id(self.cell_id)
+        if held.header.height != self.height or proof.block_id != block_id or proof.height != self.height:
+            raise InvalidBlock(f"not the block at height {self.height} that we asked for")
+        proof.check(self.cell_id, self.tip.validators)
+        tip, outcomes = extend(self.tip, self.application, held, self.source)
+        return self._advance(held, block, proof, tip, outcomes, None, now)
+
+    def retry(self, now: Now) -> list[Step[State]]:
+        """Try again what waited: something arrived, or a gate closed."""
+        steps: list[Step[State]] = []
+        if self._decision is not None:
+            steps += self._decide(self._decision, now)
+        waiting, self._checks = self._checks, []
+        for check in waiting:
+            steps += self._check(check, now)
+        asked, self._values = self._values, []
+        for get in asked:
+            steps += self._build(get, now)
+        return steps
+
+    def found(self, evidence: Evidence) -> list[Step[State]]:
+        """Proof of equivocation, to be put into the next block we build."""
+        encoded = evidence.encode()
+        if encoded in self.evidence:
+            return []
+        self.evidence[encoded] = None
+        offender = evidence.check(self.cell_id, self.tip.membership)
+        return [StoreEvidence(encoded), Report("equivocation", {"member": offender.hex()})]
+
+    def _open(self, now: Now, records: tuple[ae.Record, ...] = ()) -> list[Step[State]]:
+        if self.agreement.height >= self.height or self.finished:
+            return []
+        self.opened_real_ns = now.real_ns
+        own = None if self.own_key is None else self.tip.validators.index_of(self.own_key)
+        start = ae.StartHeight(self.height, self.tip.validators, own, self.can_sign, records)
+        return [*([] if records else [StartLog(self.height)]), *self._feed(start, now)]
+
+    def _feed(self, event: ae.Event, now: Now) -> list[Step[State]]:
+        steps: list[Step[State]] = []
+        for effect in self.agreement.handle(event, now.real_ns):
+            steps += self._carry_out(effect, now)
+        return steps
+
+    def _carry_out(self, effect: ae.Effect, now: Now) -> list[Step[State]]:
+        match effect:
+            case ae.Persist(record):
+                return [AppendToLog(record)]
+            case ae.CastVote(vote):
+                return [SignVote(vote)]
+            case ae.CastProposal(proposal):
+                return [SignProposal(proposal)]
+            case ae.Broadcast(message):
+                return self._broadcast(message)
+            case ae.ScheduleTimeout(step, height, round_, at_ns):
+                self.timers.at(at_ns, ae.TimeoutExpired(step, height, round_))
+            case ae.ScheduleTick(height, at_ns):
+                self.timers.at(at_ns, ae.Tick(height))
+            case ae.GetValue():
+                return self._build(effect, now)
+            case ae.CheckBlock():
+                return self._check(effect, now)
+            case ae.RequestBlock(_, block_id, holders):
+                return [] if block_id in self._blocks else [WantBlock(block_id, holders)]
+            case ae.Decide():
+                return self._decide(effect, now)
+            case ae.FoundEvidence(first, second):
+                return self.found(_conflict(first, second))
+        return []
+
+    def _broadcast(self, message: ae.Message) -> list[Step[State]]:
+        match message:
+            case SignedVote():
+                return [Broadcast(encode_frame(VoteFrame(message.envelope)))]
+            case Certificate():
+                return [Broadcast(encode_frame(CertificateFrame(message.encode())))]
+            case SignedProposal():
+                held = self._blocks.get(message.proposal.block_id)
+                block = None if held is None or len(held[1]) > BLOCK_IN_FRAME_BYTES else held[1]
+                return [Broadcast(encode_frame(ProposalFrame(message.envelope, block)))]
+
+    def _hold(self, block_id: bytes, data: bytes) -> None:
+        if block_id in self._blocks:
+            return
+        block = decode_block(data)
+        if block.block_id(self.cell_id) != block_id:
+            raise InvalidBlock("the block is not the one that the proposal names")
+        if len(self._blocks) < BLOCKS_HELD:
+            self._blocks[block_id] = (block, data)
+
+    def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
+        if get.height != self.height:
+            return []
+        interval = tradeable_interval(self.calendar, now.cell_ns, self.margin_ns)
+        if interval is None or interval <= self.tip.last_interval:
+            self._values = [get]
+            opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
+            self.timers.at(now.real_of(opening_ns), "retry")
+            return []
+        index = None if self.own_key is None else self.tip.validators.index_of(self.own_key)
+        assert index is not None, "only a validator is asked for a value"
+        draft = Draft(
+            proposer=index,
+            round=get.round,
+            time_ns=now.cell_ns,
+            last_interval=interval,
+            heads=self.gate.heads_for(interval, self.calendar.gate_closure_ns(interval)),
+            evidence=tuple(sorted(self.evidence)),
+            last_certificate=self.last_certificate,
+        )
+        block, tip, outcomes = propose(self.tip, self.application, draft, self.source)
+        block_id = block.block_id(self.cell_id)
+        self._blocks[block_id] = (block, block.encode())
+        self._extended[block_id] = (tip, outcomes)
+        return self._feed(ae.ValueReady(get.height, get.round, block_id), now)
+
+    def _check(self, check: ae.CheckBlock, now: Now) -> list[Step[State]]:
+        if check.height != self.height:
+            return []
+        held = self._blocks.get(check.block_id)
+        if held is None:
+            self._checks.append(check)
+            return [WantBlock(check.block_id, ())]
+        try:
+            reason = self._fault(held[0], check, now)
+        except MissingEntries as missing:
+            self._checks.append(check)
+            return [WantEntries(missing.wanted)]
+        steps: list[Step[State]] = []
+        if reason is not None:
+            fields = {"height": check.height, "round": check.round, "reason": reason}
+            steps.append(Report("proposal_refused", fields))
+        answer = ae.BlockChecked(check.height, check.round, check.block_id, check.fresh, reason is None)
+        return steps + self._feed(answer, now)
+
+    def _fault(self, block: Block, check: ae.CheckBlock, now: Now) -> str | None:
+        extended = self._extend(check.block_id, block)
+        if isinstance(extended, str) or not check.fresh:
+            return extended if isinstance(extended, str) else None
+        return unfairness(
+            block,
+            check.round,
+            calendar=self.calendar,
+            now_ns=now.cell_ns,
+            margin_ns=self.margin_ns,
+            orders=self.gate.orders_for(block.header.last_interval),
+            anchored=self.tip.heads,
+            attention=self.attention,
+        )
+
+    def _extend(self, block_id: bytes, block: Block) -> tuple[Tip[State], Outcomes] | str:
+        known = self._extended.get(block_id)
+        if known is None:
+            try:
+                known = extend(self.tip, self.application, block, self.source)
+            except PeerError as fault:
+                known = str(fault)
+            self._extended[block_id] = known
+        return known
+
+    def _decide(self, decision: ae.Decide, now: Now) -> list[Step[State]]:
+        self._decision = decision
+        held = self._blocks.get(decision.block_id)
+        if held is None:
+            return [WantBlock(decision.block_id, ())]
+        try:
+            extended = self._extend(decision.block_id, held[0])
+        except MissingEntries as missing:
+            return [WantEntries(missing.wanted)]
+        if isinstance(extended, str):
+            raise AssertionError(f"a quorum decided a block that this node finds invalid: {extended}")
+        block, data = held
+        return self._advance(block, data, decision.certificate, *extended, self.opened_real_ns, now)
+
+    def _advance(
+        self,
+        block: Block,
+        data: bytes,
+        certificate: Certificate,
+        tip: Tip[State],
+        outcomes: Outcomes,
+        opened_real_ns: int | None,
+        now: Now,
+    ) -> list[Step[State]]:
+        self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
+        self._blocks.clear()
+        self._extended.clear()
+        self._checks.clear()
+        self._values.clear()
+        self._seen_votes.clear()
+        for proof in block.evidence:
+            self.evidence.pop(proof, None)
+        self.timers.clear()
+        self.schedule_opening(now)
+        stored = StoreBlock(tip.height, tip.header_id, data, certificate.encode())
+        return [stored, Decided(block, certificate, tip, outcomes, opened_real_ns)]
+
+
+def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:
+    if isinstance(first, SignedVote) and isinstance(second, SignedVote):
+        return Evidence.of_votes(first, second)
+    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), (
+        "one step, one kind of message"
+    )
+    return Evidence.of_proposals(first, second)

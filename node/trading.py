@@ -1,0 +1,189 @@
+"""Trading: what this member says and does in the market, interval by interval. Sans-IO: effects out.
+
+Before a gate closes it bids, when its meter has counted an interval it reports the reading, and when a block with its
+position is decided before the dispatch deadline it leases that position to its devices. Energies are mWh, injection
+positive.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from devices.control_messages import Attached, ImageReport, MeterRecord
+from devices.image import DerKind
+from ledger.encoding import Value
+from market.bidding import Account, Bidder, Flexibility
+from market.cell_state import CellState
+from market.forecast import EnergyForecaster, PriceHistory
+from market.intervals import Calendar
+from market.outcomes import BlockOutcomes
+from market.payloads import Curve, Kind, Reading, encode_order, encode_reading
+from market.rules import CellRules, MemberRule
+from market.units import energy_of_power
+from node.constants import IMAGE_AGE_NS
+from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, SignEntry
+
+MW_PER_W = 1000
+PPM = 1_000_000
+
+
+class Reported(Protocol):
+    """Which intervals the own feed already has a reading for."""
+
+    def __contains__(self, interval: object, /) -> bool: ...
+
+
+@dataclass(slots=True)
+class Trading:
+    """One metering point's trading. `rule` is its place in the cell's rules."""
+
+    rules: CellRules
+    rule: MemberRule
+    bidder: Bidder
+    first_interval: int
+    last_trading_interval: int | None
+    order_lead_ns: int
+    efficiency_ppm: int
+    load: EnergyForecaster
+    generation: EnergyForecaster
+    prices: PriceHistory
+    reported: set[int] = field(default_factory=set)
+    bid_for: int = -1
+    positions: dict[int, int] = field(default_factory=dict)
+    _image: ImageReport | None = None
+    _nameplate: Attached | None = None
+
+    @property
+    def calendar(self) -> Calendar:
+        """The cell's intervals and gates."""
+        return self.rules.calendar
+
+    def next_order_ns(self, now_cell_ns: int) -> int | None:
+        """The cell time of the next bid, or None after the last trading interval."""
+        interval = self._next_interval(now_cell_ns)
+        if self.last_trading_interval is not None and interval > self.last_trading_interval:
+            return None
+        return max(now_cell_ns, self._order_time_ns(interval))
+
+    def bid(self, state: CellState, now: Now) -> list[Effect]:
+        """The order for the interval whose gate is next, if it is time and it has not been given."""
+        interval = self._next_interval(now.cell_ns)
+        if now.cell_ns < self._order_time_ns(interval) or (
+            self.last_trading_interval is not None and interval > self.last_trading_interval
+        ):
+            return []
+        self.bid_for = interval
+        curve = self._curve(interval, state, now)
+        if curve.is_empty:
+            return []
+        return [self._entry(Kind.ORDER, interval, now, encode_order(curve))]
+
+    def read(self, record: MeterRecord, now: Now) -> list[Effect]:
+        """A meter record becomes a reading, once; an incomplete one teaches nothing and is not reported."""
+        if record.complete:
+            self._learn(record)
+        if record.interval in self.reported or record.interval < self.first_interval or not record.complete:
+            return [AcknowledgeMeter(record.interval)]
+        reading = Reading(record.contribution, record.consumption)
+        return [self._entry(Kind.READING, record.interval, now, encode_reading(reading))]
+
+    def entry_stored(self, kind: int, interval: int) -> list[Effect]:
+        """Our entry is safe in the feed."""
+        if kind == Kind.READING:
+            self.reported.add(interval)
+            return [AcknowledgeMeter(interval)]
+        return []
+
+    def decided(self, state: CellState, outcomes: BlockOutcomes, timely: bool, now: Now) -> list[Effect]:
+        """A block was decided: remember its price, and command our position if its deadline is not past."""
+        clearing = outcomes.clearing
+        price = clearing.prices[self.rule.branch]
+        self.prices = self.prices.with_price(clearing.tariff.import_price if price is None else price)
+        if self.last_trading_interval is not None and clearing.interval > self.last_trading_interval:
+            return []
+        position = outcomes.position_of(self.rule.member)
+        self.positions = {clearing.interval - 1: self.positions.get(clearing.interval - 1, 0)}
+        if not timely or now.cell_ns >= self.calendar.dispatch_deadline_ns(clearing.interval):
+            fields: dict[str, object] = {
+                "interval": clearing.interval,
+                "reason": "decided after its deadline",
+            }
+            return [Report("local_fallback", fields)]
+        self.positions[clearing.interval] = position
+        return [CommandPosition(clearing.interval, position)]
+
+    def measured(self, image: ImageReport) -> None:
+        """The newest process image."""
+        self._image = image
+
+    def attached(self, nameplate: Attached) -> None:
+        """What the devices can do together."""
+        self._nameplate = nameplate
+
+    def headroom_mw(self, now: Now) -> tuple[int, int, int | None]:
+        """Power that could be injected more (up) and withdrawn more (down), mW, and the state of charge per mille."""
+        image = self._fresh_image(now)
+        if image is None or self._nameplate is None or image.connection_w is None:
+            return 0, 0, None
+        discharge = self._nameplate.discharge_w if image.dischargeable_wh else 0.0
+        charge = self._nameplate.charge_w if image.chargeable_wh else 0.0
+        stored = sum(device.stored_wh or 0.0 for device in image.devices)
+        capacity = self._nameplate.capacity_wh
+        soc = None if not capacity else max(0, min(1000, round(1000 * stored / capacity)))
+        return round(discharge) * MW_PER_W, round(charge) * MW_PER_W, soc
+
+    def _next_interval(self, now_cell_ns: int) -> int:
+        return max(self.calendar.next_gate(now_cell_ns), self.first_interval, self.bid_for + 1)
+
+    def _order_time_ns(self, interval: int) -> int:
+        return self.calendar.gate_closure_ns(interval) - self.order_lead_ns
+
+    def _entry(self, kind: Kind, interval: int, now: Now, payload: tuple[Value, ...]) -> SignEntry:
+        return SignEntry(int(kind), interval, now.cell_ns, payload)
+
+    def _learn(self, record: MeterRecord) -> None:
+        load = sum(device.withdrawn for device in record.devices if device.kind is DerKind.LOAD)
+        generation = sum(device.injected for device in record.devices if device.kind is DerKind.PV)
+        self.load = self.load.observe(record.interval, load)
+        self.generation = self.generation.observe(record.interval, generation)
+
+    def _curve(self, interval: int, state: CellState, now: Now) -> Curve:
+        tariff = self.rules.tariff_at(interval, state.tariffs)
+        account = Account(
+            import_price=tariff.import_price,
+            export_price=tariff.export_price,
+            max_injection=self.rules.max_injection(self.rule),
+            max_withdrawal=self.rules.max_withdrawal(self.rule),
+        )
+        history = self.prices if self.prices.prices else self.prices.with_price(tariff.import_price)
+        forecast = history.forecast()
+        assert forecast is not None, "a history with a price has quartiles"
+        return self.bidder.orders(self._flexibility(interval, now), forecast, account)
+
+    def _flexibility(self, interval: int, now: Now) -> Flexibility:
+        load, generation = self.load.expect(interval), self.generation.expect(interval)
+        charge, discharge = self._storage(interval, now)
+        return Flexibility(load, generation, charge, discharge, self.efficiency_ppm)
+
+    def _storage(self, interval: int, now: Now) -> tuple[int, int]:
+        """What the storage can take and give in `interval`, after what it still has to do in the running one."""
+        image = self._fresh_image(now)
+        if image is None or self._nameplate is None:
+            return 0, 0
+        if image.chargeable_wh is None or image.dischargeable_wh is None:
+            return 0, 0
+        running = interval - 1
+        surplus = self.generation.expect(running) - self.load.expect(running)
+        elapsed = now.cell_ns - self.calendar.start_ns(running)
+        left = max(0, self.calendar.interval_ns - max(0, elapsed))
+        planned = (self.positions.get(running, 0) - surplus) * left // self.calendar.interval_ns
+        chargeable = int(image.chargeable_wh * MW_PER_W) + planned
+        dischargeable = int(image.dischargeable_wh * MW_PER_W) - planned
+        seconds = self.rules.interval_s
+        most_charge = energy_of_power(int(self._nameplate.charge_w * MW_PER_W), seconds)
+        most_discharge = energy_of_power(int(self._nameplate.discharge_w * MW_PER_W), seconds)
+        return max(0, min(chargeable, most_charge)), max(0, min(dischargeable, most_discharge))
+
+    def _fresh_image(self, now: Now) -> ImageReport | None:
+        if self._image is None or now.real_ns - self._image.real_ns > IMAGE_AGE_NS:
+            return None
+        return self._image

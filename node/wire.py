@@ -1,0 +1,115 @@
+"""Frames between neighbours: votes, proposals with their block, and status. CBOR arrays, decoded as hostile.
+
+Signed parts stay envelopes: their signatures are checked by the ledger, not here.
+"""
+
+from dataclasses import dataclass
+
+from ledger.encoding import Value, decode, encode
+from ledger.errors import Malformed
+from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
+from node.constants import FRAME_BYTES
+
+_VOTE, _PROPOSAL, _STATUS, _CERTIFICATE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class VoteFrame:
+    """One signed vote."""
+
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFrame:
+    """A signed proposal and the block it names; a large block (None here) is pulled."""
+
+    envelope: bytes
+    block: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFrame:
+    """How far the sender is: the height of its last decided block."""
+
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFrame:
+    """The encoded certificate of a decided block."""
+
+    certificate: bytes
+
+
+Frame = VoteFrame | ProposalFrame | StatusFrame | CertificateFrame
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The bytes of a frame."""
+    match frame:
+        case VoteFrame(envelope):
+            return encode((_VOTE, envelope))
+        case ProposalFrame(envelope, block):
+            return encode((_PROPOSAL, envelope, block))
+        case StatusFrame(height):
+            return encode((_STATUS, height))
+        case CertificateFrame(certificate):
+            return encode((_CERTIFICATE, certificate))
+
+
+def decode_frame(data: bytes) -> Frame:
+    """A frame from a neighbour. Raises `Malformed`."""
+    match decode(data, max_bytes=FRAME_BYTES):
+        case (1, bytes(envelope)) if len(envelope) <= VOTE_BYTES:
+            return VoteFrame(envelope)
+        case (2, bytes(envelope), (bytes() | None) as block) if len(envelope) <= PROPOSAL_BYTES:
+            return ProposalFrame(envelope, block)
+        case (3, int(height)) if height >= 0:
+            return StatusFrame(height)
+        case (4, bytes(certificate)):
+            return CertificateFrame(certificate)
+    raise Malformed("not a frame that members exchange")
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a member can do now: headroom (mW, both non-negative), state of charge (per mille, None without storage),
+    health (per mille) and its branch. Gossiped, never agreed."""
+
+    cell_ns: int
+    up_mw: int
+    down_mw: int
+    state_of_charge: int | None
+    health: int
+    branch: int
+
+
+CAPACITY_BYTES = 64
+
+
+def encode_capacity(capacity: Capacity) -> bytes:
+    """The bytes of a capacity message."""
+    return encode(
+        (
+            capacity.cell_ns,
+            capacity.up_mw,
+            capacity.down_mw,
+            capacity.state_of_charge,
+            capacity.health,
+            capacity.branch,
+        )
+    )
+
+
+def decode_capacity(data: bytes) -> Capacity:
+    """A capacity message. Raises `Malformed`."""
+    value: Value = decode(data, max_bytes=CAPACITY_BYTES)
+    match value:
+        case (int(cell_ns), int(up), int(down), (int() | None) as soc, int(health), int(branch)) if (
+            min(cell_ns, up, down, health, branch) >= 0
+            and health <= 1000
+            and (soc is None or 0 <= soc <= 1000)
+        ):
+            return Capacity(cell_ns, up, down, soc, health, branch)
+    raise Malformed("not a capacity message")

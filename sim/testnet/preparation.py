@@ -1,0 +1,189 @@
+"""Shell: founds the cell of a testnet and writes the directory of each of its nodes."""
+
+import json
+import socket
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ledger.genesis import Genesis
+from market.intervals import NS_PER_S
+from market.rules import TariffStep
+from node.config_file import config_text
+from node.errors import ConfigError
+from node.founding import CONFIG_FILE, CellTerms, found_cell, init_node
+from node.member_card import MemberCard
+from sim.neighbourhood import Home, Neighbourhood
+from sim.profiles import write_profile
+from sim.testnet.feeder import default_feeder, street_of
+from sim.testnet.layout import CELL_DIRECTORY, NODES_DIRECTORY, PARAMETERS_FILE, PROFILE_FILE
+
+CREDIT_LIMIT = 1_000 * 10**12
+"""pico-currency; a thousand currency units let every home trade two weeks without a deposit."""
+
+CONNECTION_W = 17_250
+"""W of a home's connection: three phases of 25 A at 230 V."""
+
+INITIAL_SOC = 0.5
+RESERVE_SOC = 0.1
+GATE_LEAD_SHARE = (3, 5)
+"""The gate closes this share of an interval before delivery; the rest of the interval before is for bidding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a testnet was asked for; kept beside it so that reports can say so."""
+
+    nodes: int
+    intervals: int
+    speed: int
+    source: str
+    season: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A founded testnet, ready to start. `first_interval` is the first that trades."""
+
+    directory: Path
+    nodes: tuple[Path, ...]
+    genesis: Genesis
+    first_interval: int
+    interval_s: int
+    start_wall_ns: int
+
+
+def prepare(
+    directory: Path,
+    parameters: Parameters,
+    neighbourhood: Neighbourhood,
+    *,
+    now_wall_ns: int,
+    startup_s: float,
+) -> Prepared:
+    """Found the cell and write every node's directory; cell time starts `startup_s` before the first gate closes.
+
+    Raises `ConfigError` when the directory is not empty.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        raise ConfigError([f"{directory}: is not empty; give a new directory, or remove this one"])
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / PARAMETERS_FILE).write_text(json.dumps(asdict(parameters), indent=2) + "\n", "utf-8")
+    names = [f"home-{position + 1:02d}" for position in range(len(neighbourhood.homes))]
+    ports = _free_ports(len(names))
+    nodes = tuple(directory / NODES_DIRECTORY / name for name in names)
+    cards = [
+        init_node(node, _card_fields(name, position, port), validator=True, passphrase=None)
+        for position, (name, node, port) in enumerate(zip(names, nodes, ports, strict=True))
+    ]
+    lead_s = neighbourhood.interval_s * GATE_LEAD_SHARE[0] // GATE_LEAD_SHARE[1]
+    genesis = found_cell(
+        cards,
+        _terms(parameters, neighbourhood, names[0], lead_s),
+        directory / CELL_DIRECTORY,
+        passphrase=None,
+    )
+    epoch_ns = neighbourhood.start_ns - lead_s * NS_PER_S - round(startup_s * parameters.speed * NS_PER_S)
+    last = neighbourhood.first_interval + parameters.intervals - 1
+    for node, card, home in zip(nodes, cards, neighbourhood.homes, strict=True):
+        write_profile(neighbourhood, home, node / PROFILE_FILE)
+        table = _config(card, cards, home, parameters.speed, now_wall_ns, epoch_ns, last)
+        (node / CONFIG_FILE).write_text(config_text(table), "utf-8")
+    return Prepared(
+        directory, nodes, genesis, neighbourhood.first_interval, neighbourhood.interval_s, now_wall_ns
+    )
+
+
+def _card_fields(name: str, position: int, port: int) -> dict[str, object]:
+    return {
+        "name": name,
+        "branch": street_of(position),
+        "max_injection_w": CONNECTION_W,
+        "max_withdrawal_w": CONNECTION_W,
+        "addresses": (f"/ip4/127.0.0.1/tcp/{port}",),
+    }
+
+
+def _terms(parameters: Parameters, neighbourhood: Neighbourhood, operator: str, lead_s: int) -> CellTerms:
+    return CellTerms(
+        name=f"{neighbourhood.source} {neighbourhood.season}",
+        interval_s=neighbourhood.interval_s,
+        gate_lead_s=lead_s,
+        currency=neighbourhood.prices.currency,
+        first_interval=neighbourhood.first_interval,
+        feeder=default_feeder(neighbourhood, parameters.intervals),
+        tariff=_tariff(neighbourhood),
+        credit_limit=CREDIT_LIMIT,
+        operator=operator,
+    )
+
+
+def _tariff(neighbourhood: Neighbourhood) -> tuple[TariffStep, ...]:
+    """The measured tariff as steps: one wherever a price changes."""
+    first = neighbourhood.first_interval - neighbourhood.history
+    steps: list[TariffStep] = []
+    prices = zip(neighbourhood.prices.import_price, neighbourhood.prices.export_price, strict=True)
+    for offset, (import_price, export_price) in enumerate(prices):
+        if not steps or (steps[-1].import_price, steps[-1].export_price) != (import_price, export_price):
+            steps.append(TariffStep(first + offset, import_price, export_price))
+    return tuple(steps)
+
+
+def _config(
+    card: MemberCard,
+    cards: list[MemberCard],
+    home: Home,
+    speed: int,
+    start_wall_ns: int,
+    epoch_ns: int,
+    last_interval: int,
+) -> dict[str, object]:
+    return {
+        "node": {
+            "name": card.name,
+            "genesis": f"../../{CELL_DIRECTORY}/genesis.cbor",
+            "last_trading_interval": last_interval,
+        },
+        "network": {
+            "listen": card.addresses[0],
+            "peers": {other.name: list(other.addresses) for other in cards if other.name != card.name},
+        },
+        "clock": {"start_wall_ns": start_wall_ns, "epoch_ns": epoch_ns, "speed": speed},
+        "site": {
+            "profile": PROFILE_FILE,
+            "import_limit_w": float(CONNECTION_W),
+            "export_limit_w": float(CONNECTION_W),
+            "linger_real_s": 30.0,
+            "ders": _ders(home),
+        },
+    }
+
+
+def _ders(home: Home) -> list[dict[str, object]]:
+    ders: list[dict[str, object]] = [{"kind": "load", "name": "house"}]
+    if any(home.pv):
+        ders.append({"kind": "pv", "name": "roof"})
+    if home.battery is not None:
+        ders.append(
+            {
+                "kind": "battery",
+                "name": "battery",
+                "capacity_wh": home.battery.energy / 1000,
+                "max_charge_w": home.battery.power / 1000,
+                "max_discharge_w": home.battery.power / 1000,
+                "efficiency": home.battery.efficiency_per_mille / 1000,
+                "initial_soc": INITIAL_SOC,
+                "reserve_soc": RESERVE_SOC,
+            }
+        )
+    return ders
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now; held together while they are chosen, so that they differ."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
