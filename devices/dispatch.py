@@ -1,0 +1,249 @@
+"""The dispatch stack: from one frozen set of inputs to one power, through layers that only ever narrow.
+
+W, injection positive. Power here is the sum over the batteries unless it says connection. A layer names the
+powers it allows; what all layers so far allow shrinks from layer to layer; a wish is then clipped into it.
+The same inputs give the same decision, always: no clock, no memory.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from devices.allocation import PvInput, Setpoint, curtail, distribute
+from devices.limits import PowerRange, narrow
+from devices.reserve import BatteryInput, protected, reserved
+
+ROUNDING_W = 1e-3
+"""Sums of floats may differ in their last digits; a milliwatt beyond a limit is no violation of it."""
+
+
+class Layer(Enum):
+    """The layers of the stack, in order; limits first, then wishes, then the fast response."""
+
+    PROTECTION = "protection"
+    RESERVE = "reserve"
+    ISLANDING = "islanding"
+    ARMED_SERVICES = "armed-services"
+    CONNECTION = "connection"
+    POSITION = "position"
+    SELF_CONSUMPTION = "self-consumption"
+    SAFE_STATE = "safe-state"
+    FAST_RESPONSE = "fast-response"
+
+
+@dataclass(frozen=True, slots=True)
+class FollowPosition:
+    """Layer 6: the net power at the connection that meets what is left of the position in what is left of its
+    time.
+    """
+
+    connection_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class NetToZero:
+    """Layer 7: self-consumption, no power at the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeState:
+    """Nobody may use the hardware: the batteries take their reversion power."""
+
+
+Wish = FollowPosition | NetToZero | SafeState
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchInput:
+    """Everything one cycle decides from.
+
+    `locked` is what the batteries' interlock says: emergency stop or standby. `curtailed` forbids PV to
+    inject at all. `load` is what the loads draw: one power while it is measured, all that the nameplate
+    admits while it is not. `connection` is what the connection may carry, its own limits and the lease's
+    together. `horizon_s` is how long a command may act if control dies, in cell time. `batteries_w` is what
+    the batteries are measured to give; None if not known.
+    """
+
+    locked: bool
+    curtailed: bool
+    batteries: tuple[BatteryInput, ...]
+    pv: tuple[PvInput, ...]
+    load: PowerRange
+    batteries_w: float | None
+    connection: PowerRange
+    wish: Wish
+    horizon_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerResult:
+    """What a layer allows by itself, what is left after it, and whether it contradicted those above."""
+
+    layer: Layer
+    allowed: PowerRange
+    left: PowerRange
+    conflict: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One cycle's outcome: the batteries' power, the layer that decided it, every layer's range, and the
+    setpoints.
+
+    `limit_held` is false when no setpoint keeps the connection within its limits.
+    """
+
+    power_w: float
+    binding: Layer
+    layers: tuple[LayerResult, ...]
+    setpoints: tuple[Setpoint, ...]
+    limit_held: bool
+
+
+def dispatch(inputs: DispatchInput) -> Decision:
+    """Run the stack once."""
+    ranges = tuple(_battery_range(battery, inputs) for battery in inputs.batteries)
+    layers = _limits(inputs, ranges)
+    wish_layer, wish_w = _wish(inputs)
+    followed_w = layers[-1].left.clip(wish_w)
+    responding_w = followed_w + _fast_response_w(inputs)
+    without_arming = tuple(layer for layer in layers if layer.layer is not Layer.ARMED_SERVICES)
+    power_w = _stack(without_arming)[-1].left.clip(responding_w)
+    shares = distribute(power_w, tuple(battery.name for battery in inputs.batteries), ranges)
+    caps = curtail(inputs.pv, _room_w(inputs, power_w))
+    return Decision(
+        power_w=power_w,
+        binding=_binding(layers, wish_w, wish_layer),
+        layers=layers,
+        setpoints=shares + caps,
+        limit_held=_limit_held(inputs, power_w, caps),
+    )
+
+
+def _battery_range(battery: BatteryInput, inputs: DispatchInput) -> PowerRange:
+    """Layers 1 and 2 for one battery; both always admit zero, so they never contradict each other."""
+    return narrow(_protection(battery, inputs), reserved(battery, inputs.horizon_s))[0]
+
+
+def _protection(battery: BatteryInput, inputs: DispatchInput) -> PowerRange:
+    return PowerRange(0.0, 0.0) if inputs.locked else protected(battery, inputs.horizon_s)
+
+
+def _limits(inputs: DispatchInput, ranges: tuple[PowerRange, ...]) -> tuple[LayerResult, ...]:
+    """Layers 1 to 5. Layer 2 is summed over what each single battery may do, so that no sum hides an empty
+    one.
+    """
+    hardware = PowerRange(
+        sum(battery.minimum_w for battery in inputs.batteries),
+        sum(battery.maximum_w for battery in inputs.batteries),
+    )
+    allowed = (
+        (Layer.PROTECTION, _sum(tuple(_protection(battery, inputs) for battery in inputs.batteries))),
+        (Layer.RESERVE, _sum(ranges)),
+        (Layer.ISLANDING, _islanding(hardware)),
+        (Layer.ARMED_SERVICES, _armed_services(hardware)),
+        (Layer.CONNECTION, _connection(inputs)),
+    )
+    return _stack(tuple(LayerResult(layer, range_, range_, False) for layer, range_ in allowed))
+
+
+def _stack(layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
+    """Narrow layer by layer; the first layer stands as it is."""
+    left = layers[0].allowed
+    results: list[LayerResult] = []
+    for layer in layers:
+        left, conflict = narrow(left, layer.allowed)
+        results.append(LayerResult(layer.layer, layer.allowed, left, conflict))
+    return tuple(results)
+
+
+def _sum(ranges: tuple[PowerRange, ...]) -> PowerRange:
+    return PowerRange(sum(each.minimum_w for each in ranges), sum(each.maximum_w for each in ranges))
+
+
+def _islanding(hardware: PowerRange) -> PowerRange:
+    """Layer 3 is a place: nothing forms an island here yet, so it allows everything."""
+    return hardware
+
+
+def _armed_services(hardware: PowerRange) -> PowerRange:
+    """Layer 4 is a place: no service can be armed here yet, so it withholds nothing."""
+    return hardware
+
+
+def _fast_response_w(inputs: DispatchInput) -> float:
+    """The fast response is a place: nothing measures frequency here yet, so it adds zero."""
+    return 0.0
+
+
+def _connection(inputs: DispatchInput) -> PowerRange:
+    """Layer 5: what batteries may do so that the connection stays within its limits; what is unknown counts
+    worst.
+
+    All available sun counts as injected: the batteries take the surplus before PV is curtailed. When what is
+    unknown is wider than the limits, nothing can be promised, and the powers nearest to rest are allowed.
+    """
+    most_w = inputs.load.maximum_w + sum(pv.most_w for pv in inputs.pv)
+    least_w = inputs.load.minimum_w + sum(pv.available_w or 0.0 for pv in inputs.pv)
+    lowest_w = inputs.connection.minimum_w - least_w
+    highest_w = inputs.connection.maximum_w - most_w
+    if lowest_w <= highest_w:
+        return PowerRange(lowest_w, highest_w)
+    rest_w = PowerRange(highest_w, lowest_w).clip(0.0)
+    return PowerRange(rest_w, rest_w)
+
+
+def _wish(inputs: DispatchInput) -> tuple[Layer, float]:
+    """Layers 6 and 7. A position claims all power at the connection, so beside it nothing is left for layer
+    7.
+    """
+    safe_w = sum(battery.reversion_w for battery in inputs.batteries)
+    if isinstance(inputs.wish, SafeState):
+        return Layer.SAFE_STATE, safe_w
+    others_w = _others_w(inputs)
+    if others_w is None:
+        return Layer.SAFE_STATE, safe_w
+    if isinstance(inputs.wish, FollowPosition):
+        return Layer.POSITION, inputs.wish.connection_w - others_w
+    return Layer.SELF_CONSUMPTION, -others_w
+
+
+def _others_w(inputs: DispatchInput) -> float | None:
+    """What everything but the batteries would give; None while some of it is unknown."""
+    if inputs.load.minimum_w != inputs.load.maximum_w:
+        return None
+    total_w = inputs.load.maximum_w
+    for pv in inputs.pv:
+        if pv.available_w is None:
+            return None
+        total_w += pv.available_w
+    return total_w
+
+
+def _room_w(inputs: DispatchInput, power_w: float) -> float:
+    """What PV may inject: what the export limit leaves. Only charging that is measured makes room for it."""
+    if inputs.curtailed:
+        return 0.0
+    built_w = sum(battery.maximum_w for battery in inputs.batteries)
+    batteries_w = built_w if inputs.batteries_w is None else max(power_w, inputs.batteries_w)
+    return max(0.0, inputs.connection.maximum_w - inputs.load.maximum_w - batteries_w)
+
+
+def _limit_held(inputs: DispatchInput, power_w: float, caps: tuple[Setpoint, ...]) -> bool:
+    """Whether the setpoints, once reached, keep the connection in its limits, the unknown at its worst."""
+    highest_w = inputs.load.maximum_w + power_w
+    lowest_w = inputs.load.minimum_w + power_w
+    for pv, cap in zip(inputs.pv, caps, strict=True):
+        highest_w += min(pv.most_w, cap.power_w)
+        lowest_w += min(pv.available_w or 0.0, cap.power_w)
+    return (
+        highest_w <= inputs.connection.maximum_w + ROUNDING_W
+        and lowest_w >= inputs.connection.minimum_w - ROUNDING_W
+    )
+
+
+def _binding(layers: tuple[LayerResult, ...], wish_w: float, wish_layer: Layer) -> Layer:
+    """The first layer after which the wish could no longer be had in full, or else the wish itself."""
+    final_w = layers[-1].left.clip(wish_w)
+    if final_w == wish_w:
+        return wish_layer
+    return next(layer.layer for layer in layers if layer.left.clip(wish_w) == final_w)
