@@ -192,16 +192,21 @@ def _check_header(header: list[str], file: str) -> None:
 def _row(cells: dict[str, str], file: str, line: int) -> _Row:
     if not cells["home"]:
         raise HouseholdFileError(file, line, "home", "empty")
+    prices = (
+        _price(cells, "import_price", DEFAULT_IMPORT_PRICE, file, line),
+        _price(cells, "export_price", DEFAULT_EXPORT_PRICE, file, line),
+    )
+    if prices[1] > prices[0]:
+        raise HouseholdFileError(
+            file, line, "export_price", "above the import price: buying would earn money"
+        )
     return _Row(
         line=line,
         start_s=_start(cells["start"], file, line),
         home=cells["home"],
         load=_energy(cells, "load_kwh", file, line),
         pv=_energy(cells, "pv_kwh", file, line) if "pv_kwh" in cells else 0,
-        prices=(
-            _price(cells, "import_price", DEFAULT_IMPORT_PRICE, file, line),
-            _price(cells, "export_price", DEFAULT_EXPORT_PRICE, file, line),
-        ),
+        prices=prices,
     )
 
 

@@ -20,8 +20,11 @@ SOURCES = ("fontana", "london")
 SEASONS = ("summer", "winter")
 
 _CURRENCY = {"fontana": "USD", "london": "GBP"}
-_EXPORT_PRICE = {"fontana": 60_000, "london": 45_000}
-"""Assumed, not measured: what a supplier pays for surplus, micro-currency per kWh (sim/data/README.md)."""
+_EXPORT_PRICE = {"fontana": 60_000, "london": 35_000}
+"""Assumed, not measured: what a supplier pays for surplus, micro-currency per kWh (sim/data/README.md).
+
+Below the lowest price of the tariff (London: 39,900), because nobody should earn by buying and selling back.
+"""
 _INTERVAL_S = {"fontana": 3600, "london": 1800}
 
 

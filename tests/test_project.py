@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from tidy_rules import imports
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"ledger", "market", "devices", "node", "sim"}
@@ -42,15 +43,9 @@ def constraints() -> dict[str, str]:
 
 
 def third_party(*folders: str) -> set[str]:
-    """Distributions that the modules in the folders import, wherever they do."""
-    found: set[str] = set()
-    for folder in folders:
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
-                    found.update(alias.name.split(".")[0] for alias in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    found.add(node.module.split(".")[0])
+    """Distributions that the modules in the folders import when they run, wherever they do."""
+    trees = [ast.parse(path.read_text()) for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    found = {module.split(".")[0] for tree in trees for _, module in imports(tree)}
     own = {path.stem for path in (ROOT / "tests").rglob("*.py")}
     outside = found - PACKAGES - set(sys.stdlib_module_names) - own
     return {distribution(IMPORT_NAMES.get(name, name)) for name in outside}

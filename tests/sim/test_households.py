@@ -15,7 +15,6 @@ from sim.households import load_households
 from sim.neighbourhood import (
     NS_PER_S,
     HouseholdError,
-    Neighbourhood,
     energy_from_kwh,
     energy_from_power,
     price_from_units,
@@ -47,13 +46,8 @@ def test_a_sample_gives_aligned_complete_homes_with_tariff(source: str, season: 
         assert min(home.load) >= 0
         assert min(home.pv) >= 0
     assert len(place.prices.export_price) == intervals
-    assert all(0 < out < into for out, into in low_prices(place))
-
-
-def low_prices(place: Neighbourhood) -> list[tuple[int, int]]:
-    """Feed-in beside retail, but for the London hours whose dynamic price was below the assumed feed-in."""
-    pairs = zip(place.prices.export_price, place.prices.import_price, strict=True)
-    return [(out, into) for out, into in pairs if into != 39_900]
+    prices = zip(place.prices.export_price, place.prices.import_price, strict=True)
+    assert all(0 < export < retail for export, retail in prices)
 
 
 def test_fontana_has_solar_a_time_of_use_price_and_carbon() -> None:
@@ -176,6 +170,13 @@ BAD = {
     "infinite": (2, "2026-05-31T22:00:00Z,b,inf,0,0.31,0.08", 3, "load_kwh", "not a plain decimal"),
     "exponent": (2, "2026-05-31T22:00:00Z,b,1e999999999,0,0.31,0.08", 3, "load_kwh", "not a plain decimal"),
     "two prices": (2, "2026-05-31T22:00:00Z,b,0.2,0,0.33,0.08", 3, "import_price", "differs"),
+    "export dearer": (
+        2,
+        "2026-05-31T22:00:00Z,b,0.2,0,0.31,0.32",
+        3,
+        "export_price",
+        "above the import price",
+    ),
     "no price": (2, "2026-05-31T22:00:00Z,b,0.2,0,,0.08", 3, "import_price", "not a plain decimal"),
     "no name": (2, "2026-05-31T22:00:00Z,,0.2,0,0.31,0.08", 3, "home", "empty"),
     "few cells": (2, "2026-05-31T22:00:00Z,b,0.2", 3, "pv_kwh", "3 cells where the header has 6"),
