@@ -10,7 +10,6 @@ well.
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
@@ -19,33 +18,13 @@ from typing import Any
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.feeds import Head
+from ledger.rows import BlockRow, VoteRow
 from ledger.sqlite_wal import LogVerdict, inspect_log
 from ledger.storage_errors import NotALedger, StorageUnavailable, storage_error
 from ledger.store_schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 LOCK_TIMEOUT_S = 5.0
 """How long a commit waits for a reader that blocks it; readers hold locks for milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class VoteRow:
-    """A vote or proposal (step 0) as it is kept for accountability."""
-
-    height: int
-    round: int
-    step: int
-    validator: int
-    envelope: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BlockRow:
-    """A decided block and the certificate this node holds for it."""
-
-    height: int
-    id: bytes
-    block: bytes
-    certificate: bytes
 
 
 class Store:

@@ -1,0 +1,118 @@
+"""Following decided blocks: the chain from certificates alone, as at start, in catching up and in an audit.
+
+Nothing is trusted for having been stored: each block is decoded, its certificate checked, its entries chained
+and its roots derived again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol
+
+from ledger.application import Application, Outcomes, State
+from ledger.blocks import Block, decode_block
+from ledger.chain import EntrySource, Tip, extend, genesis_tip
+from ledger.errors import Corrupt, InvalidBlock, InvalidCertificate, MissingEntries, PeerError
+from ledger.genesis import Genesis
+from ledger.rows import BlockRow
+from ledger.votes import Certificate
+
+
+class BlockArchive(EntrySource, Protocol):
+    """A source of entries that also holds the decided blocks."""
+
+    def height(self) -> int:
+        """The height of the last block, 0 without one."""
+        ...
+
+    def block(self, height: int) -> BlockRow | None:
+        """The block at a height."""
+        ...
+
+
+class CorruptBlock(Corrupt):
+    """A stored block that does not follow from what is before it."""
+
+    def __init__(self, height: int, expected: str, found: str) -> None:
+        super().__init__(f"block {height}: expected {expected}, found {found}")
+        self.height = height
+        self.expected = expected
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Generic[State]):
+    """One block of a chain that is followed, with the tip after it and what followed from it."""
+
+    block: Block
+    certificate: Certificate
+    tip: Tip[State]
+    outcomes: Outcomes
+
+
+def follow(
+    tip: Tip[State],
+    application: Application[State],
+    block: Block,
+    certificate: Certificate,
+    source: EntrySource,
+) -> tuple[Tip[State], Outcomes]:
+    """The tip after a decided block that somebody else shows, and its outcomes.
+
+    Raises `InvalidCertificate` when the certificate is not one for this block, and what `extend` raises.
+    `InvalidBlock` under a good certificate means that a quorum agreed on what this software finds wrong:
+    stop.
+    """
+    cell_id = tip.genesis.cell_id
+    if (certificate.height, certificate.block_id) != (block.header.height, block.block_id(cell_id)):
+        raise InvalidCertificate("the certificate is for another block")
+    if certificate.height != tip.height + 1:
+        raise InvalidBlock(f"block {certificate.height} does not follow block {tip.height}")
+    certificate.check(cell_id, tip.validators)
+    return extend(tip, application, block, source)
+
+
+def replay(
+    archive: BlockArchive, genesis: Genesis, application: Application[State]
+) -> Iterator[Replayed[State]]:
+    """Every stored block in order, verified against all before it. Raises `CorruptBlock` at the first that
+    fails.
+    """
+    tip = genesis_tip(genesis, application)
+    for height in range(1, archive.height() + 1):
+        replayed = _replay_one(archive, application, tip, height)
+        tip = replayed.tip
+        yield replayed
+
+
+def load_chain(archive: BlockArchive, genesis: Genesis, application: Application[State]) -> Tip[State]:
+    """The tip after all stored blocks, the genesis tip without any. Raises `CorruptBlock`."""
+    tip = genesis_tip(genesis, application)
+    for replayed in replay(archive, genesis, application):
+        tip = replayed.tip
+    return tip
+
+
+def _replay_one(
+    archive: BlockArchive, application: Application[State], tip: Tip[State], height: int
+) -> Replayed[State]:
+    row = archive.block(height)
+    if row is None:
+        raise CorruptBlock(height, "a row, because later blocks are stored", "none")
+    try:
+        block = decode_block(row.block)
+        certificate = Certificate.decode(row.certificate)
+        block_id = block.block_id(tip.genesis.cell_id)
+        if row.id != block_id:
+            raise CorruptBlock(height, f"id {block_id.hex()}", row.id.hex())
+        next_tip, outcomes = follow(tip, application, block, certificate, archive)
+    except PeerError as fault:
+        raise CorruptBlock(height, f"a decided block after block {tip.height}", str(fault)) from fault
+    except MissingEntries as fault:
+        head = fault.wanted[0]
+        raise CorruptBlock(
+            height,
+            f"the entries of member {head.member.hex()} up to sequence {head.sequence} of incarnation"
+            f" {head.incarnation}, id {head.id.hex()}",
+            "they are not stored, or are others",
+        ) from fault
+    return Replayed(block, certificate, next_tip, outcomes)
