@@ -5,11 +5,12 @@ remembers or is told. `SimpleBidder` is honest and knows two things: what the su
 and a surplus worth, and where the prices of the last days put a battery's energy.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from market.forecast import PriceForecast
-from market.payloads import Curve
+from market.payloads import Curve, Step
 
 PRICE_TICK = 1
 """The smallest difference between two prices: 1 µ/kWh."""
@@ -50,3 +51,83 @@ class Bidder(Protocol):
     def orders(self, flexibility: Flexibility, forecast: PriceForecast, account: Account) -> Curve:
         """The curve to offer for the interval that the arguments speak of."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleBidder:
+    """Load at retail less a tick, surplus at feed-in plus a tick, storage at the quartiles of the price.
+
+    Storage charges below the lower quartile and discharges above the upper one, and charges only at prices
+    that the upper quartile pays back after the losses of the round trip. What the parts want is netted into
+    one curve, so that at any one price a member either buys or sells: a battery that is worth less than
+    retail serves its own load first.
+    """
+
+    def orders(self, flexibility: Flexibility, forecast: PriceForecast, account: Account) -> Curve:
+        """The curve to offer; within the nameplate, empty when there is nothing to offer."""
+        surplus = flexibility.generation - flexibility.load
+        charge_price, discharge_price = _storage_prices(flexibility.efficiency_ppm, forecast, account)
+        buys = ((account.import_price - PRICE_TICK, -surplus), (charge_price, flexibility.charge))
+        sells = ((account.export_price + PRICE_TICK, surplus), (discharge_price, flexibility.discharge))
+        curve = netted(
+            [Step(price, quantity) for price, quantity in buys if quantity > 0],
+            [Step(price, quantity) for price, quantity in sells if quantity > 0],
+        )
+        return Curve(
+            _first(curve.buys, account.max_withdrawal),
+            _first(curve.sells, account.max_injection),
+        )
+
+
+def netted(buys: Iterable[Step], sells: Iterable[Step]) -> Curve:
+    """One curve that at every price asks for the same net energy as all these steps together.
+
+    No price fills both its sides. Where a sale starts while purchases are still wanted, it becomes a purchase
+    that ends one tick below, and the other way round. Steps of equal price are merged. Raises
+    `MalformedPayload` when more steps remain than a curve may have.
+    """
+    jumps = sorted(
+        [(step.price, 1, step) for step in buys] + [(step.price, 0, step) for step in sells], key=_key
+    )
+    supply = -sum(step.quantity for _, is_buy, step in jumps if is_buy)
+    net_buys: dict[int, int] = {}
+    net_sells: dict[int, int] = {}
+    for price, is_buy, step in jumps:
+        bought = min(max(-supply, 0), step.quantity)
+        sold = step.quantity - bought
+        _add(net_buys, price if is_buy else price - PRICE_TICK, bought)
+        _add(net_sells, price + PRICE_TICK if is_buy else price, sold)
+        supply += step.quantity
+    return Curve(
+        tuple(Step(price, net_buys[price]) for price in sorted(net_buys, reverse=True)),
+        tuple(Step(price, net_sells[price]) for price in sorted(net_sells)),
+    )
+
+
+def _storage_prices(efficiency_ppm: int, forecast: PriceForecast, account: Account) -> tuple[int, int]:
+    """Dearest price to charge at and cheapest to discharge at."""
+    discharge = max(forecast.high, account.export_price + PRICE_TICK)
+    pays_back = discharge * efficiency_ppm // 1_000_000
+    ceiling = min(pays_back, discharge, account.import_price) - PRICE_TICK
+    return min(forecast.low, ceiling), discharge
+
+
+def _key(jump: tuple[int, int, Step]) -> tuple[int, int]:
+    """At one price a seller starts before a buyer stops: both would trade at it."""
+    return jump[0], jump[1]
+
+
+def _add(quantities: dict[int, int], price: int, quantity: int) -> None:
+    if quantity:
+        quantities[price] = quantities.get(price, 0) + quantity
+
+
+def _first(steps: tuple[Step, ...], energy: int) -> tuple[Step, ...]:
+    """The best steps, up to `energy` together."""
+    kept = []
+    for step in steps:
+        quantity = min(step.quantity, energy)
+        if quantity > 0:
+            kept.append(Step(step.price, quantity))
+        energy -= quantity
+    return tuple(kept)
