@@ -177,7 +177,7 @@ class ScheduleTick:
 
 @dataclass(frozen=True, slots=True)
 class GetValue:
-    """Build a block and answer with ``ValueReady``; until then the proposer waits."""
+    """Build a block and answer with ``ValueReady``, before the propose timeout if it is to be of use."""
 
     height: int
     round: int
@@ -188,7 +188,8 @@ class CheckBlock:
     """Hold the block (pull it if need be), judge it, answer with ``BlockChecked``.
 
     ``fresh`` asks for everything (completeness against what was held at gate closure, timeliness);
-    otherwise only for what every node must find alike. Never answer before the block is held.
+    otherwise only for what every node must find alike. Answer when the block is held durably, not before: a
+    cell that is locked on a block which nobody holds any more cannot go on.
     """
 
     height: int

@@ -2,8 +2,8 @@
 
 A vote names a block by its id and never carries it. A ``valid_round`` of -1 stands for "none". An opened vote
 or proposal is one whose signature has been verified against the validators of its height; nothing else enters
-the agreement. A certificate keeps only signatures: the precommit bodies that they cover are rebuilt from height,
-round, block id and index, so a vote can be in it only once and only for that block.
+the agreement. A certificate keeps only signatures: the precommit bodies that they cover are rebuilt from
+height, round, block id and index, so a vote can be in it only once and only for that block.
 """
 
 from dataclasses import dataclass
@@ -94,6 +94,11 @@ class SignedVote:
     signature: bytes
     envelope: bytes
 
+    @property
+    def content(self) -> Vote:
+        """What was signed; votes and proposals share the name."""
+        return self.vote
+
 
 @dataclass(frozen=True, slots=True)
 class SignedProposal:
@@ -104,6 +109,11 @@ class SignedProposal:
     body: bytes
     signature: bytes
     envelope: bytes
+
+    @property
+    def content(self) -> Proposal:
+        """What was signed; votes and proposals share the name."""
+        return self.proposal
 
 
 def sign_vote(key: SigningKey, cell_id: bytes, vote: Vote) -> SignedVote:
