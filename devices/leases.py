@@ -53,7 +53,7 @@ def judge(held: Lease[Granted] | None, offered: Lease[Granted], now_ns: int, lon
     """Whether `offered` may replace `held` (a lease of the same purpose) at `now_ns`.
 
     Refused when it has expired, is issued in the future, would last longer than `longest_ns`, or is not newer
-    than what is held: by sequence from the same issuer, by issue time from another.
+    than what is held, by issue time and, from the same issuer, by sequence.
     """
     if offered.expires_ns <= now_ns:
         return Refused("the lease has already expired")
@@ -63,8 +63,7 @@ def judge(held: Lease[Granted] | None, offered: Lease[Granted], now_ns: int, lon
         return Refused("the lease lasts longer than is allowed")
     if held is None:
         return Accepted()
-    if held.issuer == offered.issuer:
-        newer = offered.sequence > held.sequence
-    else:
-        newer = offered.issued_ns >= held.issued_ns
-    return Accepted() if newer else Refused("a newer lease is held")
+    repeated = held.issuer == offered.issuer and offered.sequence <= held.sequence
+    if repeated or offered.issued_ns < held.issued_ns:
+        return Refused("a newer lease is held")
+    return Accepted()

@@ -1,0 +1,35 @@
+"""What a control process keeps over a restart.
+
+It is saved at interval ends and when the mode changes, so after a power loss a simulated battery resumes with
+what it held at the end of the last full interval, which is only roughly what it holds.
+"""
+
+from dataclasses import dataclass
+
+from devices.control_messages import MeterRecord, Mode
+from devices.limits import PowerRange
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnergy:
+    """What a simulated battery holds, in Wh."""
+
+    name: str
+    stored_wh: float
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """The mode, the limits that hold until new ones come, the batteries, and the records not yet
+    acknowledged.
+    """
+
+    mode: Mode
+    limits: PowerRange | None
+    stored: tuple[StoredEnergy, ...]
+    records: tuple[MeterRecord, ...]
+    cell_ns: int
+
+
+FRESH = SavedState(Mode.GRID_SUPPORT, None, (), (), 0)
+"""The state of a control process that never ran before."""

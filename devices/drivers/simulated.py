@@ -1,0 +1,72 @@
+"""The simulated devices that a configuration asks for."""
+
+from collections.abc import Mapping
+
+from devices.cell_clock import Instant
+from devices.control_config import BatteryConfig, ControlConfig, ReplayedConfig, reversions
+from devices.der import Der, Nameplate
+from devices.drivers.simulated_battery import SimulatedBattery
+from devices.drivers.simulated_load import SimulatedLoad
+from devices.drivers.simulated_pv import SimulatedPv
+from devices.errors import ConfigurationError
+from devices.image import DerKind
+from devices.profiles import Profile, Series
+
+
+def build_ders(
+    config: ControlConfig, profile: Profile | None, stored_wh: Mapping[str, float], start: Instant
+) -> tuple[Der, ...]:
+    """Every device of the configuration, beginning at `start`.
+
+    `stored_wh` is what batteries held when last seen; one that is not in it begins at its initial state of
+    charge. Raises ConfigurationError when the profile needs more power than a device has.
+    """
+    batteries = tuple(_battery(battery, stored_wh, start) for battery in config.batteries)
+    if profile is None:
+        return batteries
+    return batteries + tuple(_replayed(each, profile, config, start) for each in config.replayed)
+
+
+def _battery(config: BatteryConfig, stored_wh: Mapping[str, float], start: Instant) -> SimulatedBattery:
+    nameplate = Nameplate(
+        kind=DerKind.BATTERY,
+        minimum_w=-config.charge_w,
+        maximum_w=config.discharge_w,
+        capacity_wh=config.capacity_wh,
+        charge_efficiency=config.charge_efficiency,
+        discharge_efficiency=config.discharge_efficiency,
+        ramp_w_per_s=config.ramp_w_per_s,
+        response_s=config.response_s,
+    )
+    held_wh = stored_wh.get(config.name, config.initial_state_of_charge * config.capacity_wh)
+    stored = min(max(held_wh, 0.0), config.capacity_wh)
+    return SimulatedBattery(config.name, nameplate, stored, config.reversion_w, start)
+
+
+def _replayed(each: ReplayedConfig, profile: Profile, config: ControlConfig, start: Instant) -> Der:
+    is_pv = each.kind is DerKind.PV
+    series = profile.pv if is_pv else profile.load
+    peak_w = _peak_w(series)
+    if peak_w > each.maximum_w:
+        raise ConfigurationError(
+            (
+                f"ders {each.name!r}: maximum_w: the profile needs {peak_w:g} W, more than {each.maximum_w:g} W",
+            )
+        )
+    nameplate = Nameplate(
+        kind=each.kind,
+        minimum_w=0.0 if is_pv else -each.maximum_w,
+        maximum_w=each.maximum_w if is_pv else 0.0,
+        capacity_wh=None,
+        charge_efficiency=1.0,
+        discharge_efficiency=1.0,
+        ramp_w_per_s=None,
+        response_s=0.0,
+    )
+    if not is_pv:
+        return SimulatedLoad(each.name, nameplate, series, start)
+    return SimulatedPv(each.name, nameplate, series, reversions(config)[each.name], start)
+
+
+def _peak_w(series: Series) -> float:
+    return max(power_w for edge in series.edges[:-1] if (power_w := series.power_w(edge)) is not None)

@@ -1,0 +1,95 @@
+"""What the daemon has asked for and how long it holds: heartbeat, positions, limits and mode.
+
+Everything but the mode is a lease in real time. When the leases run out nothing is allowed that was not
+allowed without them: no heartbeat means the safe state, no position means none, and limits revert to what
+their lease says.
+"""
+
+from devices.control_messages import (
+    ChangeMode,
+    GrantArming,
+    GrantLimits,
+    GrantPosition,
+    Heartbeat,
+    Mode,
+    Position,
+)
+from devices.leases import Accepted, Answer, Lease, Refused, judge
+from devices.limits import PowerRange
+
+NS_PER_S = 1_000_000_000
+LONGEST_HEARTBEAT_NS = 30 * NS_PER_S
+"""A dead daemon may look alive for so long at most."""
+LONGEST_POSITION_NS = 2 * 86_400 * NS_PER_S
+"""Positions come at most a day ahead."""
+LONGEST_LIMITS_NS = 7 * 86_400 * NS_PER_S
+"""A limit's end is known at most a week ahead; the reversion holds afterwards."""
+MOST_POSITIONS = 128
+"""A day of quarter hours ahead, and some."""
+
+
+class Mandate:
+    """The leases and the mode in force."""
+
+    def __init__(self, mode: Mode, limits: PowerRange | None) -> None:
+        """`limits` hold until the first lease on them."""
+        self.mode = mode
+        self._fallback_limits = limits
+        self._heartbeat: Lease[bool] | None = None
+        self._limits: Lease[PowerRange] | None = None
+        self._positions: dict[int, Lease[Position | None]] = {}
+
+    def offer(
+        self, message: Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode, now_ns: int
+    ) -> Answer:
+        """Take what the daemon says, or say why not."""
+        if isinstance(message, ChangeMode):
+            self.mode = message.mode
+            return Accepted()
+        if isinstance(message, GrantArming):
+            return Refused("no service can be armed here")
+        if isinstance(message, GrantPosition):
+            return self._offer_position(message.lease, now_ns)
+        if isinstance(message, GrantLimits):
+            answer = judge(self._limits, message.lease, now_ns, LONGEST_LIMITS_NS)
+            if isinstance(answer, Accepted):
+                self._limits = message.lease
+            return answer
+        answer = judge(self._heartbeat, message.lease, now_ns, LONGEST_HEARTBEAT_NS)
+        if isinstance(answer, Accepted):
+            self._heartbeat = message.lease
+        return answer
+
+    def alive(self, now_ns: int) -> bool:
+        """Whether a daemon may use the hardware now."""
+        return self._heartbeat is not None and self._heartbeat.active(now_ns) and self._heartbeat.value
+
+    def lost(self, now_ns: int) -> bool:
+        """Whether there was a daemon and its heartbeat has run out."""
+        return self._heartbeat is not None and not self.alive(now_ns)
+
+    def position(self, interval: int, now_ns: int) -> Position | None:
+        """The position of an interval while its lease runs."""
+        lease = self._positions.get(interval)
+        return None if lease is None else lease.at(now_ns)
+
+    def limits(self, now_ns: int) -> PowerRange | None:
+        """What the connection may carry by lease; None if it never was limited."""
+        return self._fallback_limits if self._limits is None else self._limits.at(now_ns)
+
+    def limits_to_save(self) -> PowerRange | None:
+        """The limits that a restarted control process begins with: what holds once every lease has ended."""
+        return self._fallback_limits if self._limits is None else self._limits.reversion
+
+    def _offer_position(self, lease: Lease[Position | None], now_ns: int) -> Answer:
+        if lease.value is None or lease.reversion is not None:
+            return Refused("a position lease grants a position and reverts to none")
+        interval = lease.value.interval
+        answer = judge(self._positions.get(interval), lease, now_ns, LONGEST_POSITION_NS)
+        if isinstance(answer, Refused):
+            return answer
+        self._positions = {key: held for key, held in self._positions.items() if held.expires_ns > now_ns}
+        if len(self._positions) >= MOST_POSITIONS:
+            return Refused(f"more than {MOST_POSITIONS} positions")
+        self._positions[interval] = lease
+        return answer

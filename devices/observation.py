@@ -1,0 +1,126 @@
+"""From a process image to the inputs of the dispatch and to the report for the daemon. W, Wh, injection
+positive.
+
+What is missing, stale or implausible is passed on as unknown, and the dispatch takes the unknown at its
+worst.
+"""
+
+from dataclasses import dataclass
+
+from devices.allocation import PvInput
+from devices.control_config import BatteryConfig, ControlConfig
+from devices.control_messages import DeviceReport, ImageReport, Mode
+from devices.cycle_record import CycleRecord
+from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
+from devices.image import DerKind, DeviceImage, ProcessImage
+from devices.limits import PowerRange, narrow
+from devices.reserve import BatteryInput
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), and wish."""
+
+    mode: Mode
+    limits: PowerRange | None
+    wish: Wish
+
+
+def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
+    """Everything the dispatch decides from."""
+    devices = {device.name: device for device in image.devices}
+    age_ns = config.reading_age_ms * NS_PER_MS
+    now_ns = image.time.real_ns
+    pv: list[PvInput] = []
+    least_w = most_w = 0.0
+    for each in config.replayed:
+        device = devices[each.name]
+        if each.kind is DerKind.PV:
+            pv.append(PvInput(each.name, each.maximum_w, device.available_w.usable(now_ns, age_ns)))
+            continue
+        drawn_w = device.power_w.usable(now_ns, age_ns)
+        least_w += -each.maximum_w if drawn_w is None else drawn_w
+        most_w += 0.0 if drawn_w is None else drawn_w
+    limits = config.connection if commission.limits is None else commission.limits
+    return DispatchInput(
+        locked=commission.mode is not Mode.GRID_SUPPORT,
+        curtailed=commission.mode is Mode.EMERGENCY_STOP,
+        batteries=tuple(
+            _battery(battery, devices[battery.name], now_ns, age_ns) for battery in config.batteries
+        ),
+        pv=tuple(pv),
+        load=PowerRange(least_w, most_w),
+        batteries_w=_sum_w(tuple(devices[battery.name] for battery in config.batteries), now_ns, age_ns),
+        connection=narrow(config.connection, limits)[0],
+        wish=commission.wish,
+        horizon_s=config.command_lease_ms / 1000 * config.clock.speed,
+    )
+
+
+def report(record: CycleRecord, image: ProcessImage, config: ControlConfig, mode: Mode) -> ImageReport:
+    """What the daemon is shown of a cycle."""
+    inputs = record.inputs
+    age_ns = config.reading_age_ms * NS_PER_MS
+    now_ns = image.time.real_ns
+    return ImageReport(
+        real_ns=now_ns,
+        cell_ns=image.time.cell_ns,
+        interval=image.time.cell_ns // (config.interval_s * 1_000_000_000),
+        connection_w=_sum_w(image.devices, now_ns, age_ns),
+        chargeable_wh=_total(tuple(battery.chargeable_wh for battery in inputs.batteries)),
+        dischargeable_wh=_total(
+            tuple(battery.dischargeable_wh(battery.reserve_wh) for battery in inputs.batteries)
+        ),
+        mode=mode,
+        wish=_name(inputs.wish),
+        binding=record.decision.binding.value,
+        settled=record.settled,
+        devices=tuple(
+            DeviceReport(
+                name=device.name,
+                kind=device.kind,
+                power_w=device.power_w.usable(now_ns, age_ns),
+                setpoint_w=device.setpoint_w.usable(now_ns, age_ns),
+                stored_wh=device.stored_wh.usable(now_ns, age_ns),
+                available_w=device.available_w.usable(now_ns, age_ns),
+            )
+            for device in image.devices
+        ),
+    )
+
+
+def _battery(config: BatteryConfig, device: DeviceImage, now_ns: int, age_ns: int) -> BatteryInput:
+    stored_wh = device.stored_wh.usable(now_ns, age_ns)
+    state_of_charge = device.state_of_charge.usable(now_ns, age_ns)
+    if state_of_charge is None or not 0 <= state_of_charge <= 1:
+        stored_wh = None
+    if stored_wh is not None and not 0 <= stored_wh <= config.capacity_wh:
+        stored_wh = None
+    return BatteryInput(
+        name=config.name,
+        minimum_w=-config.charge_w,
+        maximum_w=config.discharge_w,
+        capacity_wh=config.capacity_wh,
+        charge_efficiency=config.charge_efficiency,
+        discharge_efficiency=config.discharge_efficiency,
+        reserve_wh=config.reserve * config.capacity_wh,
+        reversion_w=config.reversion_w,
+        stored_wh=stored_wh,
+    )
+
+
+def _sum_w(devices: tuple[DeviceImage, ...], now_ns: int, age_ns: int) -> float | None:
+    return _total(tuple(device.power_w.usable(now_ns, age_ns) for device in devices))
+
+
+def _total(values: tuple[float | None, ...]) -> float | None:
+    known = tuple(value for value in values if value is not None)
+    return sum(known) if len(known) == len(values) else None
+
+
+def _name(wish: Wish) -> str:
+    if isinstance(wish, FollowPosition):
+        return "position"
+    return "self-consumption" if isinstance(wish, NetToZero) else "safe-state"
