@@ -8,7 +8,7 @@ well.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import zip_longest
@@ -27,6 +27,9 @@ LOCK_TIMEOUT_S = 5.0
 """How long a commit waits for a reader that blocks it; readers hold locks for milliseconds."""
 
 
+_EntryRow = tuple[bytes, int, int, bytes, bytes, int, bytes]
+
+
 class Store:
     """A ledger file of one cell, opened with `Store.open`. For one thread at a time."""
 
@@ -34,7 +37,7 @@ class Store:
         self.path = path
         self.cell_id = cell_id
         self._connection = connection
-        self._entries: list[tuple[bytes, int, int, bytes, bytes, int, bytes]] = []
+        self._entries: list[_EntryRow] = []
         self._blocks: list[tuple[int, bytes, bytes, bytes]] = []
         self._votes: list[tuple[int, int, int, int, bytes]] = []
         self._evidence: list[tuple[bytes, bytes]] = []
@@ -55,13 +58,25 @@ class Store:
             raise storage_error(fault, str(path)) from fault
         return Store(path, cell_id, connection)
 
-    def append(self, member: bytes, entries: Iterable[SignedEntry], first_seen_ns: int) -> None:
-        """Queue a member's entries, first seen at this cell time. What is stored already keeps its time."""
-        for signed in entries:
-            entry = signed.entry
-            check = first_seen_check(signed.id, first_seen_ns)
-            self._entries.append(
-                (member, entry.incarnation, entry.sequence, signed.id, signed.envelope, first_seen_ns, check)
+    def append(self, member: bytes, signed: SignedEntry, first_seen_ns: int) -> None:
+        """Queue a member's entry, first seen at this cell time. What is stored already keeps its time."""
+        self._entries.append(_entry_row(member, signed, first_seen_ns))
+
+    def adopt(self, member: bytes, entries: Sequence[SignedEntry], first_seen_ns: int) -> None:
+        """Replace what is stored of a member's feed from the first of these entries on, durable at once.
+
+        For a decided block that names another branch of a fork than the one held here. Raises as `commit`.
+        """
+        self.commit()
+        first = entries[0].entry
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM entries WHERE member = ? AND incarnation = ? AND sequence >= ?",
+                (member, first.incarnation, first.sequence),
+            )
+            self._connection.executemany(
+                "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [_entry_row(member, signed, first_seen_ns) for signed in entries],
             )
 
     def put_block(self, height: int, block_id: bytes, block: bytes, certificate: bytes) -> None:
@@ -90,15 +105,8 @@ class Store:
         """
         if not self.pending:
             return
-        with self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._write_queued()
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._transaction():
+            self._write_queued()
         for queue in (self._entries, self._blocks, self._votes, self._evidence):
             queue.clear()
 
@@ -131,12 +139,29 @@ class Store:
         )
         return [envelope for (envelope,) in rows]
 
-    def incarnations(self, member: bytes) -> list[int]:
-        """The incarnations of a member's feed that are stored, lowest first."""
+    def entry_id(self, member: bytes, incarnation: int, sequence: int) -> bytes | None:
+        """The id of one stored entry."""
         rows = self._select(
-            "SELECT DISTINCT incarnation FROM entries WHERE member = ? ORDER BY incarnation", (member,)
+            "SELECT id FROM entries WHERE member = ? AND incarnation = ? AND sequence = ?",
+            (member, incarnation, sequence),
         )
-        return [incarnation for (incarnation,) in rows]
+        return rows[0][0] if rows else None
+
+    def last_envelope(self, member: bytes) -> bytes | None:
+        """The envelope of the member's last entry in its highest stored incarnation."""
+        rows = self._select(
+            "SELECT envelope FROM entries WHERE member = ? ORDER BY incarnation DESC, sequence DESC LIMIT 1",
+            (member,),
+        )
+        return rows[0][0] if rows else None
+
+    def last_sequence(self, member: bytes, incarnation: int) -> int:
+        """The last stored sequence of a member's feed in an incarnation, -1 without one."""
+        rows = self._select(
+            "SELECT coalesce(max(sequence), -1) FROM entries WHERE member = ? AND incarnation = ?",
+            (member, incarnation),
+        )
+        return int(rows[0][0])
 
     def heads(self) -> tuple[Head, ...]:
         """The last stored entry of every member, sorted by member."""
@@ -182,12 +207,12 @@ class Store:
         )
         return [VoteRow(*row) for row in rows]
 
-    def highest_vote(self, validator: int) -> VoteRow | None:
-        """The kept vote or proposal with the highest (height, round, step) of a validator index."""
+    def last_vote(self, validator: int, *, proposal: bool = False) -> VoteRow | None:
+        """The kept vote (or proposal) with the highest (height, round, step) of a validator index."""
         rows = self._select(
-            "SELECT height, round, step, validator, envelope FROM votes WHERE validator = ?"
+            "SELECT height, round, step, validator, envelope FROM votes WHERE validator = ? AND (step = 0) = ?"
             " ORDER BY height DESC, round DESC, step DESC LIMIT 1",
-            (validator,),
+            (validator, proposal),
         )
         return VoteRow(*rows[0]) if rows else None
 
@@ -237,11 +262,30 @@ class Store:
             return self._connection.execute(statement, parameters).fetchall()
 
     @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """One transaction: what happens inside is stored whole or, after an exception, not at all."""
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as fault:
             raise storage_error(fault, str(self.path)) from fault
+
+
+def _entry_row(member: bytes, signed: SignedEntry, first_seen_ns: int) -> _EntryRow:
+    entry = signed.entry
+    check = first_seen_check(signed.id, first_seen_ns)
+    return (member, entry.incarnation, entry.sequence, signed.id, signed.envelope, first_seen_ns, check)
 
 
 def first_seen_check(entry_id: bytes, first_seen_ns: int) -> bytes:

@@ -1,0 +1,63 @@
+"""Shell: what a node answers its peers from: its store, and the blocks it holds that are not decided yet."""
+
+from collections.abc import Callable, Sequence
+
+from ledger.rows import BlockRow
+from ledger.store import Store
+from ledger.validators import ValidatorSet
+
+
+class StoreArchive:
+    """A `replication.Archive` over a store.
+
+    `undecided` finds the encoded bytes of a proposed block by id, and `validators` gives the present set, by
+    which votes are found from a consensus key.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        undecided: Callable[[bytes], bytes | None],
+        validators: Callable[[], ValidatorSet],
+    ) -> None:
+        self._store = store
+        self._undecided = undecided
+        self._validators = validators
+
+    def envelopes(self, member: bytes, incarnation: int, after: int, limit: int) -> Sequence[bytes]:
+        """At most `limit` envelopes of the member's stored entries after a sequence, in order."""
+        return self._store.envelopes(member, incarnation, after, limit)
+
+    def entry_id(self, member: bytes, incarnation: int, sequence: int) -> bytes | None:
+        """The id of one stored entry."""
+        return self._store.entry_id(member, incarnation, sequence)
+
+    def height(self) -> int:
+        """The height of the last stored block."""
+        return self._store.height()
+
+    def block(self, height: int) -> BlockRow | None:
+        """A stored block."""
+        return self._store.block(height)
+
+    def block_by_id(self, block_id: bytes) -> tuple[bytes, bytes | None] | None:
+        """A proposed block, or a stored one with its certificate."""
+        proposed = self._undecided(block_id)
+        if proposed is not None:
+            return proposed, None
+        height = self._store.block_height(block_id)
+        row = None if height is None else self._store.block(height)
+        return None if row is None else (row.block, row.certificate)
+
+    def last_words(
+        self, member: bytes, consensus_key: bytes | None
+    ) -> tuple[bytes | None, bytes | None, bytes | None]:
+        """The envelopes of the member's last entry, and of its last vote and proposal."""
+        index = None if consensus_key is None else self._validators().index_of(consensus_key)
+        vote = None if index is None else self._store.last_vote(index)
+        proposal = None if index is None else self._store.last_vote(index, proposal=True)
+        return (
+            self._store.last_envelope(member),
+            None if vote is None else vote.envelope,
+            None if proposal is None else proposal.envelope,
+        )
