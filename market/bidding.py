@@ -57,21 +57,21 @@ class Bidder(Protocol):
 class SimpleBidder:
     """Load at retail less a tick, surplus at feed-in plus a tick, storage at the quartiles of the price.
 
-    Storage charges below the lower quartile and discharges above the upper one, and charges only at prices
-    that the upper quartile pays back after the losses of the round trip. What the parts want is netted into
-    one curve, so that at any one price a member either buys or sells: a battery that is worth less than
-    retail serves its own load first.
+    Storage charges up to the lower quartile and discharges from the upper one on, and charges only at prices
+    that the discharge pays back after the losses of the round trip. Storage and must-run energy become one
+    curve of net positions, so that a battery serves its own load first and no sale is more than the meter can
+    show.
     """
 
     def orders(self, flexibility: Flexibility, forecast: PriceForecast, account: Account) -> Curve:
         """The curve to offer; within the nameplate, empty when there is nothing to offer."""
-        surplus = flexibility.generation - flexibility.load
         charge_price, discharge_price = _storage_prices(flexibility.efficiency_ppm, forecast, account)
-        buys = ((account.import_price - PRICE_TICK, -surplus), (charge_price, flexibility.charge))
-        sells = ((account.export_price + PRICE_TICK, surplus), (discharge_price, flexibility.discharge))
-        curve = netted(
-            [Step(price, quantity) for price, quantity in buys if quantity > 0],
-            [Step(price, quantity) for price, quantity in sells if quantity > 0],
+        curve = net_curve(
+            flexibility.generation - flexibility.load,
+            [Step(charge_price, flexibility.charge)] if flexibility.charge > 0 else [],
+            [Step(discharge_price, flexibility.discharge)] if flexibility.discharge > 0 else [],
+            ceiling=account.import_price - PRICE_TICK,
+            floor=account.export_price + PRICE_TICK,
         )
         return Curve(
             _first(curve.buys, account.max_withdrawal),
@@ -79,25 +79,31 @@ class SimpleBidder:
         )
 
 
-def netted(buys: Iterable[Step], sells: Iterable[Step]) -> Curve:
-    """One curve that at every price asks for the same net energy as all these steps together.
+def net_curve(
+    must_run: int, buys: Iterable[Step], sells: Iterable[Step], *, ceiling: int, floor: int
+) -> Curve:
+    """The curve of a member whose net energy is `must_run` plus what the steps make of a price.
 
-    No price fills both its sides. Where a sale starts while purchases are still wanted, it becomes a purchase
-    that ends one tick below, and the other way round. Steps of equal price are merged. Raises
-    `MalformedPayload` when more steps remain than a curve may have.
+    A curve has one position per price: what is below zero is bought and what is above is sold, so no price
+    fills both sides. A sale that only lessens a purchase becomes a purchase that ends one tick below its
+    price, and the other way round. Must-run energy is bought up to `ceiling` and sold from `floor` on, and no
+    other step goes beyond these. Steps of equal price are merged. Raises `MalformedPayload` when more steps
+    remain than a curve may have.
     """
-    jumps = sorted(
-        [(step.price, 1, step) for step in buys] + [(step.price, 0, step) for step in sells], key=_key
-    )
-    supply = -sum(step.quantity for _, is_buy, step in jumps if is_buy)
+    jumps = [(step.price, 1, step.quantity) for step in buys] + [
+        (step.price, 0, step.quantity) for step in sells
+    ]
+    position = must_run - sum(quantity for _, is_buy, quantity in jumps if is_buy)
     net_buys: dict[int, int] = {}
     net_sells: dict[int, int] = {}
-    for price, is_buy, step in jumps:
-        bought = min(max(-supply, 0), step.quantity)
-        sold = step.quantity - bought
-        _add(net_buys, price if is_buy else price - PRICE_TICK, bought)
-        _add(net_sells, price + PRICE_TICK if is_buy else price, sold)
-        supply += step.quantity
+    _add(net_sells, floor, position)
+    # At one price a seller starts before a buyer stops: both would trade at it.
+    for price, is_buy, quantity in sorted(jumps):
+        bought = min(max(-position, 0), quantity)
+        _add(net_buys, min(price if is_buy else price - PRICE_TICK, ceiling), bought)
+        _add(net_sells, max(price + PRICE_TICK if is_buy else price, floor), quantity - bought)
+        position += quantity
+    _add(net_buys, ceiling, -position)
     return Curve(
         tuple(Step(price, net_buys[price]) for price in sorted(net_buys, reverse=True)),
         tuple(Step(price, net_sells[price]) for price in sorted(net_sells)),
@@ -112,13 +118,8 @@ def _storage_prices(efficiency_ppm: int, forecast: PriceForecast, account: Accou
     return min(forecast.low, ceiling), discharge
 
 
-def _key(jump: tuple[int, int, Step]) -> tuple[int, int]:
-    """At one price a seller starts before a buyer stops: both would trade at it."""
-    return jump[0], jump[1]
-
-
 def _add(quantities: dict[int, int], price: int, quantity: int) -> None:
-    if quantity:
+    if quantity > 0:
         quantities[price] = quantities.get(price, 0) + quantity
 
 
