@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,8 @@ from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.feeds import Head
 from ledger.rows import BlockRow, VoteRow
-from ledger.sqlite_wal import LogVerdict, inspect_log
-from ledger.storage_errors import NotALedger, StorageUnavailable, storage_error
-from ledger.store_schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
-
-LOCK_TIMEOUT_S = 5.0
-"""How long a commit waits for a reader that blocks it; readers hold locks for milliseconds."""
-
+from ledger.storage_errors import NotALedger, storage_error
+from ledger.store_file import connect, refuse_rotten_log
 
 _EntryRow = tuple[bytes, int, int, bytes, bytes, int, bytes]
 
@@ -51,9 +45,9 @@ class Store:
         """
         if not create and not path.exists():
             raise NotALedger(f"{path}: there is no ledger; found the cell or initialise the node first")
-        _refuse_rotten_log(path)
+        refuse_rotten_log(path)
         try:
-            connection = _connect(path, cell_id, create)
+            connection = connect(path, cell_id, create=create)
         except sqlite3.Error as fault:
             raise storage_error(fault, str(path)) from fault
         return Store(path, cell_id, connection)
@@ -291,77 +285,6 @@ def _entry_row(member: bytes, signed: SignedEntry, first_seen_ns: int) -> _Entry
 def first_seen_check(entry_id: bytes, first_seen_ns: int) -> bytes:
     """A checksum over the time an entry was first seen here, which no signature covers."""
     return sha256(entry_id + first_seen_ns.to_bytes(8, "big", signed=True)).digest()[:8]
-
-
-def log_path(path: Path) -> Path:
-    """Where SQLite keeps the write-ahead log of a database file."""
-    return path.with_name(path.name + "-wal")
-
-
-def _refuse_rotten_log(path: Path) -> None:
-    log = log_path(path)
-    try:
-        state = inspect_log(log.read_bytes()) if log.exists() else None
-    except OSError as fault:
-        raise StorageUnavailable(f"{log}: {fault.strerror}; check the disk and its file system") from fault
-    if state is not None and state.verdict is LogVerdict.ROTTEN:
-        raise Corrupt(
-            f"{log}: frame {state.frame} fails its checksum, commits follow it: durable rows would be lost;"
-            " move the ledger away and let the node rebuild it from its peers"
-        )
-
-
-def _connect(path: Path, cell_id: bytes, create: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        if create and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            _create(connection, cell_id)
-        _check_identity(path, connection, cell_id)
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA journal_mode = WAL")
-        _check_integrity(path, connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(connection: sqlite3.Connection, cell_id: bytes) -> None:
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    for table in TABLES:
-        connection.execute(table)
-    connection.execute("INSERT INTO cell VALUES (1, ?, ?)", (cell_id, SCHEMA_VERSION))
-
-
-def _check_identity(path: Path, connection: sqlite3.Connection, cell_id: bytes) -> None:
-    fault = schema_fault(connection)
-    if fault is not None:
-        raise NotALedger(f"{path}: {fault}; name the right directory")
-    found = connection.execute("SELECT cell_id FROM cell").fetchall()
-    if found != [(cell_id,)]:
-        raise NotALedger(f"{path}: holds another cell than {cell_id.hex()}; name the right directory")
-
-
-def schema_fault(connection: sqlite3.Connection) -> str | None:
-    """What tells this database from a ledger of this version, None when nothing does."""
-    for pragma, expected in (("application_id", APPLICATION_ID), ("user_version", SCHEMA_VERSION)):
-        (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
-        if found != expected:
-            return f"{pragma} is {found}, expected {expected}"
-    found_tables = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
-    for found_sql, expected_sql in zip_longest((sql for (sql,) in found_tables), TABLES):
-        if found_sql != expected_sql:
-            return f"a table is defined as {found_sql!r}, expected {expected_sql!r}"
-    return None
-
-
-def _check_integrity(path: Path, connection: sqlite3.Connection) -> None:
-    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    if found != "ok":
-        raise Corrupt(f"{path}: {found}; move it away and let the node rebuild it from its peers")
 
 
 def _readable(key: tuple[object, ...]) -> str:
