@@ -1,0 +1,275 @@
+"""The control core: measures, meters, decides and commands, once per cycle. No I/O and no clock: time is an
+argument.
+
+Metered and contracted energies are mWh, power W; injection positive.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from devices.alarms import AlarmBoard
+from devices.allocation import Setpoint
+from devices.cell_clock import Instant
+from devices.control_config import ControlConfig, reversions
+from devices.control_messages import (
+    Acknowledge,
+    AlarmCode,
+    Attached,
+    ChangeMode,
+    GrantArming,
+    GrantLimits,
+    GrantPosition,
+    Heartbeat,
+    MeterRecord,
+    Mode,
+    Upward,
+)
+from devices.control_state import SavedState, StoredEnergy
+from devices.cycle_record import CycleRecord, ReadBack
+from devices.der import Der
+from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.image import ProcessImage, Reading
+from devices.leases import Lease, Refused
+from devices.mandate import Mandate
+from devices.metering import Meter
+from devices.observation import Commission, observe, report
+from devices.profiles import Profile
+from devices.settling import Settling
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+MWH_PER_WH = 1000
+MOST_RECORDS = 4_000
+"""Meter records kept without acknowledgement: a month of quarter hours, and some."""
+MOST_CYCLES = 600
+"""Cycle records kept: the last minute at 100 ms."""
+MOST_CATCH_UP = 10_000
+"""Intervals of missed time that are metered one by one; more is a clock that was set, not a pause."""
+
+Asked = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the shell is to do after a step: tell these to the daemon, and save the state if asked to."""
+
+    messages: tuple[Upward, ...]
+    save: bool
+
+
+class ControlCore:
+    """Control of one node's devices. Call `handle` with what the daemon says, and `cycle` at the cycle's
+    pace.
+    """
+
+    def __init__(
+        self,
+        config: ControlConfig,
+        ders: tuple[Der, ...],
+        profile: Profile | None,
+        saved: SavedState,
+        start: Instant,
+        issuer: str,
+    ) -> None:
+        """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them."""
+        self._config = config
+        self._ders = {der.name: der for der in ders}
+        self._edges = None if profile is None else profile.load
+        self._mandate = Mandate(saved.mode, saved.limits)
+        self._records = {record.interval: record for record in saved.records}
+        self._alarms = AlarmBoard()
+        self._settling = Settling({der.name: der.nameplate for der in ders}, config.settle_ms * NS_PER_MS)
+        self._reversions = reversions(config)
+        self._issuer = issuer
+        self._sequence = 0
+        self._now = start
+        self._image = self._measure(start)
+        self._meter = self._new_meter()
+        self._next_report_ns = start.real_ns
+        self.cycles: deque[CycleRecord] = deque(maxlen=MOST_CYCLES)
+
+    def greeting(self, pid: int) -> tuple[Upward, ...]:
+        """What a daemon is told first: who controls what, the standing alarms, the records not acknowledged."""
+        batteries = self._config.batteries
+        attached = Attached(
+            pid=pid,
+            charge_w=sum(battery.charge_w for battery in batteries),
+            discharge_w=sum(battery.discharge_w for battery in batteries),
+            capacity_wh=sum(battery.capacity_wh for battery in batteries),
+        )
+        return attached, *self._alarms.standing, *self._records.values()
+
+    def handle(self, message: Asked, now: Instant) -> Outcome:
+        """Take a message from the daemon; what is refused becomes an alarm."""
+        if isinstance(message, Acknowledge):
+            self._records.pop(message.interval, None)
+            return Outcome((), save=False)
+        answer = self._mandate.offer(message, now.real_ns)
+        if isinstance(answer, Refused):
+            text = f"{type(message).__name__}: {answer.reason}"
+            self._alarms.event(AlarmCode.LEASE_REFUSED, now.cell_ns, text)
+        return Outcome(self._alarms.take_news(), save=isinstance(message, ChangeMode))
+
+    def cycle(self, now: Instant) -> Outcome:
+        """Let time pass until `now`, then decide and command once."""
+        now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
+        records = self._pass_time(now)
+        read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
+        inputs = observe(self._image, self._config, self._commission(now))
+        decision = dispatch(inputs)
+        settled = all(self._settling.reached(each) for each in read_back)
+        record = CycleRecord(now, inputs, decision, read_back, settled)
+        self.cycles.append(record)
+        self._command(decision.setpoints, now)
+        self._raise_alarms(record)
+        messages: list[Upward] = [*records, *self._alarms.take_news()]
+        if records or now.real_ns >= self._next_report_ns:
+            self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
+            messages.append(report(record, self._image, self._config, self._mandate.mode))
+        return Outcome(tuple(messages), save=bool(records))
+
+    def stop(self, now: Instant) -> None:
+        """Give every device its reversion value."""
+        setpoints = tuple(Setpoint(name, power_w) for name, power_w in self._reversions.items())
+        self._command(setpoints, now)
+
+    def not_saved(self, reason: str) -> Outcome:
+        """The shell could not write the state: an alarm, until it can again (`reason` is then empty)."""
+        self._alarms.update(AlarmCode.STATE_NOT_SAVED, None, self._now.cell_ns, reason, raised=bool(reason))
+        return Outcome(self._alarms.take_news(), save=False)
+
+    def saved_state(self) -> SavedState:
+        """What a restarted control process needs."""
+        stored = tuple(
+            StoredEnergy(device.name, device.stored_wh.value)
+            for device in self._image.devices
+            if device.stored_wh.value is not None
+        )
+        return SavedState(
+            mode=self._mandate.mode,
+            limits=self._mandate.limits_to_save(),
+            stored=stored,
+            records=tuple(self._records.values()),
+            cell_ns=self._now.cell_ns,
+        )
+
+    def _pass_time(self, now: Instant) -> list[MeterRecord]:
+        """Measure at every moment at which something changes, so that pauses are metered as if there were
+        none.
+        """
+        if now.cell_ns - self._now.cell_ns > MOST_CATCH_UP * self._config.interval_s * NS_PER_S:
+            self._now = now
+            self._image = self._measure(now)
+            self._meter = self._new_meter()
+            return []
+        records = []
+        while True:
+            self._now = self._next_moment(now)
+            self._image = self._measure(self._now)
+            record = self._meter.add(self._image)
+            if record is not None:
+                records.append(record)
+                self._keep(record)
+            if self._now == now:
+                return records
+
+    def _next_moment(self, now: Instant) -> Instant:
+        """The end of an interval, of a profile's step or of the setpoints' leases, or now, whichever comes
+        first.
+        """
+        earlier = self._now
+        cell_ns = min(self._meter.next_boundary, now.cell_ns)
+        edge = None if self._edges is None else self._edges.next_edge(earlier.cell_ns)
+        if edge is not None:
+            cell_ns = min(cell_ns, edge)
+        moment = earlier.at_cell(now, cell_ns)
+        expires_ns = self._expires_ns()
+        if earlier.real_ns < expires_ns < moment.real_ns:
+            return earlier.until(now, expires_ns)
+        return moment
+
+    def _expires_ns(self) -> int:
+        """When the setpoints given in the last cycle run out."""
+        if not self.cycles:
+            return self._now.real_ns
+        return self.cycles[-1].time.real_ns + self._config.command_lease_ms * NS_PER_MS
+
+    def _measure(self, now: Instant) -> ProcessImage:
+        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()))
+
+    def _new_meter(self) -> Meter:
+        kinds = {der.name: der.nameplate.kind for der in self._ders.values()}
+        return Meter(self._config.interval_s * NS_PER_S, kinds, self._image)
+
+    def _keep(self, record: MeterRecord) -> None:
+        self._records[record.interval] = record
+        if len(self._records) > MOST_RECORDS:
+            oldest = next(iter(self._records))
+            del self._records[oldest]
+            text = f"interval {oldest}: its record was never acknowledged and is forgotten"
+            self._alarms.event(AlarmCode.RECORDS_DROPPED, self._now.cell_ns, text)
+
+    def _commission(self, now: Instant) -> Commission:
+        mandate = self._mandate
+        return Commission(mandate.mode, mandate.limits(now.real_ns), self._wish(now))
+
+    def _wish(self, now: Instant) -> Wish:
+        if self._mandate.mode is not Mode.GRID_SUPPORT:
+            return SafeState()
+        position = self._mandate.position(self._meter.interval, now.real_ns)
+        if position is not None:
+            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH
+            remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
+            return FollowPosition(remaining_wh / remaining_h)
+        return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()
+
+    def _command(self, setpoints: tuple[Setpoint, ...], now: Instant) -> None:
+        for setpoint in setpoints:
+            self._sequence += 1
+            lease = Lease(
+                value=setpoint.power_w,
+                reversion=self._reversions[setpoint.name],
+                issued_ns=now.real_ns,
+                expires_ns=now.real_ns + self._config.command_lease_ms * NS_PER_MS,
+                issuer=self._issuer,
+                sequence=self._sequence,
+            )
+            answer = self._ders[setpoint.name].command(lease, now)
+            self._alarms.update(
+                AlarmCode.SETPOINT_REFUSED,
+                setpoint.name,
+                now.cell_ns,
+                answer.reason if isinstance(answer, Refused) else "",
+                raised=isinstance(answer, Refused),
+            )
+        self._settling.told(setpoints)
+
+    def _raise_alarms(self, record: CycleRecord) -> None:
+        now, inputs = record.time, record.inputs
+        age_ns = self._config.reading_age_ms * NS_PER_MS
+        unknown = [
+            device.name for device in self._image.devices if not _known(device.power_w, now.real_ns, age_ns)
+        ]
+        for device in self._image.devices:
+            self._alarm(AlarmCode.POWER_UNKNOWN, device.name, "no good reading", device.name in unknown)
+        for battery in inputs.batteries:
+            text = "no state of charge: the battery rests"
+            self._alarm(AlarmCode.STATE_OF_CHARGE_UNKNOWN, battery.name, text, battery.stored_wh is None)
+        for each in record.read_back:
+            overdue = self._settling.overdue(each.name, now.real_ns)
+            self._alarm(AlarmCode.SETPOINT_NOT_REACHED, each.name, _shown(each), overdue)
+        beyond = not record.decision.limit_held and not unknown
+        self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
+        lost = self._mandate.lost(now.real_ns)
+        self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
+
+    def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
+        self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)
+
+
+def _known(reading: Reading, now_ns: int, max_age_ns: int) -> bool:
+    return reading.usable(now_ns, max_age_ns) is not None
+
+
+def _shown(read_back: ReadBack) -> str:
+    return f"told {read_back.told_w} W, reads back {read_back.setpoint_w} W, gives {read_back.power_w} W"
