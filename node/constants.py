@@ -30,6 +30,12 @@ GOSSIP_PER_AUTHOR_PER_S: Final = 50.0
 GOSSIP_PER_AUTHOR_BURST: Final = 200.0
 """messages; a member that caught up after an outage may republish what it wrote meanwhile."""
 
+GOSSIP_PER_PEER_PER_S: Final = 500.0
+"""messages per second that one peer may relay to us; a busy cell of 100 members and all its topics."""
+
+GOSSIP_PER_PEER_BURST: Final = 2000.0
+"""messages; what a mesh repairs at once after a partition of some seconds."""
+
 FRAMES_PER_PEER_PER_S: Final = 1000.0
 """frames per second; 100 validators' votes of two steps, relayed once, for two rounds of one second each."""
 
@@ -77,6 +83,8 @@ class RateLimits:
 
     gossip_per_author: float = GOSSIP_PER_AUTHOR_PER_S
     gossip_burst: float = GOSSIP_PER_AUTHOR_BURST
+    gossip_per_peer: float = GOSSIP_PER_PEER_PER_S
+    gossip_per_peer_burst: float = GOSSIP_PER_PEER_BURST
     frames_per_peer: float = FRAMES_PER_PEER_PER_S
     frames_burst: float = FRAMES_PER_PEER_BURST
     requests_per_peer: float = REQUESTS_PER_PEER_PER_S
@@ -94,6 +102,12 @@ class Patience:
 
     ping_timeout_s: float = 3.0
     """for a ping's echo; far above a loaded machine's pauses."""
+
+    stall_s: float = 5.0
+    """for a peer to read what we send; then it is disconnected, because it holds our memory."""
+
+    fallback_dial_s: float = 2.0
+    """until the member with the larger key dials too: the other may be behind a firewall, or hold a dead connection."""
 
     dial_timeout_s: float = 5.0
     """for one address: TCP, Noise and Yamux together."""
@@ -121,3 +135,60 @@ class Patience:
 
     ban_s: float = 30.0
     """that a repeated offender stays disconnected; it is still a member, so not for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What one connection, or all unfinished ones, may take from us."""
+
+    streams: int = 64
+    """open streams per connection; a member needs about six."""
+
+    streams_per_s: float = 20.0
+    """streams a peer opens per second, as each costs a task and a negotiation."""
+
+    streams_burst: float = 100.0
+    """streams at once, after connecting."""
+
+    stream_window: int = 256 * 1024
+    """bytes of one stream that may wait unread; the initial window of Yamux, and it never grows."""
+
+    unread_bytes: int = 4 * 1024 * 1024
+    """bytes of all streams of one connection that may wait unread."""
+
+    control_frames: int = 1024
+    """answers of the multiplexer itself that may wait to be sent to a peer that does not read."""
+
+    gossip_batch_bytes: int = 256 * 1024
+    """bytes of one gossip packet; some dozens of messages, or the ids of five thousand."""
+
+    gossip_batch_messages: int = 512
+    """messages of one gossip packet, as each costs a signature check before anything else can run."""
+
+    gossip_queue: int = 1024
+    """gossip packets waiting for one slow peer; above this they are dropped and repaired by replication."""
+
+    handshakes: int = 256
+    """connections that have not proven to be a member's yet; the oldest makes room for the newest."""
+
+    handshakes_per_address: int = 64
+    """of those from one address, so that one machine cannot crowd out the others."""
+
+
+BLOCK_IN_FRAME_BYTES: Final = 32 * 1024
+"""bytes of a block that still travels with its proposal; a larger one is pulled by those who lack it."""
+
+BLOCKS_HELD: Final = 32
+"""blocks of one height held at one time; each needs a signed proposal or a quorum's votes to be kept."""
+
+IMAGE_AGE_NS: Final = 3_000_000_000
+"""ns of real time after which a process image says nothing about storage; thirty control cycles."""
+
+SYNC_EVERY_NS: Final = 1_000_000_000
+"""ns of real time between routine questions for missing entries; one peer each time, in turn."""
+
+STATUS_EVERY_NS: Final = 1_000_000_000
+"""ns of real time between saying how high we are; who lags hears it within a second."""
+
+CAPACITY_EVERY_NS: Final = 1_000_000_000
+"""ns of real time between capacity messages; views of the cell are at most a few seconds old."""

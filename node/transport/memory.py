@@ -24,7 +24,6 @@ from node.transport.interface import (
     TransportEvent,
 )
 
-
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 

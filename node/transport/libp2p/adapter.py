@@ -1,0 +1,336 @@
+"""Shell: the node's transport on libp2p: TCP, Noise, Yamux, GossipSub 1.1, and three protocols of our own.
+
+entries, capacity   GossipSub topics `<cell>/entries`, `<cell>/capacity`
+frames              one persistent stream per neighbour and direction, `/wattswarm/<cell>/frames/1`
+requests            one persistent stream per neighbour and direction, `/wattswarm/<cell>/requests/1`
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import trio
+from libp2p.abc import INetStream
+from libp2p.custom_types import TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.peer.id import ID
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from nacl.signing import SigningKey
+
+from node.constants import (
+    FRAME_BYTES,
+    GOSSIP_BYTES,
+    REQUEST_BYTES,
+    TOPICS,
+    ConnectionLimits,
+    Patience,
+    QueueLimits,
+    RateLimits,
+)
+from node.transport.counters import Counters
+from node.transport.errors import AddressInUse, MessageTooLarge, RequestFailed
+from node.transport.interface import Gossip, RequestHandler, TransportEvent
+from node.transport.libp2p.containment import quiet_library
+from node.transport.libp2p.gossip import MembersGossip, MembersPubsub
+from node.transport.libp2p.identity import peer_id_of, public_key_of
+from node.transport.libp2p.links import FrameServer, Link
+from node.transport.libp2p.requests import RequestServer
+from node.transport.libp2p.supervisor import Supervisor
+from node.transport.libp2p.swarm import MembersSwarm, check_library, create_host
+from node.transport.rates import PeerRates, TokenBucket
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+_ServeStream = Callable[[bytes, INetStream], Awaitable[None]]
+
+
+class Libp2pTransport:
+    """A Transport over the network. `listen` are multiaddresses such as /ip4/0.0.0.0/tcp/4001; port 0 is any.
+
+    Raises UnsupportedLibrary when another version of the library is installed.
+    """
+
+    def __init__(
+        self,
+        signing_key: SigningKey,
+        cell_id: bytes,
+        listen: Sequence[str],
+        *,
+        rates: RateLimits | None = None,
+        queues: QueueLimits | None = None,
+        limits: ConnectionLimits | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        check_library()
+        quiet_library()
+        self._signing_key = signing_key
+        self._own_key = bytes(signing_key.verify_key)
+        self._listen = tuple(listen)
+        self._rates = rates or RateLimits()
+        self._queues = queues or QueueLimits()
+        self._limits = limits or ConnectionLimits()
+        self._patience = patience or Patience()
+        self._topic_names = {f"{cell_id.hex()}/{topic}": topic for topic in TOPICS}
+        self._frames_protocol = TProtocol(f"/wattswarm/{cell_id.hex()}/frames/1")
+        self._requests_protocol = TProtocol(f"/wattswarm/{cell_id.hex()}/requests/1")
+        self._counters = Counters()
+        self._addresses: dict[bytes, tuple[str, ...]] = {}
+        self._links: dict[bytes, Link] = {}
+        self._peer_rates: dict[bytes, PeerRates] = {}
+        self._author_rates: dict[bytes, TokenBucket] = {}
+        self._events_in, self._events = trio.open_memory_channel[TransportEvent](self._queues.events)
+        self._frame_server = FrameServer(
+            accept=self._accept_frame,
+            offend=self._offend,
+            events=self._events_in,
+            patience=self._patience,
+            counters=self._counters,
+        )
+        self._request_server = RequestServer(
+            accept=self._accept_request,
+            offend=self._offend,
+            queues=self._queues,
+            patience=self._patience,
+            counters=self._counters,
+        )
+        self._nursery: trio.Nursery | None = None
+        self._swarm: MembersSwarm | None = None
+        self._host: BasicHost | None = None
+        self._pubsub: MembersPubsub | None = None
+        self._supervisor: Supervisor | None = None
+
+    @property
+    def own_key(self) -> bytes:
+        """See Transport."""
+        return self._own_key
+
+    @property
+    def events(self) -> trio.MemoryReceiveChannel[TransportEvent]:
+        """See Transport."""
+        return self._events
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """See Transport."""
+        return self._counters
+
+    async def run(self, *, task_status: "TaskStatus[tuple[str, ...]]" = trio.TASK_STATUS_IGNORED) -> None:
+        """See Transport."""
+        swarm = self._create_swarm()
+        host = create_host(swarm)
+        router = MembersGossip(self._counters, self._limits)
+        pubsub = self._create_pubsub(host, router)
+        supervisor = Supervisor(
+            swarm, self._own_key, may_dial=self._is_welcome, patience=self._patience, counters=self._counters
+        )
+        supervisor.set_members(self._addresses)
+        host.set_stream_handler(self._frames_protocol, self._serving(self._frame_server.serve))
+        host.set_stream_handler(self._requests_protocol, self._serving(self._request_server.serve))
+        self._swarm, self._host, self._pubsub, self._supervisor = swarm, host, pubsub, supervisor
+        try:
+            async with background_trio_service(swarm), trio.open_nursery() as self._nursery:
+                try:
+                    async with background_trio_service(pubsub), background_trio_service(router):
+                        await pubsub.wait_until_ready()
+                        for topic in self._topic_names:
+                            await pubsub.subscribe(topic)
+                        task_status.started(await self._start_listening(swarm))
+                        await supervisor.run()
+                finally:
+                    deadline = trio.current_time() + self._patience.close_timeout_s
+                    with trio.CancelScope(shield=True, deadline=deadline):
+                        await host.close()
+        finally:
+            pubsub.seen_messages.stop()
+            self._nursery = self._swarm = self._host = self._pubsub = self._supervisor = None
+            self._links.clear()
+
+    def set_members(self, addresses: Mapping[bytes, tuple[str, ...]]) -> None:
+        """See Transport."""
+        self._addresses = {key: tuple(places) for key, places in addresses.items() if key != self._own_key}
+        for known in (self._peer_rates, self._author_rates):
+            for key in known.keys() - self._addresses.keys():
+                del known[key]
+        if self._supervisor is not None:
+            self._supervisor.set_members(self._addresses)
+
+    def serve(self, handler: RequestHandler) -> None:
+        """See Transport."""
+        self._request_server.handler = handler
+
+    async def publish(self, topic: str, data: bytes) -> None:
+        """See Transport."""
+        if topic not in TOPICS:
+            raise ValueError(f"no topic {topic!r}; there are {', '.join(TOPICS)}")
+        if len(data) > GOSSIP_BYTES:
+            raise MessageTooLarge("gossip", len(data), GOSSIP_BYTES)
+        await trio.lowlevel.checkpoint()
+        if self._pubsub is not None:
+            self._counters.add("gossip_published")
+            await self._pubsub.publish(self._full_topic(topic), data)
+
+    async def request(self, peer: bytes, data: bytes, timeout_s: float) -> bytes:
+        """See Transport."""
+        if len(data) > REQUEST_BYTES:
+            raise MessageTooLarge("request", len(data), REQUEST_BYTES)
+        link = self._links.get(peer)
+        if link is None or not link.is_up:
+            await trio.lowlevel.checkpoint()
+            raise RequestFailed(peer, "not connected")
+        self._counters.add("requests_sent")
+        return await link.requests.request(data, timeout_s)
+
+    def send(self, peer: bytes, frame: bytes) -> bool:
+        """See Transport."""
+        if len(frame) > FRAME_BYTES:
+            raise MessageTooLarge("frame", len(frame), FRAME_BYTES)
+        link = self._links.get(peer)
+        if link is None:
+            self._counters.add("frames_unsendable")
+            return False
+        return link.send(frame)
+
+    def broadcast(self, frame: bytes) -> int:
+        """See Transport."""
+        return sum(self.send(peer, frame) for peer in self.peers())
+
+    def peers(self) -> frozenset[bytes]:
+        """See Transport."""
+        return frozenset(peer for peer, link in self._links.items() if link.is_up)
+
+    def _create_swarm(self) -> MembersSwarm:
+        return MembersSwarm(
+            self._signing_key,
+            allowed=lambda peer_id: self._is_welcome(public_key_of(peer_id.to_bytes())),
+            on_connection=self._connected,
+            on_replaced=self._replaced,
+            limits=self._limits,
+            patience=self._patience,
+            counters=self._counters,
+        )
+
+    def _create_pubsub(self, host: BasicHost, router: MembersGossip) -> MembersPubsub:
+        return MembersPubsub(
+            host,
+            router,
+            topics=frozenset(self._topic_names),
+            allow=self._accept_gossip,
+            offend=lambda peer_id: self._offend(public_key_of(peer_id.to_bytes())),
+            deliver=self._deliver_gossip,
+            limits=self._limits,
+            counters=self._counters,
+        )
+
+    async def _start_listening(self, swarm: MembersSwarm) -> tuple[str, ...]:
+        for address in self._listen:
+            if not await swarm.listen(Multiaddr(address)):
+                raise AddressInUse(
+                    f"cannot listen on {address}: the port is in use or the address is not ours"
+                )
+        return tuple(
+            str(address) for listener in swarm.listeners.values() for address in listener.get_addrs()
+        )
+
+    def _serving(self, serve: _ServeStream) -> Callable[[INetStream], Awaitable[None]]:
+        """A handler for the library that runs ours where its exceptions end the transport, not the stream."""
+
+        async def handler(stream: INetStream) -> None:
+            peer = public_key_of(stream.muxed_conn.peer_id.to_bytes())
+            ended = trio.Event()
+
+            async def run() -> None:
+                await serve(peer, stream)
+                ended.set()
+
+            if self._nursery is not None:
+                self._nursery.start_soon(run)
+                await ended.wait()
+
+        return handler
+
+    def _connected(self, connection: SwarmConn) -> None:
+        assert self._host is not None and self._nursery is not None and self._supervisor is not None
+        peer = public_key_of(connection.muxed_conn.peer_id.to_bytes())
+        link = Link(
+            peer,
+            connection,
+            self._host,
+            frames=self._frames_protocol,
+            requests=self._requests_protocol,
+            queues=self._queues,
+            patience=self._patience,
+            counters=self._counters,
+        )
+        self._links[peer] = link
+        self._supervisor.connected(peer)
+        self._nursery.start_soon(self._run_link, link)
+
+    async def _run_link(self, link: Link) -> None:
+        await link.run(self._events_in)
+        if self._links.get(link.peer) is link:
+            del self._links[link.peer]
+            if self._supervisor is not None:
+                self._supervisor.disconnected(link.peer)
+
+    def _replaced(self, peer_id: ID) -> None:
+        if self._pubsub is not None:
+            self._pubsub.forget_peer(peer_id)
+
+    def _is_welcome(self, key: bytes) -> bool:
+        return key in self._addresses and trio.current_time() >= self._rates_of(key).banned_until_s
+
+    def _accept_frame(self, peer: bytes, size: int) -> bool:
+        rates, now_s = self._rates_of(peer), trio.current_time()
+        return rates.frames.take(1, now_s) and rates.size.take(size, now_s)
+
+    def _accept_request(self, peer: bytes, size: int) -> bool:
+        rates, now_s = self._rates_of(peer), trio.current_time()
+        return rates.requests.take(1, now_s) and rates.size.take(size, now_s)
+
+    def _accept_gossip(self, forwarder: ID, author: bytes | None) -> bool:
+        now_s = trio.current_time()
+        if author is None:
+            peer = public_key_of(forwarder.to_bytes())
+            accepted = self._rates_of(peer).gossip.take(1, now_s)
+            if not accepted:
+                self._counters.add("gossip_over_limit")
+                self._offend(peer)
+            return accepted
+        if author not in self._addresses:
+            self._counters.add("gossip_of_strangers")
+            return False
+        bucket = self._author_rates.get(author)
+        if bucket is None:
+            bucket = TokenBucket(self._rates.gossip_per_author, self._rates.gossip_burst, now_s)
+            self._author_rates[author] = bucket
+        accepted = bucket.take(1, now_s)
+        if not accepted:
+            self._counters.add("gossip_over_limit")
+        return accepted
+
+    def _deliver_gossip(self, topic: str, author: bytes, data: bytes) -> None:
+        try:
+            self._events_in.send_nowait(Gossip(self._topic_names[topic], author, data))
+            self._counters.add("gossip_received")
+        except trio.WouldBlock:
+            self._counters.add("gossip_dropped")
+
+    def _offend(self, peer: bytes) -> None:
+        self._counters.add("offences")
+        if self._rates_of(peer).offend(trio.current_time()):
+            self._counters.add("bans")
+            if self._swarm is not None:
+                self._swarm.disconnect(peer_id_of(peer))
+
+    def _rates_of(self, peer: bytes) -> PeerRates:
+        rates = self._peer_rates.get(peer)
+        if rates is None:
+            rates = PeerRates(self._rates, self._patience, trio.current_time())
+            if peer in self._addresses:
+                self._peer_rates[peer] = rates
+        return rates
+
+    def _full_topic(self, topic: str) -> str:
+        return next(full for full, short in self._topic_names.items() if short == topic)

@@ -1,0 +1,254 @@
+"""Shell: the library's connections, held to members only, one per member, and none for ever unfinished."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+import trio
+from libp2p.abc import IMuxedConn, INetStream, IRawConnection, ISecureConn
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
+from libp2p.custom_types import StreamHandlerFn, TProtocol
+from libp2p.host.basic_host import BasicHost
+from libp2p.io.abc import ReadWriteCloser
+from libp2p.network.config import ConnectionConfig
+from libp2p.network.connection.raw_connection import RawConnection
+from libp2p.network.connection.swarm_connection import SwarmConn
+from libp2p.network.exceptions import SwarmException
+from libp2p.network.swarm import Swarm
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStore
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as NoiseTransport
+from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
+from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
+from libp2p.transport.upgrader import TransportUpgrader
+from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from nacl.signing import SigningKey
+
+from node.constants import ConnectionLimits, Patience
+from node.transport.counters import Counters
+from node.transport.errors import UnsupportedLibrary
+from node.transport.libp2p.containment import Contained
+from node.transport.libp2p.identity import peer_id_of
+from node.transport.libp2p.tcp import TcpTransport
+from node.transport.libp2p.yamux import YamuxConnection
+
+LIBRARY_VERSION = "0.8.1"
+
+_YOUNG_S = 3.0
+"""seconds in which two connections of one pair are taken for simultaneous dials rather than for a reboot."""
+
+
+def check_library() -> None:
+    """Raise UnsupportedLibrary unless the exact version is installed that the hardening is written for."""
+    installed = version("libp2p")
+    if installed != LIBRARY_VERSION:
+        raise UnsupportedLibrary(
+            f"libp2p {installed} is installed, but this version of wattswarm needs exactly {LIBRARY_VERSION}: "
+            f"run `pip install libp2p=={LIBRARY_VERSION}`"
+        )
+
+
+class MembersSwarm(Swarm):
+    """The library's swarm with a gate, bounded handshakes and one connection per member.
+
+    `allowed` says who may connect now, `on_connection` takes each new connection, and `on_replaced` the peer whose
+    connections are about to be replaced by a newer one; both return at once.
+    """
+
+    def __init__(
+        self,
+        signing_key: SigningKey,
+        *,
+        allowed: Callable[[ID], bool],
+        on_connection: Callable[[SwarmConn], None],
+        on_replaced: Callable[[ID], None],
+        limits: ConnectionLimits,
+        patience: Patience,
+        counters: Counters,
+    ) -> None:
+        own_id = peer_id_of(bytes(signing_key.verify_key))
+        key_pair = create_new_key_pair(bytes(signing_key))
+        peerstore = PeerStore()
+        peerstore.add_key_pair(own_id, key_pair)
+        noise = NoiseTransport(key_pair, noise_privkey=create_noise_key_pair().private_key)
+        upgrader = TransportUpgrader({NOISE: noise}, {})
+        upgrader.muxer_multistream = _YamuxOnly(limits, patience, counters)
+        self._tcp = TcpTransport()
+        self._allowed = allowed
+        self._on_connection = on_connection
+        self._on_replaced = on_replaced
+        self._patience = patience
+        self._counters = counters
+        self._handshakes = _Handshakes(limits, patience, counters)
+        self._connected_at_s: dict[SwarmConn, float] = {}
+        super().__init__(
+            own_id,
+            peerstore,
+            upgrader,
+            transports=[self._tcp],
+            connection_config=ConnectionConfig(
+                max_connections=4096,
+                min_connections=0,
+                low_watermark=0,
+                high_watermark=4096,
+                max_connections_per_peer=4,
+                inbound_upgrade_timeout=patience.handshake_timeout_s,
+                outbound_upgrade_timeout=patience.dial_timeout_s,
+                inbound_stream_protocol_negotiation_timeout=patience.stall_s,
+                outbound_stream_protocol_negotiation_timeout=patience.stall_s,
+            ),
+        )
+
+    def set_stream_handler(self, stream_handler: StreamHandlerFn) -> None:
+        """Called by the library's host; whatever a handler raises ends its stream and nothing else."""
+
+        async def contained_handler(stream: INetStream) -> None:
+            with Contained(self._counters, "streams_failed") as outcome:
+                await stream_handler(stream)
+            if outcome.failed:
+                with Contained(self._counters, "resets_failed"):
+                    await stream.reset()
+
+        super().set_stream_handler(contained_handler)
+
+    async def dial_once(self, address: Multiaddr, peer_id: ID) -> None:
+        """One attempt at one address, with neither the library's retries nor its penalty for a failure.
+
+        Whether it worked shows in the connections; a failure is counted.
+        """
+        raw: IRawConnection | None = None
+        with trio.move_on_after(self._patience.dial_timeout_s), Contained(self._counters, "dials_failed"):
+            try:
+                raw = await self._tcp.dial(address)
+                await self.upgrade_outbound_raw_conn(raw, peer_id)
+                raw = None
+            finally:
+                if raw is not None:
+                    await _close_now(raw)
+
+    async def _handle_inbound_connection(self, read_write_closer: ReadWriteCloser, maddr: Multiaddr) -> None:
+        """Serve one accepted socket; the library's own never gives back its slots and is deaf after 250."""
+        muxed: IMuxedConn | None = None
+        remote = read_write_closer.get_remote_address()
+        with (
+            self._handshakes.slot(remote[0] if remote else ""),
+            Contained(self._counters, "handshakes_failed"),
+        ):
+            muxed = await self.upgrade_inbound_raw_conn(RawConnection(read_write_closer, False), maddr)
+        if isinstance(muxed, YamuxConnection):
+            await muxed.event_closed.wait()
+
+    async def add_conn(self, muxed_conn: IMuxedConn, direction: str = "unknown") -> SwarmConn:
+        """Admit an authenticated connection, or close it and raise SwarmException.
+
+        The newest connection of a peer wins, because a peer that lost power comes back while its old connection still
+        looks alive. Only of two simultaneous dials the one of the smaller id wins, on both ends.
+        """
+        peer_id = muxed_conn.peer_id
+        if not self._allowed(peer_id):
+            self._counters.add("strangers_refused")
+            await _close_now(muxed_conn)
+            raise SwarmException(f"{peer_id} is not a member")
+        if self._loses_against_simultaneous_dial(muxed_conn):
+            self._counters.add("simultaneous_dials_refused")
+            await _close_now(muxed_conn)
+            raise SwarmException(f"{peer_id} is being connected the other way round")
+        if self.connections.get(peer_id):
+            self.disconnect(peer_id)
+            del self.connections[peer_id]
+            self._on_replaced(peer_id)
+        connection = await super().add_conn(muxed_conn, direction)
+        self._connected_at_s[connection] = trio.current_time()
+        self._counters.add("connections")
+        self._on_connection(connection)
+        return connection
+
+    def remove_conn(self, swarm_conn: SwarmConn) -> None:
+        """Called by the library when a connection has ended."""
+        self._connected_at_s.pop(swarm_conn, None)
+        super().remove_conn(swarm_conn)
+
+    def disconnect(self, peer_id: ID) -> None:
+        """Close all connections of a peer soon."""
+        for connection in tuple(self.connections.get(peer_id, ())):
+            self.manager.run_task(self._close_contained, connection)
+
+    def _loses_against_simultaneous_dial(self, muxed_conn: IMuxedConn) -> bool:
+        smaller_is_us = self.self_id.to_bytes() < muxed_conn.peer_id.to_bytes()
+        if muxed_conn.is_initiator == smaller_is_us:
+            return False
+        return any(
+            connection.muxed_conn.is_initiator == smaller_is_us
+            and not connection.is_closed
+            and trio.current_time() - self._connected_at_s.get(connection, -_YOUNG_S) < _YOUNG_S
+            for connection in self.connections.get(muxed_conn.peer_id, ())
+            if isinstance(connection, SwarmConn)
+        )
+
+    async def _close_contained(self, connection: SwarmConn) -> None:
+        with Contained(self._counters, "closes_failed"):
+            await connection.close()
+
+
+def create_host(swarm: MembersSwarm) -> BasicHost:
+    """The library's host without its resource manager, discovery and address observation."""
+    return BasicHost(swarm, resource_manager=None, announce_addrs=[], disable_identify_address_discovery=True)
+
+
+class _YamuxOnly(MuxerMultistream):
+    """Negotiates Yamux and nothing else; the library ignores the class that is asked for and builds its own."""
+
+    def __init__(self, limits: ConnectionLimits, patience: Patience, counters: Counters) -> None:
+        super().__init__({TProtocol(YAMUX): YamuxConnection}, int(patience.dial_timeout_s))
+        self._limits = limits
+        self._patience = patience
+        self._counters = counters
+
+    async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
+        """Agree with the other end and wrap the connection."""
+        await self.select_transport(conn)
+        return YamuxConnection(
+            conn, peer_id, limits=self._limits, patience=self._patience, counters=self._counters
+        )
+
+
+class _Handshakes:
+    """Connections that have not proven to be a member's: bounded in number and time.
+
+    When there are too many the oldest is given up, not the newest refused: an honest handshake takes milliseconds,
+    and a silent connection must not keep others out.
+    """
+
+    def __init__(self, limits: ConnectionLimits, patience: Patience, counters: Counters) -> None:
+        self._limits = limits
+        self._patience = patience
+        self._counters = counters
+        self._waiting: dict[str, deque[trio.CancelScope]] = {}
+
+    @contextmanager
+    def slot(self, address: str) -> Iterator[None]:
+        """Hold a slot; what runs inside is cancelled when time is up or the slot is needed."""
+        mine = self._waiting.setdefault(address, deque())
+        if len(mine) >= self._limits.handshakes_per_address:
+            mine[0].cancel()
+        elif sum(map(len, self._waiting.values())) >= self._limits.handshakes:
+            max(self._waiting.values(), key=len)[0].cancel()
+        with trio.move_on_after(self._patience.handshake_timeout_s) as scope:
+            mine.append(scope)
+            try:
+                yield
+            finally:
+                mine.remove(scope)
+                if not mine:
+                    self._waiting.pop(address, None)
+        if scope.cancelled_caught:
+            self._counters.add("handshakes_expired")
+
+
+async def _close_now(connection: IMuxedConn | IRawConnection) -> None:
+    """Close also while being cancelled, without waiting for the peer."""
+    with trio.CancelScope(shield=True):
+        await (connection.secured_conn if isinstance(connection, YamuxConnection) else connection).close()
