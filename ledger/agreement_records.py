@@ -57,14 +57,18 @@ def read_records(
         raise Corrupt(f"the write-ahead log holds what was never accepted: {fault}") from fault
 
 
-def newest_cast(records: Iterable[Record]) -> tuple[int, int, Step] | None:
-    """The last (height, round, step) that this node was about to sign, or None.
+def log_is_behind(records: Iterable[Record], height: int, signed: tuple[int, int, Step]) -> bool:
+    """Whether the sign guard (its ``place``) knows of something signed that the log of this height does not.
 
-    The log is flushed before the guard: if the guard says more than this, the log has lost records, and the
-    node must not sign.
+    The log is flushed before the guard, so then the log or the database has lost something: start the height
+    with ``can_sign`` False.
     """
+    if signed[0] < height:
+        return False
     casts = [record for record in records if isinstance(record, Vote | Proposal)]
-    return max(((cast.height, cast.round, cast.step) for cast in casts), default=None)
+    return signed > max(
+        ((cast.height, cast.round, cast.step) for cast in casts), default=(0, 0, Step.PROPOSE)
+    )
 
 
 def _read(data: bytes, height: int, cell_id: bytes, validators: ValidatorSet) -> Record | None:
