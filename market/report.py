@@ -126,6 +126,11 @@ class Report:
     lines: tuple[SettlementLine, ...]
 
     @property
+    def standing(self) -> tuple[IntervalReport, ...]:
+        """The intervals whose auction stands, or will unless the next block voids it."""
+        return tuple(row for row in self.intervals if row.fate in {Fate.TRADED, Fate.PENDING})
+
+    @property
     def contribution(self) -> int:
         """Metered injection of all members in settled intervals."""
         return sum(interval.contribution for interval in self.intervals)

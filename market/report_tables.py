@@ -11,7 +11,7 @@ from decimal import Decimal
 import polars as pl
 
 from market.report import IntervalReport, MemberReport, Report
-from market.units import ENERGY_PER_KWH, MONEY_PER_UNIT, PRICE_PER_UNIT
+from market.units import ENERGY_PER_KWH, MONEY_PER_UNIT, PRICE_PER_UNIT, decimal_text
 
 KWH = pl.Decimal(20, 6)
 PRICE = pl.Decimal(20, 6)
@@ -79,8 +79,8 @@ def _totals_json(report: Report) -> Json:
         "intervals": len(report.intervals),
         **{fate: fates.count(fate) for fate in ("traded", "void", "pending", "skipped")},
         "settled": sum(interval.settled for interval in report.intervals),
-        "volume_kwh": kwh(sum(interval.volume for interval in report.intervals)),
-        "between_members_kwh": kwh(sum(interval.between_members for interval in report.intervals)),
+        "volume_kwh": kwh(sum(interval.volume for interval in report.standing)),
+        "between_members_kwh": kwh(sum(interval.between_members for interval in report.standing)),
         "consumption_kwh": kwh(report.consumption),
         "contribution_kwh": kwh(report.contribution),
         "self_sufficiency": share(report.local, report.consumption),
@@ -225,5 +225,5 @@ def _settlements(report: Report) -> pl.DataFrame:
 
 def _decimals(name: str, values: Iterable[int | None], kind: pl.Decimal) -> pl.Series:
     """An exact decimal column of integers in the smallest unit."""
-    exact = [None if value is None else Decimal(value).scaleb(-(kind.scale or 0)) for value in values]
+    exact = [None if value is None else Decimal(decimal_text(value, kind.scale)) for value in values]
     return pl.Series(name, exact, kind)
