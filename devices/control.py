@@ -100,12 +100,15 @@ class ControlCore:
         return attached, *self._alarms.standing, *self._records.values()
 
     def handle(self, message: Asked, now: Instant) -> Outcome:
-        """Take a message from the daemon; what is refused becomes an alarm."""
+        """Take a message from the daemon; what is refused becomes an alarm.
+
+        A heartbeat that comes too late (control was stopped for a while) is none: the next one is under way.
+        """
         if isinstance(message, Acknowledge):
             self._records.pop(message.interval, None)
             return Outcome((), save=False)
         answer = self._mandate.offer(message, now.real_ns)
-        if isinstance(answer, Refused):
+        if isinstance(answer, Refused) and not isinstance(message, Heartbeat):
             text = f"{type(message).__name__}: {answer.reason}"
             self._alarms.event(AlarmCode.LEASE_REFUSED, now.cell_ns, text)
         return Outcome(self._alarms.take_news(), save=isinstance(message, ChangeMode))

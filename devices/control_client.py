@@ -4,17 +4,52 @@
 The control process outlives the daemon on purpose; a restarted daemon finds it again by its directory.
 """
 
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
 from devices.cell_clock import ClockSpec
-from devices.control_messages import Mode, Upward
+from devices.control_messages import (
+    Acknowledge,
+    Attached,
+    Downward,
+    ImageReport,
+    Mode,
+    Position,
+    Stop,
+    Upward,
+)
+from devices.errors import ControlError, MessageError
+from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.limits import PowerRange
+from devices.standing_orders import HEARTBEAT_NS, StandingOrders
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # the stubs the checker sees lack trio.TaskStatus
+
+NS_PER_S = 1_000_000_000
+READ_BYTES = 64 * 1024
+HEARTBEAT_S = 3.0
+"""How long the daemon counts as alive after its last heartbeat, which it renews three times as often (real
+time).
+"""
+ATTACH_S = 15.0
+"""How long a control process may take to answer: eight may start at once on two cores (real time)."""
+RETRY_S = 0.02
+MOST_FAILURES = 5
+"""Attachments in a row that may end early before the daemon is told."""
+GOOD_SESSION_S = 10.0
+"""An attachment that lasted so long was none of those."""
+MESSAGES = 256
+"""Messages that may wait for the daemon in each direction."""
+STOP_S = 10.0
 
 
 class ControlClient:
@@ -29,14 +64,39 @@ class ControlClient:
 
     def __init__(self, config_path: Path, data_dir: Path, clock: ClockSpec, interval_s: int) -> None:
         """`config_path` is the control process's configuration file; `data_dir` the directory it names."""
-        raise NotImplementedError
+        self._config_path = config_path
+        self._data_dir = data_dir
+        issuer = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
+        self._orders = StandingOrders(clock, interval_s, issuer)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._outbox: trio.MemorySendChannel[Downward] | None = None
+        self._session: trio.CancelScope | None = None
+        self._started = False
+        self._stopping = False
+        self._ended = trio.Event()
+        self._inward, self.messages = trio.open_memory_channel[Upward](MESSAGES)
 
     async def run(self, *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
-        """Attach to the control process or start it, then serve until cancelled; started once attached.
+        """Attach to the control process or start it, then serve until cancelled or stopped; started once
+        attached.
 
         Raises ControlError when it cannot be reached or started after repeated attempts.
         """
-        raise NotImplementedError
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        failures = 0
+        try:
+            while not self._stopping:
+                began_s = trio.current_time()
+                async with await self._connect_or_start() as stream:
+                    await self._serve(stream, task_status)
+                lasted_s = trio.current_time() - began_s
+                failures = 1 if lasted_s > GOOD_SESSION_S else failures + 1
+                if failures > MOST_FAILURES and not self._stopping:
+                    raise ControlError(
+                        f"{self._data_dir}: control was lost again and again{self._last_words()}"
+                    )
+        finally:
+            self._ended.set()
 
     def send_position(self, interval: int, energy: int) -> None:
         """Contracted net energy of an interval (mWh, injection positive): a lease until the interval's end.
@@ -44,20 +104,150 @@ class ControlClient:
         Never waits. What is sent while no connection is up is sent again after the next attachment, while it
         is valid.
         """
-        raise NotImplementedError
+        position = Position(interval, energy)
+        self._send_all(self._orders.want_position(position, time.monotonic_ns(), time.time_ns()))
 
     def send_limits(self, limits: PowerRange, reversion: PowerRange, duration_s: float) -> None:
         """What the connection may carry for `duration_s` of real time, and afterwards until new limits."""
-        raise NotImplementedError
+        duration_ns = round(duration_s * NS_PER_S)
+        self._send_all(self._orders.want_limits(limits, reversion, time.monotonic_ns(), duration_ns))
 
     def send_mode(self, mode: Mode) -> None:
         """Enter a mode, the emergency stop included; it holds until another is sent."""
-        raise NotImplementedError
+        self._send_all([self._orders.want_mode(mode)])
 
     def acknowledge(self, interval: int) -> None:
         """The meter record of `interval` is safe (in the ledger's store); control may forget it."""
-        raise NotImplementedError
+        self._send_all([Acknowledge(interval)])
 
     async def stop(self) -> None:
-        """Have control give every device its reversion value and exit; waits until it is gone."""
-        raise NotImplementedError
+        """Have control give every device its reversion value and exit; waits until it is gone and `run` has
+        ended.
+
+        Raises ControlError when it does not go.
+        """
+        self._stopping = True
+        self._send_all([Stop()])
+        with trio.move_on_after(STOP_S) as patience:
+            await self._ended.wait()
+            while self._process is not None and self._process.poll() is None:
+                await trio.sleep(RETRY_S)
+        if patience.cancelled_caught:
+            raise ControlError(f"{self._data_dir}: control did not stop within {STOP_S:g} s")
+
+    async def _connect_or_start(self) -> trio.SocketStream:
+        with trio.move_on_after(ATTACH_S):
+            while True:
+                stream = await self._connect()
+                if stream is not None:
+                    return stream
+                self._start_unless_running()
+                await trio.sleep(RETRY_S)
+        raise ControlError(f"{self._data_dir}: control does not answer{self._last_words()}")
+
+    async def _connect(self) -> trio.SocketStream | None:
+        """A stream to a control process that listens, or None."""
+        directory = os.open(self._data_dir, os.O_RDONLY)
+        try:
+            # A socket's path may have 107 bytes; through the descriptor it always fits.
+            return await trio.open_unix_socket(f"/proc/self/fd/{directory}/control.sock")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        finally:
+            os.close(directory)
+
+    def _start_unless_running(self) -> None:
+        """Start control in a session of its own, so that no signal to the daemon reaches it."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            if code in (2, 4):
+                raise ControlError(f"control refuses to start (exit code {code}){self._last_words()}")
+        with (self._data_dir / "control.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "devices.control_process", "--config", str(self._config_path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _last_words(self) -> str:
+        """The end of the control process's log, for an error message."""
+        try:
+            lines = (self._data_dir / "control.log").read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "".join(f"\n{line}" for line in lines[-10:])
+
+    async def _serve(self, stream: trio.SocketStream, task_status: "TaskStatus[None]") -> None:
+        """One attachment, until either side ends it."""
+        outbox, outgoing = trio.open_memory_channel[Downward](MESSAGES)
+        attached = trio.Event()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._session, self._outbox = nursery.cancel_scope, outbox
+                nursery.start_soon(self._read, stream, attached, nursery.cancel_scope)
+                nursery.start_soon(self._write, stream, outgoing, nursery.cancel_scope)
+                nursery.start_soon(self._beat)
+                with trio.move_on_after(ATTACH_S):
+                    await attached.wait()
+                if not attached.is_set():
+                    nursery.cancel_scope.cancel()
+                    return
+                self._send_all(self._orders.all(time.monotonic_ns(), time.time_ns()))
+                if self._stopping:
+                    self._send_all([Stop()])
+                if not self._started:
+                    self._started = True
+                    task_status.started()
+        finally:
+            self._session = self._outbox = None
+
+    async def _read(self, stream: trio.SocketStream, attached: trio.Event, session: trio.CancelScope) -> None:
+        reader = FrameReader()
+        try:
+            while data := await stream.receive_some(READ_BYTES):
+                for body in reader.feed(data):
+                    message = decode_upward(body)
+                    await self._hand_over(message)
+                    if isinstance(message, Attached):
+                        attached.set()
+        except (trio.BrokenResourceError, MessageError):
+            pass
+        session.cancel()
+
+    async def _hand_over(self, message: Upward) -> None:
+        if not isinstance(message, ImageReport):
+            await self._inward.send(message)
+            return
+        with suppress(trio.WouldBlock):
+            self._inward.send_nowait(message)
+
+    async def _write(
+        self,
+        stream: trio.SocketStream,
+        outgoing: trio.MemoryReceiveChannel[Downward],
+        session: trio.CancelScope,
+    ) -> None:
+        try:
+            async for message in outgoing:
+                await stream.send_all(encode_frame(message))
+        except trio.BrokenResourceError:
+            session.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._send_all([self._orders.heartbeat(time.monotonic_ns())])
+            await trio.sleep(HEARTBEAT_NS / NS_PER_S / 3)
+
+    def _send_all(self, messages: Iterable[Downward]) -> None:
+        """Queue messages if a connection is up; a connection that takes none is given up and made anew."""
+        if self._outbox is None or self._session is None:
+            return
+        try:
+            for message in messages:
+                self._outbox.send_nowait(message)
+        except trio.WouldBlock:
+            self._session.cancel()

@@ -1,0 +1,133 @@
+"""Shell: the control process: `python -m devices.control_process --config FILE`.
+
+It holds the hardware, whatever becomes of the daemon: it cycles at a fixed pace on the machine's monotonic
+clock, takes leases from the local socket and gives images, meter records and alarms. It imports little, so
+that it starts at once.
+
+Exit codes: 0 stopped (by message, SIGTERM, SIGINT, or left alone for `linger_s`), 2 wrong configuration or
+profile, 3 another process controls the directory, 4 the saved state does not read back.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from devices.cell_clock import Instant
+from devices.control import ControlCore, Outcome
+from devices.control_config import ControlConfig
+from devices.control_files import StateWriter, load_config, load_profile, load_state, lock_directory
+from devices.control_messages import Stop
+from devices.control_socket import ControlSocket, DaemonAttached
+from devices.drivers.simulated import build_ders
+from devices.errors import AlreadyControlledError, ConfigurationError, ProfileError, StateError
+
+EXIT_CONFIGURATION = 2
+EXIT_ALREADY_CONTROLLED = 3
+EXIT_STATE = 4
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+def main(arguments: list[str]) -> int:
+    """Run until told to stop; returns the exit code and says on standard error why it is not 0."""
+    parser = argparse.ArgumentParser(prog="python -m devices.control_process", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="JSON or TOML file")
+    try:
+        control(load_config(parser.parse_args(arguments).config))
+    except (ConfigurationError, ProfileError) as error:
+        return _complain(error, EXIT_CONFIGURATION)
+    except AlreadyControlledError as error:
+        return _complain(error, EXIT_ALREADY_CONTROLLED)
+    except StateError as error:
+        return _complain(error, EXIT_STATE)
+    return 0
+
+
+def control(config: ControlConfig) -> None:
+    """Control the devices of `config` until stopped. Changes the process's directory and umask."""
+    os.umask(0o077)
+    profile = load_profile(config)
+    directory = Path(config.data_dir).resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    with lock_directory(directory):
+        # A socket's path may have 107 bytes; a relative one always fits.
+        os.chdir(directory)
+        saved = load_state(directory)
+        start = _now(config)
+        stored_wh = {each.name: each.stored_wh for each in saved.stored}
+        ders = build_ders(config, profile, stored_wh, start)
+        core = ControlCore(config, ders, profile, saved, start, f"control-{os.getpid()}")
+        _Loop(config, core, directory).run()
+
+
+class _Loop:
+    """The cycle and the socket, on one thread."""
+
+    def __init__(self, config: ControlConfig, core: ControlCore, directory: Path) -> None:
+        self._config = config
+        self._core = core
+        self._writer = StateWriter(directory)
+        self._socket = ControlSocket()
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._signalled)
+        signal.signal(signal.SIGINT, self._signalled)
+
+    def run(self) -> None:
+        cycle_ns = self._config.cycle_ms * NS_PER_MS
+        next_cycle_ns = time.monotonic_ns()
+        seen_ns = next_cycle_ns
+        while not self._stopping:
+            self._listen((next_cycle_ns - time.monotonic_ns()) / NS_PER_S)
+            now = _now(self._config)
+            if self._socket.attached:
+                seen_ns = now.real_ns
+            elif self._config.linger_s is not None:
+                self._stopping |= now.real_ns - seen_ns > self._config.linger_s * NS_PER_S
+            if now.real_ns >= next_cycle_ns:
+                self._carry_out(self._core.cycle(now))
+                self._carry_out(self._core.not_saved(self._writer.problem))
+                # After a pause the missed cycles are not made up for: the core has metered them in one.
+                next_cycle_ns = max(next_cycle_ns + cycle_ns, time.monotonic_ns())
+        self._finish()
+
+    def _listen(self, timeout_s: float) -> None:
+        for heard in self._socket.wait(timeout_s):
+            if isinstance(heard, DaemonAttached):
+                self._carry_out(Outcome(self._core.greeting(os.getpid()), save=False))
+            elif isinstance(heard, Stop):
+                self._stopping = True
+            else:
+                self._carry_out(self._core.handle(heard, _now(self._config)))
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        if outcome.save:
+            self._writer.save(self._core.saved_state())
+        for message in outcome.messages:
+            self._socket.send(message)
+
+    def _finish(self) -> None:
+        now = _now(self._config)
+        self._carry_out(self._core.cycle(now))
+        self._core.stop(now)
+        self._writer.close(self._core.saved_state())
+        self._socket.close()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+
+def _now(config: ControlConfig) -> Instant:
+    return Instant(time.monotonic_ns(), config.clock.cell_ns(time.time_ns()))
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"{error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""What a daemon wants of control, as the leases that say so now. A core: both clocks are arguments.
+
+`real_ns` is the machine's monotonic clock and `wall_ns` the unix time of the same moment. Energies are mWh.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TypeVar
+
+from devices.cell_clock import ClockSpec
+from devices.control_messages import (
+    ChangeMode,
+    Downward,
+    GrantLimits,
+    GrantPosition,
+    Heartbeat,
+    Mode,
+    Position,
+)
+from devices.leases import Lease
+from devices.limits import PowerRange
+
+Granted = TypeVar("Granted")
+
+NS_PER_S = 1_000_000_000
+HEARTBEAT_NS = 3 * NS_PER_S
+"""How long the daemon counts as alive after its last heartbeat."""
+
+
+class StandingOrders:
+    """Positions, limits and mode as last wanted; each can be said again with fresh leases after a
+    reconnection.
+    """
+
+    def __init__(self, clock: ClockSpec, interval_s: int, issuer: str) -> None:
+        """`issuer` is this daemon's name in leases, new with every start."""
+        self._clock = clock
+        self._interval_ns = interval_s * NS_PER_S
+        self._issuer = issuer
+        self._sequence = count(1)
+        self._positions: dict[int, Position] = {}
+        self._limits: tuple[PowerRange, PowerRange, int] | None = None
+        self._mode: Mode | None = None
+
+    def heartbeat(self, real_ns: int) -> Heartbeat:
+        """The daemon lives."""
+        return Heartbeat(self._lease(True, False, real_ns, real_ns + HEARTBEAT_NS))
+
+    def want_position(self, position: Position, real_ns: int, wall_ns: int) -> Iterator[Downward]:
+        """The position of an interval, granted until the interval's end; nothing when that is over."""
+        self._positions[position.interval] = position
+        return self._grant_position(position, real_ns, wall_ns)
+
+    def want_limits(
+        self, limits: PowerRange, reversion: PowerRange, real_ns: int, duration_ns: int
+    ) -> Iterator[Downward]:
+        """What the connection may carry for a while, and afterwards."""
+        self._limits = (limits, reversion, real_ns + duration_ns)
+        return self._grant_limits(real_ns)
+
+    def want_mode(self, mode: Mode) -> ChangeMode:
+        """The mode from now on."""
+        self._mode = mode
+        return ChangeMode(mode)
+
+    def all(self, real_ns: int, wall_ns: int) -> Iterator[Downward]:
+        """Everything that still holds; what is over is forgotten."""
+        if self._mode is not None:
+            yield ChangeMode(self._mode)
+        yield from self._grant_limits(real_ns)
+        for position in list(self._positions.values()):
+            yield from self._grant_position(position, real_ns, wall_ns)
+
+    def _grant_position(self, position: Position, real_ns: int, wall_ns: int) -> Iterator[Downward]:
+        end_wall_ns = self._clock.wall_ns((position.interval + 1) * self._interval_ns)
+        for interval in [key for key in self._positions if key < position.interval - 1]:
+            del self._positions[interval]
+        if end_wall_ns > wall_ns:
+            yield GrantPosition(self._lease(position, None, real_ns, real_ns + end_wall_ns - wall_ns))
+
+    def _grant_limits(self, real_ns: int) -> Iterator[Downward]:
+        if self._limits is None:
+            return
+        limits, reversion, expires_ns = self._limits
+        if expires_ns > real_ns:
+            yield GrantLimits(self._lease(limits, reversion, real_ns, expires_ns))
+        else:
+            yield GrantLimits(self._lease(reversion, reversion, real_ns, real_ns + NS_PER_S))
+
+    def _lease(self, value: Granted, reversion: Granted, real_ns: int, expires_ns: int) -> Lease[Granted]:
+        return Lease(value, reversion, real_ns, expires_ns, self._issuer, next(self._sequence))
