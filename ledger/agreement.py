@@ -63,10 +63,10 @@ class Agreement:
         self._previous: Certificate | None = None
         self._now_ns = 0
         self._effects: list[Effect] = []
-        self._begin(ValidatorSet((b"",)), None, can_sign=False)
+        self._begin(ValidatorSet((b"",)), None)
 
-    def _begin(self, validators: ValidatorSet, own_index: int | None, *, can_sign: bool) -> None:
-        """Lines 1 to 9, for one height."""
+    def _begin(self, validators: ValidatorSet, signer: int | None) -> None:
+        """Lines 1 to 9, for one height; ``signer`` is our index if we may sign."""
         self.round = 0  # 3
         self.step = Step.PROPOSE  # 4
         self.decided: Certificate | None = None  # 5
@@ -75,8 +75,7 @@ class Agreement:
         self._valid_block: bytes | None = None  # 8
         self._valid_round = NO_ROUND  # 9
         self._validators = validators
-        self._own_index = own_index
-        self._can_sign = can_sign
+        self._signer = signer
         self._casts = OwnCasts()
         self._certificate: Certificate | None = None
         self._answer_again_ns = 0
@@ -145,7 +144,7 @@ class Agreement:
         self._tally.forget_rounds(self._keeps)
         self._casts.forget_rounds(self._keeps)
         self._schedule_timeout(Step.PROPOSE)  # 21, and for the proposer too
-        if self._validators.proposer(self.height, round_) != self._own_index or not self._can_sign:  # 14
+        if self._validators.proposer(self.height, round_) != self._signer:  # 14
             return
         if self._valid_block is None:
             self._effects.append(GetValue(self.height, round_))  # 18
@@ -155,7 +154,7 @@ class Agreement:
     def _propose_own(self, height: int, round_: int, block_id: bytes) -> None:
         """Line 19, once the value of line 18 is there, if the round still waits for it."""
         here = self._undecided and (height, round_, Step.PROPOSE) == (self.height, self.round, self.step)
-        ours = self._validators.proposer(height, round_) == self._own_index
+        ours = self._validators.proposer(height, round_) == self._signer
         if here and ours and not self._casts.has(round_, Step.PROPOSE):
             self._cast_proposal(block_id, NO_ROUND)
 
@@ -272,22 +271,24 @@ class Agreement:
         self._cast_vote(Step.PRECOMMIT, block_id, NO_ROUND)
 
     def _cast_vote(self, step: Step, block_id: bytes | None, valid_round: int) -> None:
-        if self._own_index is not None and self._can_sign:
-            vote = Vote(self.height, self.round, step, block_id, valid_round, self._own_index)
-            self._casts.add(vote)
-            self._effects += (Persist(encode_record(vote)), CastVote(vote))
+        if self._signer is not None:
+            self._cast(Vote(self.height, self.round, step, block_id, valid_round, self._signer))
 
     def _cast_proposal(self, block_id: bytes, valid_round: int) -> None:
-        if self._own_index is not None and self._can_sign:
-            proposal = Proposal(self.height, self.round, valid_round, block_id, self._own_index)
-            self._casts.add(proposal)
-            self._effects += (Persist(encode_record(proposal)), CastProposal(proposal))
+        if self._signer is not None:
+            self._cast(Proposal(self.height, self.round, valid_round, block_id, self._signer))
+
+    def _cast(self, cast: Proposal | Vote) -> None:
+        self._casts.add(cast)
+        self._effects.append(Persist(encode_record(cast)))
+        self._effects.append(CastVote(cast) if isinstance(cast, Vote) else CastProposal(cast))
 
     def _judge(self, round_: int, block_id: bytes, *, fresh: bool) -> bool | None:
         """valid(v) of the paper; None (and a question to the shell) while it is not known."""
         good = self._verdicts.is_good(round_, block_id, fresh=fresh)
         if good is None and self._verdicts.ask(round_, block_id, fresh=fresh):
             self._effects.append(CheckBlock(self.height, round_, block_id, fresh))
+            self._request(block_id)
         return good
 
     def _schedule_timeout(self, step: Step) -> None:
@@ -321,9 +322,9 @@ class Agreement:
             raise ValueError(f"height {event.height} does not follow height {self.height}")
         follows = event.height == self.height + 1
         self._previous = self.decided if follows else None
-        early = self._early.of(event.validators) if follows else ()
+        early = self._early.of(event.validators) if follows else []
         self.height, self._begun = event.height, True
-        self._begin(event.validators, event.own_index, can_sign=event.can_sign)
+        self._begin(event.validators, event.own_index if event.can_sign else None)
         self._effects.append(ScheduleTick(self.height, self._now_ns + self._timeouts.tick_ns))
         self._restore(event.records)
         for signed in early:
@@ -344,9 +345,8 @@ class Agreement:
         self.round, self.step = newest.round, newest.step
         if self.step is Step.PROPOSE:
             self._schedule_timeout(Step.PROPOSE)
-        # It may have been logged and never sent. The guard lets the same bytes pass again.
-        if self._can_sign:
-            self._effects.append(CastVote(newest) if isinstance(newest, Vote) else CastProposal(newest))
+        if self._signer is not None:
+            self._cast(newest)  # it may never have been sent; the guard lets the same bytes pass again
 
     # Hearing, and helping others to hear.
 
@@ -381,15 +381,21 @@ class Agreement:
             return
         supporters = self._tally.of(signed.vote.round).supporters(signed.vote.step, block_id)
         if len(supporters) > self._validators.faults:
-            self._verdicts.request(block_id)
-            self._effects.append(RequestBlock(self.height, block_id, tuple(sorted(supporters))))
+            self._verdicts.note_request(block_id)
+            self._request(block_id)
+
+    def _request(self, block_id: bytes) -> None:
+        holders = self._tally.holders(block_id)
+        if self._certificate is not None and self._certificate.block_id == block_id:
+            holders |= self._certificate.signers
+        self._effects.append(RequestBlock(self.height, block_id, tuple(sorted(holders))))
 
     def _rebroadcast(self) -> None:
         """Send again what a peer may need to follow us: at most one proposal and 5k votes."""
         for message in self._tally.worth_repeating(self.round, {self._locked_round, self._valid_round}):
             self._effects.append(Broadcast(message))
         for block_id in self._verdicts.missing():
-            self._effects.append(RequestBlock(self.height, block_id, self._tally.holders(block_id)))
+            self._request(block_id)
         self._effects.append(ScheduleTick(self.height, self._now_ns + self._timeouts.tick_ns))
 
     def _answer_latecomer(self, certificate: Certificate | None) -> None:

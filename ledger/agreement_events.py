@@ -185,7 +185,7 @@ class GetValue:
 
 @dataclass(frozen=True, slots=True)
 class CheckBlock:
-    """Hold the block (pull it if need be), judge it, answer with ``BlockChecked``.
+    """Judge this block as soon as it is held (``RequestBlock`` follows), and answer with ``BlockChecked``.
 
     ``fresh`` asks for everything (completeness against what was held at gate closure, timeliness);
     otherwise only for what every node must find alike. Answer when the block is held durably, not before: a
@@ -200,7 +200,10 @@ class CheckBlock:
 
 @dataclass(frozen=True, slots=True)
 class RequestBlock:
-    """Pull this block: ``holders`` (validator indices) voted for it, so they hold it. It has no answer."""
+    """Pull this block unless it is held: ``holders`` (validator indices) signed for it, so they hold it.
+
+    Repeated on every tick while a question about the block is open, so the shell need not repeat it.
+    """
 
     height: int
     block_id: bytes

@@ -33,7 +33,7 @@ class BlockVerdicts:
         """Whether this block was ever asked about or requested."""
         return block_id in self._asked
 
-    def request(self, block_id: bytes) -> None:
+    def note_request(self, block_id: bytes) -> None:
         """Note that a block was requested before there was a question about it."""
         self._asked.setdefault(block_id, set())
 

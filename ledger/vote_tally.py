@@ -205,7 +205,7 @@ class HeightTally:
         kept = [(self._rounds[round_], steps) for round_, steps in wanted.items() if round_ in self._rounds]
         return [signed for tally, steps in kept for signed in tally.messages(*steps)]
 
-    def holders(self, block_id: bytes) -> tuple[int, ...]:
+    def holders(self, block_id: bytes) -> set[int]:
         """Validators that voted for a block or proposed it, so they hold it."""
         found: set[int] = set()
         for tally in self._rounds.values():
@@ -213,7 +213,7 @@ class HeightTally:
                 found |= tally.supporters(step, block_id).keys()
             if tally.proposal is not None and tally.proposal.proposal.block_id == block_id:
                 found.add(tally.proposal.proposal.validator)
-        return tuple(sorted(found))
+        return found
 
 
 class EarlyMessages:

@@ -211,6 +211,11 @@ class Certificate:
                 return cls(height, round_, block_id, tuple(_signature_from(item) for item in signatures))
         raise Malformed("a certificate has five fields")
 
+    @property
+    def signers(self) -> frozenset[int]:
+        """The validators whose signatures it carries."""
+        return frozenset(index for index, signature in enumerate(self.signatures) if signature is not None)
+
     def check(self, cell_id: bytes, validators: ValidatorSet) -> None:
         """Return if a quorum of ``validators``, those of its height, signed; else raise InvalidCertificate.
 
