@@ -1,5 +1,7 @@
 """What can go wrong when talking to other members, by whose fault it is."""
 
+# ruff: noqa: N818 - `except RequestFailed` reads better than `except RequestFailedError`.
+
 
 class TransportError(Exception):
     """Anything the transport raises on purpose."""

@@ -228,7 +228,8 @@ class MemoryTransport:
     def arrive(self, source: "MemoryTransport", event: Gossip | Frame) -> bool:
         """A message from another end; False when our queue for it is full."""
         if self._waiting[source.own_key] >= self._queues.frames_per_peer:
-            self._counters.add("arrivals_dropped")
+            if isinstance(event, Gossip):
+                self._counters.add("gossip_dropped")
             return False
         if not self._network.lose(source.own_key, self._own_key):
             self._waiting[source.own_key] += 1

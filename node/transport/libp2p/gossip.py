@@ -26,14 +26,14 @@ from node.constants import GOSSIP_BYTES, ConnectionLimits
 from node.transport.counters import Counters
 from node.transport.errors import TransportError
 from node.transport.libp2p.containment import Contained
-from node.transport.libp2p.identity import NotAMemberKey, public_key_of
+from node.transport.libp2p.identity import NotAMemberKeyError, public_key_of
 
 _SIGNED_PREFIX = PUBSUB_SIGNING_PREFIX.encode()
 _SEQUENCE_BYTES = 8
 _VARINT_BYTES = 5
 
 
-class BadGossip(TransportError):
+class BadGossipError(TransportError):
     """The peer's fault: a packet or message that no correct member sends."""
 
 
@@ -114,9 +114,9 @@ class MembersPubsub(Pubsub):
     async def _receive(self, peer: ID, packet: rpc_pb2.RPC) -> None:
         """Signed address records are left alone: addresses come from the cell, and each check costs a signature."""
         if len(packet.publish) > self._limits.gossip_batch_messages:
-            raise BadGossip(f"packet of {len(packet.publish)} messages")
+            raise BadGossipError(f"packet of {len(packet.publish)} messages")
         if len(packet.subscriptions) > len(self._topics) * 4:
-            raise BadGossip(f"packet of {len(packet.subscriptions)} subscriptions")
+            raise BadGossipError(f"packet of {len(packet.subscriptions)} subscriptions")
         for message in packet.publish:
             if self._is_subscribed_to_msg(message):
                 await self.push_msg(peer, message)
@@ -127,11 +127,11 @@ class MembersPubsub(Pubsub):
             await self.router.handle_rpc(packet, peer)
 
     def _check(self, forwarder: ID, message: rpc_pb2.Message) -> bytes | None:
-        """The author, or None when a limit is reached. Raises BadGossip."""
+        """The author, or None when a limit is reached. Raises BadGossipError."""
         if len(message.topicIDs) != 1 or message.topicIDs[0] not in self._topics:
-            raise BadGossip(f"message for {len(message.topicIDs)} topics")
+            raise BadGossipError(f"message for {len(message.topicIDs)} topics")
         if len(message.data) > GOSSIP_BYTES or len(message.seqno) != _SEQUENCE_BYTES:
-            raise BadGossip(f"message of {len(message.data)} bytes, sequence of {len(message.seqno)}")
+            raise BadGossipError(f"message of {len(message.data)} bytes, sequence of {len(message.seqno)}")
         if message.from_id == self.my_id.to_bytes() or not self._allow(forwarder, None):
             return None
         signed = rpc_pb2.Message(
@@ -140,8 +140,8 @@ class MembersPubsub(Pubsub):
         try:
             author = public_key_of(message.from_id)
             VerifyKey(author).verify(_SIGNED_PREFIX + signed.SerializeToString(), message.signature)
-        except (NotAMemberKey, BadSignatureError, ValueError) as error:
-            raise BadGossip(f"message without a valid signature: {error}") from error
+        except (NotAMemberKeyError, BadSignatureError, ValueError) as error:
+            raise BadGossipError(f"message without a valid signature: {error}") from error
         return author if self._allow(forwarder, author) else None
 
 
@@ -222,7 +222,7 @@ class MembersGossip(GossipSub):
 
 
 async def _read_packet(stream: INetStream, buffer: bytearray, limit: int) -> bytes | None:
-    """The next length-prefixed packet, or None at the end of the stream. Raises BadGossip."""
+    """The next length-prefixed packet, or None at the end of the stream. Raises BadGossipError."""
     while True:
         size = shift = 0
         for index, byte in enumerate(buffer[:_VARINT_BYTES]):
@@ -231,7 +231,7 @@ async def _read_packet(stream: INetStream, buffer: bytearray, limit: int) -> byt
             if byte < 0x80:
                 end = index + 1 + size
                 if size > limit:
-                    raise BadGossip(f"packet of {size} bytes")
+                    raise BadGossipError(f"packet of {size} bytes")
                 if len(buffer) < end:
                     break
                 packet = bytes(buffer[index + 1 : end])
@@ -239,7 +239,7 @@ async def _read_packet(stream: INetStream, buffer: bytearray, limit: int) -> byt
                 return packet
         else:
             if len(buffer) >= _VARINT_BYTES:
-                raise BadGossip("packet without a length")
+                raise BadGossipError("packet without a length")
         try:
             buffer += await stream.read()
         except StreamError:

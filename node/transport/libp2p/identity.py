@@ -8,7 +8,7 @@ _ED25519_IDENTITY = bytes.fromhex("002408011220")
 """multihash `identity`, 36 bytes, protobuf key type ed25519, 32 bytes."""
 
 
-class NotAMemberKey(TransportError):
+class NotAMemberKeyError(TransportError):
     """The peer's fault: its identity is not an ed25519 key."""
 
 
@@ -18,7 +18,7 @@ def peer_id_of(public_key: bytes) -> ID:
 
 
 def public_key_of(peer_id: bytes) -> bytes:
-    """The public key inside the bytes of a peer id. Raises NotAMemberKey."""
+    """The public key inside the bytes of a peer id. Raises NotAMemberKeyError."""
     if len(peer_id) != 38 or not peer_id.startswith(_ED25519_IDENTITY):
-        raise NotAMemberKey(f"peer id {peer_id[:48].hex()} is not an ed25519 key")
+        raise NotAMemberKeyError(f"peer id {peer_id[:48].hex()} is not an ed25519 key")
     return peer_id[6:]

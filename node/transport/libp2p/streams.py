@@ -16,7 +16,7 @@ LENGTH_BYTES = 4
 _READ_BYTES = 64 * 1024
 
 
-class FrameTooLarge(TransportError):
+class FrameTooLargeError(TransportError):
     """The peer's fault: it announced a frame above the limit."""
 
 
@@ -35,12 +35,12 @@ class FrameReader:
         self._buffer = bytearray()
 
     async def read(self) -> bytes:
-        """The next frame. Raises FrameTooLarge, the library's StreamError, or TooSlowError for half a frame."""
+        """The next frame. Raises FrameTooLargeError, the library's StreamError, or TooSlowError for half a frame."""
         while True:
             size = int.from_bytes(self._buffer[:LENGTH_BYTES], "big")
             if len(self._buffer) >= LENGTH_BYTES:
                 if size > self._limit:
-                    raise FrameTooLarge(f"frame of {size} bytes, {self._limit} allowed")
+                    raise FrameTooLargeError(f"frame of {size} bytes, {self._limit} allowed")
                 if len(self._buffer) >= LENGTH_BYTES + size:
                     frame = bytes(self._buffer[LENGTH_BYTES : LENGTH_BYTES + size])
                     del self._buffer[: LENGTH_BYTES + size]

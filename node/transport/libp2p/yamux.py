@@ -38,7 +38,7 @@ _FRAME_BYTES = 63 * 1024
 """bytes of data per frame: with its header it fits one Noise message of 65,519 bytes."""
 
 
-class YamuxViolation(Exception):
+class YamuxViolationError(Exception):
     """The peer's fault: it broke the protocol or one of our bounds; its connection is closed."""
 
 
@@ -112,10 +112,10 @@ class YamuxStream(IMuxedStream):
                 await self.muxed_conn.write_frame(_WINDOW_UPDATE, _RST, self.stream_id, 0)
 
     def received(self, data: bytes) -> None:
-        """Data arrived. Raises YamuxViolation when it is more than we allowed."""
+        """Data arrived. Raises YamuxViolationError when it is more than we allowed."""
         self._receive_window -= len(data)
         if self._receive_window < 0:
-            raise YamuxViolation(f"{-self._receive_window} bytes beyond the window")
+            raise YamuxViolationError(f"{-self._receive_window} bytes beyond the window")
         if not self.read_closed:
             self.unread += data
             self.muxed_conn.unread_bytes += len(data)
@@ -292,7 +292,7 @@ class YamuxConnection(IMuxedConn):
         while True:
             version, kind, flags, stream_id, length = _HEADER.unpack(await self._take(_HEADER.size))
             if version != 0 or kind > _GO_AWAY:
-                raise YamuxViolation(f"frame of version {version}, type {kind}")
+                raise YamuxViolationError(f"frame of version {version}, type {kind}")
             if kind == _GO_AWAY:
                 return
             if kind == _PING:
@@ -313,7 +313,7 @@ class YamuxConnection(IMuxedConn):
     async def _received_data(self, stream: YamuxStream | None, length: int) -> None:
         """Data of a stream we have just reset is read and thrown away."""
         if length > self.limits.stream_window or self.unread_bytes + length > self.limits.unread_bytes:
-            raise YamuxViolation(f"{length} bytes beyond what may wait unread")
+            raise YamuxViolationError(f"{length} bytes beyond what may wait unread")
         data = await self._take(length)
         if stream is not None:
             stream.received(data)
@@ -326,16 +326,16 @@ class YamuxConnection(IMuxedConn):
 
     def _accept(self, stream_id: int) -> None:
         if stream_id in self._streams or stream_id % 2 == self._next_stream_id % 2:
-            raise YamuxViolation(f"stream {stream_id} opened twice or from the wrong side")
+            raise YamuxViolationError(f"stream {stream_id} opened twice or from the wrong side")
         if len(self._streams) >= self.limits.streams or not self._opened.take(1, trio.current_time()):
             self.counters.add("streams_refused")
-            raise YamuxViolation("too many streams")
+            raise YamuxViolationError("too many streams")
         stream = YamuxStream(self, stream_id)
         self._streams[stream_id] = stream
         try:
             self._accepted_in.send_nowait(stream)
         except trio.WouldBlock:
-            raise YamuxViolation("too many streams at once") from None
+            raise YamuxViolationError("too many streams at once") from None
         self._answer(_WINDOW_UPDATE, _ACK, stream_id, 0)
 
     def _answer(self, kind: int, flags: int, stream_id: int, length: int) -> None:
@@ -343,7 +343,7 @@ class YamuxConnection(IMuxedConn):
         try:
             self._answers_in.send_nowait(_HEADER.pack(0, kind, flags, stream_id, length))
         except trio.WouldBlock:
-            raise YamuxViolation("the peer does not read our answers") from None
+            raise YamuxViolationError("the peer does not read our answers") from None
 
     async def _send_answers(self) -> None:
         with suppress(IOException):
