@@ -88,6 +88,13 @@ class ControlCore:
         self._next_report_ns = start.real_ns
         self.cycles: deque[CycleRecord] = deque(maxlen=MOST_CYCLES)
 
+    @property
+    def next_boundary(self) -> int:
+        """The cell time at which the interval ends: a cycle right there follows the next position from its
+        start.
+        """
+        return self._meter.next_boundary
+
     def greeting(self, pid: int) -> tuple[Upward, ...]:
         """What a daemon is told first: who controls what, the standing alarms, the records not acknowledged."""
         batteries = self._config.batteries

@@ -81,18 +81,26 @@ class _Loop:
         next_cycle_ns = time.monotonic_ns()
         seen_ns = next_cycle_ns
         while not self._stopping:
-            self._listen((next_cycle_ns - time.monotonic_ns()) / NS_PER_S)
+            boundary_ns = self._boundary_ns()
+            self._listen((min(next_cycle_ns, boundary_ns) - time.monotonic_ns()) / NS_PER_S)
             now = _now(self._config)
             if self._socket.attached:
                 seen_ns = now.real_ns
             elif self._config.linger_s is not None:
                 self._stopping |= now.real_ns - seen_ns > self._config.linger_s * NS_PER_S
+            if now.real_ns < min(next_cycle_ns, boundary_ns):
+                continue
+            self._carry_out(self._core.cycle(now))
+            self._carry_out(self._core.not_saved(self._writer.problem))
             if now.real_ns >= next_cycle_ns:
-                self._carry_out(self._core.cycle(now))
-                self._carry_out(self._core.not_saved(self._writer.problem))
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
                 next_cycle_ns = max(next_cycle_ns + cycle_ns, time.monotonic_ns())
         self._finish()
+
+    def _boundary_ns(self) -> int:
+        """The real time at which the interval ends, by the wall clock as it stands now."""
+        wall_ns = self._config.clock.wall_ns(self._core.next_boundary)
+        return time.monotonic_ns() + wall_ns - time.time_ns()
 
     def _listen(self, timeout_s: float) -> None:
         for heard in self._socket.wait(timeout_s):
