@@ -4,13 +4,16 @@ Every block is verified again on the way (certificates, entries, roots), so a re
 ledger that does not hold.
 """
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
 from ledger.replay import replay
+from ledger.snapshot import copy_ledger
 from ledger.store import Store
 from market.cell import EnergyCell
 from market.errors import InputError
@@ -57,18 +60,17 @@ def candidates(directory: Path) -> list[Path]:
 
 
 def report_node(directory: Path) -> Report:
-    """The report of one node's ledger. Raises LedgerError when it does not hold."""
+    """The report of one node's ledger, which a daemon may be writing. Raises LedgerError when it does not hold."""
     genesis = Genesis.decode(genesis_path(directory).read_bytes())
-    store = Store.open(directory / LEDGER_FILE, genesis.cell_id)
-    try:
-        state = EnergyCell().initial(genesis)
-        outcomes: list[BlockOutcomes] = []
-        for replayed in replay(store, genesis, EnergyCell()):
-            state = replayed.tip.state
-            assert isinstance(replayed.outcomes, BlockOutcomes)
-            outcomes.append(replayed.outcomes)
-    finally:
-        store.close()
+    state = EnergyCell().initial(genesis)
+    outcomes: list[BlockOutcomes] = []
+    with TemporaryDirectory(prefix="wattswarm-report-") as temporary:
+        copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
+        with closing(Store.open(copy, genesis.cell_id)) as store:
+            for replayed in replay(store, genesis, EnergyCell()):
+                state = replayed.tip.state
+                assert isinstance(replayed.outcomes, BlockOutcomes)
+                outcomes.append(replayed.outcomes)
     return build_report(genesis, outcomes, state)
 
 
