@@ -1,6 +1,20 @@
 """The rows of a ledger file, as values that pass between the store and the cores."""
 
 from dataclasses import dataclass
+from hashlib import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """An entry as it is stored, with the cell time in ns at which this node first saw it."""
+
+    member: bytes
+    incarnation: int
+    sequence: int
+    id: bytes
+    envelope: bytes
+    first_seen_ns: int
+    first_seen_check: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +36,8 @@ class VoteRow:
     step: int
     validator: int
     envelope: bytes
+
+
+def first_seen_check(entry_id: bytes, first_seen_ns: int) -> bytes:
+    """A checksum over the time an entry was first seen here, which no signature covers."""
+    return sha256(entry_id + first_seen_ns.to_bytes(8, "big", signed=True)).digest()[:8]

@@ -1,4 +1,4 @@
-"""What can go wrong with the data directory, each with what the operator can do about it.
+"""Shell: what can go wrong with the data directory, each with what the operator can do about it.
 
 All are this node's own fault or its disk's. When one is raised nothing of the current group was committed,
 and what was committed before is intact.

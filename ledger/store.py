@@ -17,7 +17,7 @@ from typing import Any
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.feeds import Head
-from ledger.rows import BlockRow, VoteRow
+from ledger.rows import BlockRow, VoteRow, first_seen_check
 from ledger.storage_errors import NotALedger, storage_error
 from ledger.store_file import connect, refuse_rotten_log
 
@@ -280,11 +280,6 @@ def _entry_row(member: bytes, signed: SignedEntry, first_seen_ns: int) -> _Entry
     entry = signed.entry
     check = first_seen_check(signed.id, first_seen_ns)
     return (member, entry.incarnation, entry.sequence, signed.id, signed.envelope, first_seen_ns, check)
-
-
-def first_seen_check(entry_id: bytes, first_seen_ns: int) -> bytes:
-    """A checksum over the time an entry was first seen here, which no signature covers."""
-    return sha256(entry_id + first_seen_ns.to_bytes(8, "big", signed=True)).digest()[:8]
 
 
 def _readable(key: tuple[object, ...]) -> str:

@@ -19,6 +19,11 @@ def log_path(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def bytes_as_text(data: bytes) -> str:
+    """Text as a damaged file may hold it, for messages; nothing in a ledger's own tables is text."""
+    return data.decode(errors="replace")
+
+
 def refuse_rotten_log(path: Path) -> None:
     """Raise `Corrupt` when SQLite would silently drop durable commits on opening this database."""
     log = log_path(path)
@@ -39,6 +44,7 @@ def connect(path: Path, cell_id: bytes, *, create: bool) -> sqlite3.Connection:
     Raises `NotALedger`, `Corrupt`, and `sqlite3.Error` for what the system refuses.
     """
     connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection.text_factory = bytes_as_text
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
@@ -48,6 +54,10 @@ def connect(path: Path, cell_id: bytes, *, create: bool) -> sqlite3.Connection:
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         _check_integrity(path, connection)
+    except UnicodeDecodeError as fault:
+        connection.close()
+        # A damaged schema may leave SQLite with an error message that is no text.
+        raise Corrupt(f"{path}: {fault}; move it away and let the node rebuild it from its peers") from fault
     except BaseException:
         connection.close()
         raise

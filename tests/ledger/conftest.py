@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from nacl.signing import SigningKey
@@ -10,11 +11,16 @@ from nacl.signing import SigningKey
 from ledger.application import BlockInput
 from ledger.blocks import Block
 from ledger.chain import Draft, Tip, genesis_tip, propose
+from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.encoding import Value, encode
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
 from ledger.feeds import Head
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.rows import VoteRow
+from ledger.sign_guard import SignGuard
+from ledger.signing import seal
+from ledger.store import Store
 from ledger.votes import Certificate, Step, Vote, sign_vote
 
 TALLY_KIND = 32
@@ -176,3 +182,37 @@ def new_cell() -> Callable[..., ToyCell]:
 def cell() -> ToyCell:
     """A toy cell of four members, all validators, the first one operator."""
     return ToyCell()
+
+
+def store_cell(cell: ToyCell, directory: Path, *, own: int = 0, first_seen_ns: int = 7) -> Store:
+    """Write a toy cell as the data directory of one of its members, votes and guard included."""
+    (directory / GENESIS_FILE).write_bytes(cell.genesis.encode())
+    store = Store.open(directory / LEDGER_FILE, cell.cell_id, create=True)
+    for member, feed in cell.feeds.items():
+        for signed in feed:
+            store.append(member, signed, first_seen_ns)
+    validators = cell.tips[0].validators
+    guard = SignGuard.open(directory / GUARD_FILE, create=True)
+    own_key = cell.consensus_keys[own].verify_key.encode()
+    for block, certificate in cell.blocks:
+        height, block_id = block.header.height, block.block_id(cell.cell_id)
+        store.put_block(height, block_id, block.encode(), certificate.encode())
+        for index, signature in enumerate(certificate.signatures):
+            vote = Vote(height, certificate.round, Step.PRECOMMIT, block_id, -1, index)
+            if signature is not None:
+                row = VoteRow(height, vote.round, int(vote.step), index, seal(vote.encode(), signature))
+                store.put_vote(row)
+                if validators.keys[index] == own_key:
+                    guard.advance_vote(height, vote.round, vote.step, vote.encode())
+    store.commit()
+    feed = cell.feeds[cell.ids[own]]
+    if feed:
+        guard.advance_feed(feed[-1].entry.incarnation, feed[-1].entry.sequence, feed[-1].id)
+    guard.close()
+    return store
+
+
+@pytest.fixture
+def write_directory() -> Callable[..., Store]:
+    """Writes a toy cell as a data directory: `write_directory(cell, directory)`; the open store."""
+    return store_cell

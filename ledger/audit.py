@@ -1,0 +1,249 @@
+"""Shell: the offline audit of a data directory, from nothing but its files.
+
+Everything is derived again: the cell id from the genesis, every entry's signature and chain, every block from
+its entries with its certificate, roots, log, clearing and state, every vote, and what the sign guard says was
+signed last. The audit stops at the first thing that is wrong. It works on a private copy and changes nothing;
+a daemon may be running.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, Generic
+
+from ledger.application import Application, State
+from ledger.audit_checks import (
+    AuditedEntries,
+    AuditFailure,
+    AuditFault,
+    check_entries,
+    check_evidence,
+    check_guard,
+    check_guard_height,
+    check_votes,
+)
+from ledger.chain import Tip, genesis_tip
+from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.entries import SignedEntry
+from ledger.errors import InvalidGenesis, LocalError, ReadOnly
+from ledger.genesis import Genesis
+from ledger.replay import CorruptBlock, replay
+from ledger.rows import BlockRow, EntryRow, VoteRow
+from ledger.sign_guard import GuardState, SignGuard
+from ledger.snapshot import copy_ledger
+from ledger.sqlite_wal import LogVerdict, inspect_log
+from ledger.store_file import bytes_as_text, log_path, schema_fault
+from ledger.store_schema import SCHEMA_VERSION
+
+ATTEMPTS: Final = 3
+"""Looks at files that a running daemon is changing: between reading two of them it may have written both."""
+
+
+@dataclass(slots=True)
+class AuditReport(Generic[State]):
+    """What an audit derived before it ended, and the first failure, None when everything holds.
+
+    `tip` is the state after the last good block; `member` is whose directory it is, if its guard tells.
+    """
+
+    genesis: Genesis | None = None
+    tip: Tip[State] | None = None
+    entries: int = 0
+    votes: int = 0
+    evidence: int = 0
+    member: bytes | None = None
+    guarded: bool = False
+    failure: AuditFailure | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether everything holds."""
+        return self.failure is None
+
+
+def verify_directory(directory: Path, application: Application[State]) -> AuditReport[State]:
+    """Derive a node's ledger again and compare. Raises `StorageError` only when there is no room to work in."""
+    report: AuditReport[State] = AuditReport()
+    for _ in range(ATTEMPTS):
+        report = AuditReport()
+        try:
+            _verify(directory, application, report)
+        except AuditFault as fault:
+            report.failure = fault.failure
+        if report.verified or not (directory / (LEDGER_FILE + "-shm")).exists():
+            break
+    return report
+
+
+def _verify(directory: Path, application: Application[State], report: AuditReport[State]) -> None:
+    report.genesis = _read_genesis(directory / GENESIS_FILE)
+    report.tip = _initial_tip(report.genesis, application)
+    # The guard is read before the ledger: a daemon that goes on signing can only add rows meanwhile.
+    guard = _read_guard(directory / GUARD_FILE)
+    path = directory / LEDGER_FILE
+    if not path.exists():
+        raise AuditFault(LEDGER_FILE, "a ledger", "no such file")
+    with TemporaryDirectory(prefix="wattswarm-audit-") as temporary:
+        copy = copy_ledger(path, Path(temporary))
+        _check_log(log_path(copy))
+        try:
+            with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+                connection.text_factory = bytes_as_text
+                _verify_rows(connection, application, report, guard)
+        except (sqlite3.Error, UnicodeDecodeError) as fault:
+            # A damaged schema may leave SQLite with an error message that is no text.
+            raise AuditFault(LEDGER_FILE, "a readable database", str(fault)) from fault
+
+
+def _verify_rows(
+    connection: sqlite3.Connection,
+    application: Application[State],
+    report: AuditReport[State],
+    guard: GuardState | None,
+) -> None:
+    genesis = report.genesis
+    assert genesis is not None and report.tip is not None
+    cell_id = genesis.cell_id
+    _check_database(connection, cell_id)
+    founders = report.tip.membership
+    entries = check_entries(_entry_rows(connection), cell_id, founders)
+    report.entries = entries.count
+    validators = {1: report.tip.validators, 2: report.tip.next_validators}
+    archive = _Archive(connection, entries)
+    try:
+        for replayed in replay(archive, genesis, application):
+            report.tip = tip = replayed.tip
+            validators |= {tip.height + 1: tip.validators, tip.height + 2: tip.next_validators}
+    except CorruptBlock as fault:
+        raise AuditFault(f"block {fault.height}", fault.expected, fault.found) from fault
+    if guard is not None:
+        check_guard_height(guard, report.tip.height)
+    membership = report.tip.membership
+    bodies = check_votes(_vote_rows(connection), cell_id, validators)
+    report.votes = sum(len(found) for found in bodies.values())
+    report.evidence = check_evidence(
+        connection.execute("SELECT id, evidence FROM evidence ORDER BY id"), cell_id, membership
+    )
+    if guard is not None:
+        report.guarded = True
+        report.member = check_guard(guard, entries, membership, validators, bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """The audited entries and the stored blocks, for replay."""
+
+    connection: sqlite3.Connection
+    audited: AuditedEntries = field(repr=False)
+
+    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
+        return self.audited.entries(member, incarnation, after, through)
+
+    def height(self) -> int:
+        (lowest, highest) = self.connection.execute(
+            "SELECT coalesce(min(height), 1), coalesce(max(height), 0) FROM blocks"
+        ).fetchone()
+        if lowest < 1:
+            raise AuditFault(f"block {lowest}", "no block below height 1", "a row")
+        return int(highest)
+
+    def block(self, height: int) -> BlockRow | None:
+        row = self.connection.execute(
+            "SELECT height, id, block, certificate FROM blocks WHERE height = ?", (height,)
+        ).fetchone()
+        return None if row is None else BlockRow(*row)
+
+
+def _read_genesis(path: Path) -> Genesis:
+    try:
+        return Genesis.decode(path.read_bytes())
+    except (InvalidGenesis, OSError) as fault:
+        raise AuditFault(GENESIS_FILE, "the genesis of the cell", str(fault)) from fault
+
+
+def _initial_tip(genesis: Genesis, application: Application[State]) -> Tip[State]:
+    try:
+        return genesis_tip(genesis, application)
+    except InvalidGenesis as fault:
+        raise AuditFault(GENESIS_FILE, "rules that the application accepts", str(fault)) from fault
+
+
+def _read_guard(path: Path) -> GuardState | None:
+    """What was signed last. A directory without a guard can be audited, but not for lost rows at its end."""
+    if not path.exists():
+        return None
+    try:
+        guard = SignGuard(_Content(path.read_bytes()))
+    except (LocalError, OSError) as fault:
+        raise AuditFault(GUARD_FILE, "a sign guard", str(fault)) from fault
+    if guard.recovered:
+        raise AuditFault(GUARD_FILE, "two sound slots", "one that is torn or rotten")
+    return guard.last
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """A file's bytes as a `DurableFile` that cannot be written: a backup may be on a read-only disk."""
+
+    data: bytes
+
+    def read(self) -> bytes:
+        return self.data
+
+    def write(self, offset: int, data: bytes) -> None:
+        raise ReadOnly("an audit writes nothing")
+
+    def replace(self, data: bytes) -> None:
+        raise ReadOnly("an audit writes nothing")
+
+    def flush(self) -> None:
+        """Nothing to make durable."""
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _check_log(path: Path) -> None:
+    if path.exists():
+        state = inspect_log(path.read_bytes())
+        if state.verdict is not LogVerdict.SOUND:
+            raise AuditFault(
+                f"{LEDGER_FILE}-wal, frame {state.frame}", "a valid checksum", f"a {state.verdict.value} log"
+            )
+
+
+def _check_database(connection: sqlite3.Connection, cell_id: bytes) -> None:
+    (integrity,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if integrity != "ok":
+        raise AuditFault(LEDGER_FILE, "a database that passes SQLite's integrity check", integrity)
+    fault = schema_fault(connection)
+    if fault is not None:
+        raise AuditFault(f"{LEDGER_FILE}, schema", "the tables of this version", fault)
+    cells = connection.execute("SELECT singleton, cell_id, schema_version FROM cell").fetchall()
+    if cells != [(1, cell_id, SCHEMA_VERSION)]:
+        raise AuditFault("cell row", f"1, {cell_id.hex()}, {SCHEMA_VERSION}", _readable_rows(cells))
+
+
+def _entry_rows(connection: sqlite3.Connection) -> Iterator[EntryRow]:
+    rows = connection.execute(
+        "SELECT member, incarnation, sequence, id, envelope, first_seen_ns, first_seen_check FROM entries"
+        " ORDER BY member, incarnation, sequence"
+    )
+    return (EntryRow(*row) for row in rows)
+
+
+def _vote_rows(connection: sqlite3.Connection) -> Iterator[VoteRow]:
+    rows = connection.execute(
+        "SELECT height, round, step, validator, envelope FROM votes"
+        " ORDER BY height, round, step, validator, envelope"
+    )
+    return (VoteRow(*row) for row in rows)
+
+
+def _readable_rows(rows: list[tuple[object, ...]]) -> str:
+    return "; ".join(
+        ", ".join(part.hex() if isinstance(part, bytes) else str(part) for part in row) for row in rows
+    )

@@ -1,0 +1,199 @@
+"""The checks of an audit: what each stored row must say, given the genesis and the rows before it.
+
+Each check raises `AuditFault` at the first thing that is wrong, naming the row, what was expected and what
+was found.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from ledger.entries import SignedEntry, open_entry
+from ledger.errors import LedgerError, MissingEntries, PeerError
+from ledger.evidence import Evidence
+from ledger.feeds import Head
+from ledger.membership import Membership
+from ledger.rows import EntryRow, VoteRow, first_seen_check
+from ledger.sign_guard import GuardState
+from ledger.validators import ValidatorSet
+from ledger.votes import Proposal, Step, Vote, open_proposal, open_vote
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFailure:
+    """The first thing wrong: where it is, what should be there and what is."""
+
+    where: str
+    expected: str
+    found: str
+
+
+class AuditFault(LedgerError):  # noqa: N818 - as in `ledger.errors`
+    """Raised to end an audit at its first failure."""
+
+    def __init__(self, where: str, expected: str, found: str) -> None:
+        super().__init__(f"{where}: expected {expected}, found {found}")
+        self.failure = AuditFailure(where, expected, found)
+
+
+@dataclass(slots=True)
+class AuditedEntries:
+    """All entries that passed, as a source for the chain."""
+
+    by_feed: dict[tuple[bytes, int], list[SignedEntry]] = field(default_factory=dict)
+    count: int = 0
+
+    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
+        """The entries with sequence in `after + 1 .. through`; raises `MissingEntries`."""
+        feed = self.by_feed.get((member, incarnation), [])
+        if through >= len(feed):
+            raise MissingEntries((Head(member, incarnation, through, b""),))
+        return feed[after + 1 : through + 1]
+
+    def by_id(self, member: bytes, entry_id: bytes) -> SignedEntry | None:
+        """A member's entry by id."""
+        feeds = (feed for (author, _), feed in self.by_feed.items() if author == member)
+        return next((signed for feed in feeds for signed in feed if signed.id == entry_id), None)
+
+
+def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membership) -> AuditedEntries:
+    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0. Rows come
+    sorted by member, incarnation and sequence.
+    """
+    audited = AuditedEntries()
+    for row in rows:
+        where = f"entry {row.sequence} of member {row.member.hex()}, incarnation {row.incarnation}"
+        try:
+            signed = open_entry(row.envelope, cell_id)
+        except PeerError as fault:
+            raise AuditFault(where, "a signed entry of this cell", str(fault)) from fault
+        entry = signed.entry
+        author = membership.by_feed_key(entry.author)
+        if author is None:
+            raise AuditFault(where, "a member as author", f"the key {entry.author.hex()}")
+        _require(f"{where}: column member", author.id, row.member)
+        _require(f"{where}: column incarnation", entry.incarnation, row.incarnation)
+        _require(f"{where}: column sequence", entry.sequence, row.sequence)
+        _require(f"{where}: column id", signed.id, row.id)
+        check = first_seen_check(row.id, row.first_seen_ns)
+        _require(f"{where}: column first_seen_check", check, row.first_seen_check)
+        feed = audited.by_feed.setdefault((row.member, row.incarnation), [])
+        _require(f"{where}: next sequence of the feed", len(feed), entry.sequence)
+        _require(f"{where}: previous id", feed[-1].id if feed else None, entry.previous)
+        feed.append(signed)
+        audited.count += 1
+    return audited
+
+
+def check_votes(
+    rows: Iterable[VoteRow], cell_id: bytes, validators: Mapping[int, ValidatorSet]
+) -> dict[tuple[int, int, int, int], set[bytes]]:
+    """Every kept vote and proposal against its envelope and the validators of its height.
+
+    The bodies of those that passed, by (height, round, step, validator).
+    """
+    bodies: dict[tuple[int, int, int, int], set[bytes]] = {}
+    for row in rows:
+        place = (row.height, row.round, row.step, row.validator)
+        where = "vote of height {}, round {}, step {}, validator {}".format(*place)
+        known = validators.get(row.height)
+        if known is None:
+            raise AuditFault(where, f"a height of 1 to {max(validators)}", str(row.height))
+        vote: Vote | Proposal
+        try:
+            if row.step == Step.PROPOSE:
+                proposal = open_proposal(row.envelope, cell_id, known)
+                vote, body = proposal.proposal, proposal.body
+            else:
+                signed = open_vote(row.envelope, cell_id, known)
+                vote, body = signed.vote, signed.body
+        except PeerError as fault:
+            raise AuditFault(where, "a signed vote of this cell", str(fault)) from fault
+        signed_place = (vote.height, vote.round, int(vote.step), vote.validator)
+        _require(f"{where}: columns height, round, step, validator", signed_place, place)
+        bodies.setdefault(place, set()).add(body)
+    return bodies
+
+
+def check_evidence(rows: Iterable[tuple[bytes, bytes]], cell_id: bytes, membership: Membership) -> int:
+    """Every piece of kept evidence proves something; how many there are."""
+    count = 0
+    for row_id, data in rows:
+        where = f"evidence {row_id.hex()}"
+        _require(f"{where}: column id", sha256(data).digest(), row_id)
+        try:
+            Evidence.decode(data).check(cell_id, membership)
+        except PeerError as fault:
+            raise AuditFault(where, "a proof of equivocation", str(fault)) from fault
+        count += 1
+    return count
+
+
+def check_guard_height(guard: GuardState, height: int) -> None:
+    """The blocks before the one that this node voted on last are in its ledger."""
+    if guard.height > height + 1:
+        raise AuditFault(
+            "guard", f"blocks up to {guard.height - 1}, as it voted at {guard.height}", f"up to {height}"
+        )
+
+
+def check_guard(
+    guard: GuardState,
+    entries: AuditedEntries,
+    membership: Membership,
+    validators: Mapping[int, ValidatorSet],
+    bodies: Mapping[tuple[int, int, int, int], set[bytes]],
+) -> bytes | None:
+    """What this node signed last is in its ledger: rows were not lost. The member whose guard it is, if it
+    has spoken.
+
+    The guard names the head of the own feed, which also tells whose directory this is.
+    """
+    if guard.feed_head is None:
+        return None
+    owner = next(
+        (m for m in membership.members if entries.by_id(m.id, guard.feed_head) is not None),
+        None,
+    )
+    if owner is None:
+        raise AuditFault(
+            "guard",
+            f"entry {guard.feed_sequence} of incarnation {guard.feed_incarnation} of the own feed,"
+            f" id {guard.feed_head.hex()}",
+            "no such entry: rows were lost",
+        )
+    head = entries.by_id(owner.id, guard.feed_head)
+    assert head is not None
+    place = (head.entry.incarnation, head.entry.sequence)
+    _require("guard: place of the own feed's head", place, (guard.feed_incarnation, guard.feed_sequence))
+    _check_own_votes(guard, owner.consensus_key, validators, bodies)
+    return owner.id
+
+
+def _check_own_votes(
+    guard: GuardState,
+    consensus_key: bytes | None,
+    validators: Mapping[int, ValidatorSet],
+    bodies: Mapping[tuple[int, int, int, int], set[bytes]],
+) -> None:
+    """No own vote is later than the guard, and at the guard's place there is none but the guard's."""
+    if consensus_key is None:
+        return
+    last = (guard.height, guard.round, int(guard.step))
+    for (height, round_, step, validator), found in bodies.items():
+        if validators[height].index_of(consensus_key) != validator:
+            continue
+        where = f"own vote of height {height}, round {round_}, step {step}"
+        if (height, round_, step) > last:
+            raise AuditFault(where, f"nothing signed after {last}, which the guard holds", "a vote")
+        if (height, round_, step) == last and found != {guard.body}:
+            raise AuditFault(where, f"the body {guard.body.hex()}", ", ".join(b.hex() for b in sorted(found)))
+
+
+def _require(where: str, expected: object, found: object) -> None:
+    if found != expected:
+        raise AuditFault(where, _readable(expected), _readable(found))
+
+
+def _readable(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
