@@ -10,8 +10,6 @@ transport open:
   a lock never becomes invalid by lateness. The verdict may come late; nothing is voted for before it.
 - The proposer, too, runs the propose timeout, because its value may be late.
 - Line 55 takes f+1 validators that reached a round or a later one, not only messages of that very round.
-
-A lock is always the newest own precommit for a block, so it is read back from the log on a restart.
 """
 
 from typing import assert_never
@@ -50,11 +48,7 @@ from ledger.votes import NO_ROUND, Certificate, Proposal, SignedProposal, Signed
 
 
 class Agreement:
-    """One validator's (or watcher's) part in deciding one block per height.
-
-    ``height`` is the one begun last (or ``last_height`` given at the start), ``round`` and ``step`` where it
-    stands, ``decided`` its certificate once there is one.
-    """
+    """One validator's part: where it stands (``height``, ``round``, ``step``) and what it ``decided`` there."""
 
     def __init__(self, timeouts: Timeouts, last_height: int = 0) -> None:
         self.height = last_height
@@ -63,6 +57,7 @@ class Agreement:
         self._previous: Certificate | None = None
         self._now_ns = 0
         self._effects: list[Effect] = []
+        self._questions: list[Effect] = []
         self._begin(ValidatorSet((b"",)), None)
 
     def _begin(self, validators: ValidatorSet, signer: int | None) -> None:
@@ -84,9 +79,12 @@ class Agreement:
         self._early = EarlyMessages()
 
     def handle(self, event: Event, now_ns: int) -> tuple[Effect, ...]:
-        """Take one event at monotonic time ``now_ns``; the effects are to be carried out in order."""
+        """Take one event at monotonic time ``now_ns``; the effects are to be carried out in order.
+
+        Questions come last, so that the shell may feed their answers at once.
+        """
         self._now_ns = now_ns
-        self._effects = []
+        self._effects, self._questions = [], []
         match event:
             case StartHeight():
                 self._start_height(event)
@@ -110,13 +108,10 @@ class Agreement:
                 assert_never(event)
         while self._undecided and self._apply_one_rule():
             pass
-        return tuple(self._effects)
+        return (*self._effects, *self._questions)
 
     def known(self, envelope: bytes) -> SignedProposal | SignedVote | None:
-        """The counted message of this height that came as exactly these bytes: it need not be verified again.
-
-        Feed it in all the same: repeated messages show that their sender has not decided yet.
-        """
+        """What already counts of this height and came as these bytes: feed it again, but verify it no more."""
         return self._tally.known(envelope)
 
     def records(self) -> tuple[bytes, ...]:
@@ -147,7 +142,7 @@ class Agreement:
         if self._validators.proposer(self.height, round_) != self._signer:  # 14
             return
         if self._valid_block is None:
-            self._effects.append(GetValue(self.height, round_))  # 18
+            self._questions.append(GetValue(self.height, round_))  # 18
         else:
             self._cast_proposal(self._valid_block, self._valid_round)  # 16, 19
 
@@ -209,12 +204,9 @@ class Agreement:
         self._current.quorum_seen = True
         self._valid_block, self._valid_round = block_id, self.round  # 42, 43
         if self.step is Step.PREVOTE:  # 37
-            self._lock(block_id)
+            self._locked_block, self._locked_round = block_id, self.round  # 38, 39
             self._precommit(block_id)  # 40, 41
         return True
-
-    def _lock(self, block_id: bytes) -> None:
-        self._locked_block, self._locked_round = block_id, self.round  # 38, 39
 
     def _precommit_nil_on_quorum_for_nil(self) -> bool:
         """Lines 44 to 46."""
@@ -287,7 +279,7 @@ class Agreement:
         """valid(v) of the paper; None (and a question to the shell) while it is not known."""
         good = self._verdicts.is_good(round_, block_id, fresh=fresh)
         if good is None and self._verdicts.ask(round_, block_id, fresh=fresh):
-            self._effects.append(CheckBlock(self.height, round_, block_id, fresh))
+            self._questions.append(CheckBlock(self.height, round_, block_id, fresh))
             self._request(block_id)
         return good
 
@@ -388,7 +380,7 @@ class Agreement:
         holders = self._tally.holders(block_id)
         if self._certificate is not None and self._certificate.block_id == block_id:
             holders |= self._certificate.signers
-        self._effects.append(RequestBlock(self.height, block_id, tuple(sorted(holders))))
+        self._questions.append(RequestBlock(self.height, block_id, tuple(sorted(holders))))
 
     def _rebroadcast(self) -> None:
         """Send again what a peer may need to follow us: at most one proposal and 5k votes."""

@@ -1,12 +1,14 @@
 """What goes into the agreement and what comes out of it: two closed unions, and nothing else passes.
 
-The shell feeds one event at a time and carries out the effects in their order. Three of its duties are what
+The shell feeds one event at a time and carries out the effects in their order. Four of its duties are what
 safety rests on:
 
 - ``Persist`` appends to the write-ahead log. Before anything after it leaves this node (``CastVote``,
   ``CastProposal``, ``Broadcast``), the log is flushed.
 - ``CastVote`` and ``CastProposal``: flush the log, advance the sign guard (which flushes itself), sign,
   broadcast, and feed the signed message back as ``ReceivedVote`` or ``ReceivedProposal``.
+- Events are fed in only between calls. Signed messages fed back wait until the effects before them are carried
+  out; answers to ``CheckBlock`` and ``GetValue``, which are always last, may be fed at once.
 - Whatever is fed in is verified: votes and proposals come from ``open_vote`` and ``open_proposal``, and a
   certificate has passed ``check`` with the validators of its height.
 """

@@ -195,11 +195,17 @@ class SimulatedValidator:
 
     def feed(self, event: Event) -> None:
         """Let the agreement handle an event, and everything that this node itself says to it in turn."""
-        self._inbox.append(event)
+        self._handle(event)
+        self._hear_own_words()
+
+    def _hear_own_words(self) -> None:
         while self._inbox:
-            for effect in self.agreement.handle(self._inbox.popleft(), self._world.now_ns()):
-                self.power.use()
-                self.perform(effect)
+            self._handle(self._inbox.popleft())
+
+    def _handle(self, event: Event) -> None:
+        for effect in self.agreement.handle(event, self._world.now_ns()):
+            self.power.use()
+            self.perform(effect)
 
     def perform(self, effect: Effect) -> None:
         """Carry out one effect: the pattern for the daemon's own."""
@@ -218,7 +224,7 @@ class SimulatedValidator:
             case GetValue(height, round_):
                 block = self._world.new_block(self.index, height, self._tip())
                 self._blocks[block.id] = block
-                self._later(self._world.think_ns(), ValueReady(height, round_, block.id))
+                self._answer(ValueReady(height, round_, block.id))
             case CheckBlock():
                 self._checks.append(effect)
                 self._answer_checks()
@@ -296,15 +302,13 @@ class SimulatedValidator:
     def _hold(self, block: SimulatedBlock) -> None:
         self._blocks[block.id] = block
         self._answer_checks()
+        self._hear_own_words()
 
     def _answer_checks(self) -> None:
         for check in [check for check in self._checks if check.block_id in self._blocks]:
             self._checks.remove(check)
             verdict = self._judge(self._blocks[check.block_id], check)
-            self._later(
-                self._world.think_ns(),
-                BlockChecked(check.height, check.round, check.block_id, check.fresh, verdict),
-            )
+            self._answer(BlockChecked(check.height, check.round, check.block_id, check.fresh, verdict))
 
     def _judge(self, block: SimulatedBlock, check: CheckBlock) -> bool:
         sound = block.sound and block.height == check.height and block.previous == self._tip()
@@ -320,6 +324,14 @@ class SimulatedValidator:
     def _send(self, receiver: int, packet: Packet) -> None:
         if receiver != self.index:
             self._world.send(self.index, receiver, packet)
+
+    def _answer(self, answer: BlockChecked | ValueReady) -> None:
+        """Answer at once, in the middle of the effects, or later."""
+        delay_ns = self._world.think_ns()
+        if delay_ns:
+            self._later(delay_ns, answer)
+        else:
+            self._handle(answer)
 
     def _later(self, delay_ns: int, event: Event) -> None:
         self._call_later(delay_ns, lambda: self.feed(event), type(event).__name__.encode())
