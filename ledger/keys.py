@@ -1,8 +1,9 @@
 """Shell: the identity key in a file of its own, readable by its owner alone, optionally under a passphrase.
 
-The file holds ``[version, seed]`` or, with a passphrase, ``[version, salt, operations, memory bytes, box]``
-in the ledger's encoding, where the box is the seed in a secretbox under argon2id(passphrase). A file is
-created once and never overwritten: whoever loses a feed key loses the member.
+The file holds ``[version, public key, seed]`` or, with a passphrase, ``[version, public key, salt, operations,
+memory bytes, box]`` in the ledger's encoding; the box is the seed in a secretbox under argon2id(passphrase). The
+public key tells whether the seed is undamaged: a flipped bit must not become another identity. A file is created
+once and never overwritten: whoever loses a feed key loses the member.
 """
 
 import os
@@ -17,6 +18,7 @@ from nacl.utils import random
 
 from ledger.encoding import decode, encode
 from ledger.errors import KeyFileError, Malformed
+from ledger.limits import KEY_BYTES
 
 KEY_FILE_VERSION = 1
 
@@ -58,30 +60,32 @@ def load_key(path: Path, passphrase: str | None = None) -> SigningKey:
     match fields:
         case (int(version), *_) if version != KEY_FILE_VERSION:
             raise KeyFileError(f"{path} has version {version}; this program knows {KEY_FILE_VERSION}")
-        case (int(), bytes(seed)) if len(seed) == 32:
+        case (int(), bytes(public_key), bytes(seed)):
             if passphrase is not None:
                 raise KeyFileError(f"{path} is not encrypted; load it without a passphrase")
-            return SigningKey(seed)
-        case (int(), bytes(salt), int(operations), int(memory_bytes), bytes(box)):
+        case (int(), bytes(public_key), bytes(salt), int(operations), int(memory_bytes), bytes(box)):
             if passphrase is None:
                 raise KeyFileError(f"{path} is encrypted; a passphrase is needed")
-            return _open_box(path, passphrase, salt, operations, memory_bytes, box)
+            seed = _open_box(path, passphrase, salt, operations, memory_bytes, box)
         case _:
             raise KeyFileError(f"{path} is no key file; restore it from your backup")
+    if len(seed) != KEY_BYTES or SigningKey(seed).verify_key.encode() != public_key:
+        raise KeyFileError(f"{path} is damaged: its two halves do not match; restore it from your backup")
+    return SigningKey(seed)
 
 
 def _key_file(key: SigningKey, passphrase: str | None, operations: int, memory_bytes: int) -> bytes:
-    seed = key.encode()
+    seed, public_key = key.encode(), key.verify_key.encode()
     if passphrase is None:
-        return encode((KEY_FILE_VERSION, seed))
+        return encode((KEY_FILE_VERSION, public_key, seed))
     salt = random(argon2id.SALTBYTES)
     box = bytes(SecretBox(_stretched(passphrase, salt, operations, memory_bytes)).encrypt(seed))
-    return encode((KEY_FILE_VERSION, salt, operations, memory_bytes, box))
+    return encode((KEY_FILE_VERSION, public_key, salt, operations, memory_bytes, box))
 
 
 def _open_box(
     path: Path, passphrase: str, salt: bytes, operations: int, memory_bytes: int, box: bytes
-) -> SigningKey:
+) -> bytes:
     if not (
         len(salt) == argon2id.SALTBYTES
         and argon2id.OPSLIMIT_MIN <= operations <= OPERATIONS_LIMIT
@@ -89,12 +93,9 @@ def _open_box(
     ):
         raise KeyFileError(f"{path} holds no usable parameters; restore it from your backup")
     try:
-        seed = SecretBox(_stretched(passphrase, salt, operations, memory_bytes)).decrypt(box)
+        return SecretBox(_stretched(passphrase, salt, operations, memory_bytes)).decrypt(box)
     except CryptoError:
         raise KeyFileError(f"the passphrase for {path} is wrong, or the file is damaged") from None
-    if len(seed) != 32:
-        raise KeyFileError(f"{path} holds no key; restore it from your backup")
-    return SigningKey(seed)
 
 
 def _stretched(passphrase: str, salt: bytes, operations: int, memory_bytes: int) -> bytes:
