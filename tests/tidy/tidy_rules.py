@@ -96,7 +96,7 @@ MACHINE = re.compile(
     r"|py" + r"pi\.org|pythonhosted\.org|(?:extra-)?index" + r"-url|find" + r"-links|trusted" + r"-host",
 )
 SKIPS = frozenset({"skip", "skipif", "skipIf", "skipUnless", "xfail", "importorskip", "SkipTest"})
-CHECK_NAMES = re.compile(r"_?(assert|check|expect|verify|raises|warns|run_state_machine_as_test|benchmark)")
+CHECK_NAMES = re.compile(r"_?(assert|check|expect|verify|raises|warns|fail$|run_state_machine_as_test|benchmark)")
 
 
 @dataclass(frozen=True, slots=True)
