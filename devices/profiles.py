@@ -72,6 +72,10 @@ class Series:
         part = self.energies[step] * PICOJOULES_PER_MWH * (cell_ns - start_ns) // (end_ns - start_ns)
         return self._before[step] * PICOJOULES_PER_MWH + part
 
+    def energy_between(self, from_ns: int, to_ns: int) -> int:
+        """Energy from one time to another in whole mWh, rounded down."""
+        return (self.energy_until(to_ns) - self.energy_until(from_ns)) // PICOJOULES_PER_MWH
+
     def next_edge(self, cell_ns: int) -> int | None:
         """The first edge after `cell_ns`, or None."""
         index = bisect_right(self.edges, cell_ns)

@@ -182,6 +182,13 @@ class Feeds:
             raise MissingEntries((Head(member, incarnation, through, b""),))
         return [held[sequence] for sequence in range(after + 1, through + 1)]
 
+    def unanchored(self, member: bytes) -> list[SignedEntry]:
+        """The entries of a member that no block has anchored yet, in order."""
+        feed = self._feeds.get(member)
+        if feed is None:
+            return []
+        return [signed for sequence, signed in sorted(feed.held.items()) if sequence > feed.anchored_sequence]
+
     def first_seen(self, entry_id: bytes) -> int | None:
         """When an entry that is held or waits was first offered (cell time, ns), or None."""
         return self._first_seen.get(entry_id)

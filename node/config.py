@@ -6,7 +6,7 @@ cell time.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,9 +15,10 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
+from devices.control_config import parse_config
+from devices.errors import ConfigurationError
 from node.errors import ConfigError
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$")]
@@ -69,43 +70,21 @@ class TimingSection(_Section):
     propose_real_ms: int = Field(default=900, ge=50, le=60_000)
     vote_real_ms: int = Field(default=500, ge=50, le=60_000)
     round_delta_real_ms: int = Field(default=250, ge=10, le=60_000)
-    round_cap_real_ms: int = Field(default=4_000, ge=100, le=600_000)
-
-
-class DerSection(_Section):
-    """One device behind this node's connection point. Powers in W, energies in Wh."""
-
-    kind: Literal["battery", "pv", "load"]
-    name: str = Field(min_length=1, max_length=32)
-    capacity_wh: float | None = Field(default=None, gt=0)
-    max_charge_w: float | None = Field(default=None, gt=0)
-    max_discharge_w: float | None = Field(default=None, gt=0)
-    efficiency: float | None = Field(default=None, gt=0, le=1)
-    initial_soc: float | None = Field(default=None, ge=0, le=1)
-    reserve_soc: float | None = Field(default=None, ge=0, le=1)
-    rated_w: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="after")
-    def _battery_is_complete(self) -> "DerSection":
-        battery_keys = ("capacity_wh", "max_charge_w", "max_discharge_w", "efficiency")
-        given = [key for key in battery_keys if getattr(self, key) is not None]
-        if self.kind == "battery" and len(given) < len(battery_keys):
-            missing = ", ".join(key for key in battery_keys if key not in given)
-            raise ValueError(f"a battery needs {missing}")
-        if self.kind != "battery" and given:
-            raise ValueError(f"{', '.join(given)} belong to a battery, not to a {self.kind}")
-        return self
+    rebroadcast_real_ms: int = Field(default=500, ge=50, le=60_000)
 
 
 class SiteSection(_Section):
-    """The connection point and what is behind it. `profile` is a CSV of measured energies per interval."""
+    """The connection point and what is behind it. `profile` is a CSV of measured powers over time.
+
+    Each table of `ders` is a device as `devices/control_config.py` reads it.
+    """
 
     profile: str | None = None
-    import_limit_w: float = Field(default=17_250.0, gt=0)
-    export_limit_w: float = Field(default=17_250.0, gt=0)
+    import_limit_w: float = Field(default=17_250.0, gt=0, le=1e9)
+    export_limit_w: float = Field(default=17_250.0, gt=0, le=1e9)
     cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
     linger_real_s: float | None = Field(default=None, gt=0)
-    ders: tuple[DerSection, ...] = ()
+    ders: tuple[dict[str, object], ...] = ()
 
     @field_validator("ders", mode="before")
     @classmethod
@@ -151,12 +130,43 @@ def load_config(path: Path) -> Config:
     if "file" in table:
         raise ConfigError([f"{path}: file: unknown key; allowed here: {', '.join(_allowed_keys(()))}"])
     config = _checked(Config, path, {**table, "file": str(path.resolve())})
+    problems = site_problems(config)
+    if problems:
+        raise ConfigError([f"{path}: site.{problem}" for problem in problems])
     if config.network.members is None:
         return config
     members = (path.parent / config.network.members).resolve()
     known = _checked(_MembersFile, members, _table(members, "the founder of the cell wrote it")).peers
     network = config.network.model_copy(update={"peers": {**known, **config.network.peers}})
     return config.model_copy(update={"network": network})
+
+
+def control_table(config: Config, interval_s: int) -> dict[str, object]:
+    """The configuration of this node's control process."""
+    site, clock = config.site, config.clock
+    profile = config.profile_path
+    table: dict[str, object] = {
+        "data_dir": str(config.directory),
+        "interval_s": interval_s,
+        "clock": {"start_wall_ns": clock.start_wall_ns, "epoch_ns": clock.epoch_ns, "speed": clock.speed},
+        "connection": {"minimum_w": -site.import_limit_w, "maximum_w": site.export_limit_w},
+        "cycle_ms": site.cycle_real_ms,
+        "ders": list(site.ders),
+    }
+    if profile is not None:
+        table["profile"] = str(profile)
+    if site.linger_real_s is not None:
+        table["linger_s"] = site.linger_real_s
+    return table
+
+
+def site_problems(config: Config) -> tuple[str, ...]:
+    """What the control process would refuse, one message per mistake; the interval is not known yet."""
+    try:
+        parse_config(control_table(config, interval_s=900))
+    except ConfigurationError as error:
+        return error.problems
+    return ()
 
 
 def _table(path: Path, remedy: str) -> dict[str, object]:
@@ -199,9 +209,6 @@ def _allowed_keys(location: tuple[object, ...]) -> list[str]:
     """The keys a section takes, for a message about one that it does not take."""
     section: type[BaseModel] = Config
     for part in location:
-        if part == "ders" or isinstance(part, int):
-            section = DerSection
-            continue
         annotation = section.model_fields[str(part)].annotation
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             section = annotation

@@ -192,3 +192,21 @@ STATUS_EVERY_NS: Final = 1_000_000_000
 
 CAPACITY_EVERY_NS: Final = 1_000_000_000
 """ns of real time between capacity messages; views of the cell are at most a few seconds old."""
+
+INPUTS_WAITING: Final = 4096
+"""inputs that wait for their turn; above this their senders wait, and the transport drops what it must."""
+
+INPUTS_PER_TURN: Final = 256
+"""inputs taken into one turn and one commit; a few tens of milliseconds of work."""
+
+PUBLISH_WAITING: Final = 1024
+"""messages waiting to be gossiped; what does not fit is found by replication."""
+
+REQUESTS_OPEN: Final = 64
+"""requests of ours under way at one time."""
+
+REQUEST_TIMEOUT_S: Final = 5.0
+"""real seconds for a reply; a page of a megabyte takes far less."""
+
+STALL_NS: Final = 250_000_000
+"""ns by which a timer may be late before the node says that it did not watch: less than a usual gate margin."""

@@ -23,15 +23,3 @@ class UntrustedStateError(NodeError):
     """The node's own memory cannot be trusted: it must not sign."""
 
     exit_code = ExitCode.UNTRUSTED_STATE
-
-
-class NetworkUnusableError(NodeError):
-    """The listen address cannot be bound."""
-
-    exit_code = ExitCode.NETWORK
-
-
-class DevicesFailedError(NodeError):
-    """The control process could not be kept alive."""
-
-    exit_code = ExitCode.DEVICES

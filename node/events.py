@@ -213,15 +213,6 @@ class SignEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreEntries:
-    """Store verified entries of one member with the cell time at which they were first seen."""
-
-    member: bytes
-    entries: tuple[SignedEntry, ...]
-    first_seen_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class StoreBlock:
     """Store a decided block with its certificate."""
 
@@ -233,9 +224,13 @@ class StoreBlock:
 
 @dataclass(frozen=True, slots=True)
 class StoreVote:
-    """Keep a vote for accountability."""
+    """Keep a vote, or with step 0 a proposal, for accountability."""
 
-    vote: SignedVote
+    height: int
+    round: int
+    step: int
+    validator: int
+    envelope: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +279,6 @@ Effect = (
     | SignVote
     | SignProposal
     | SignEntry
-    | StoreEntries
     | StoreBlock
     | StoreVote
     | StoreEvidence

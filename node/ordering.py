@@ -10,12 +10,14 @@ from typing import Generic, Protocol
 
 from ledger import agreement_events as ae
 from ledger.agreement import Agreement
+from ledger.agreement_records import read_records
 from ledger.application import Application, Outcomes, State
 from ledger.blocks import Block, decode_block
 from ledger.chain import Draft, EntrySource, Tip, extend, propose
 from ledger.errors import InvalidBlock, MissingEntries, PeerError
 from ledger.evidence import Evidence
 from ledger.feeds import Head
+from ledger.replay import follow
 from ledger.votes import Certificate, SignedProposal, SignedVote, open_proposal, open_vote
 from market.intervals import Calendar
 from node.constants import BLOCK_IN_FRAME_BYTES, BLOCKS_HELD
@@ -99,7 +101,7 @@ class Ordering(Generic[State]):
     evidence: dict[bytes, None] = field(default_factory=dict)
     can_sign: bool = False
     opened_real_ns: int | None = None
-    _blocks: dict[bytes, tuple[Block, bytes]] = field(default_factory=dict)
+    _blocks: dict[bytes, Block] = field(default_factory=dict)
     _extended: dict[bytes, tuple[Tip[State], Outcomes] | str] = field(default_factory=dict)
     _checks: list[ae.CheckBlock] = field(default_factory=list)
     _values: list[ae.GetValue] = field(default_factory=list)
@@ -107,7 +109,7 @@ class Ordering(Generic[State]):
     _seen_votes: set[tuple[int, int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.agreement = Agreement(self.timeouts)
+        self.agreement = Agreement(self.timeouts, self.tip.height)
 
     @property
     def height(self) -> int:
@@ -142,9 +144,16 @@ class Ordering(Generic[State]):
         """Continue the height that the write-ahead log was in; nothing to do when it is empty."""
         return self._open(now, records) if records else []
 
-    def allow_signing(self, now: Now) -> None:
-        """From the next height on we vote; if none is open, from the one being planned."""
+    def let_vote(self, now: Now) -> list[Step[State]]:
+        """From now on we vote, in the open height too; what was counted of it is kept."""
+        if self.can_sign:
+            return []
         self.can_sign = True
+        if self.agreement.height != self.height:
+            return []
+        records = read_records(self.agreement.records(), self.height, self.cell_id, self.tip.validators)
+        self._reset_height()
+        return self._open(now, records)
 
     def vote(self, envelope: bytes, now: Now) -> list[Step[State]]:
         """A vote from a peer. Raises `PeerError`."""
@@ -156,15 +165,27 @@ class Ordering(Generic[State]):
         key = (vote.round, int(vote.step), vote.validator)
         if vote.height == self.height and key not in self._seen_votes:
             self._seen_votes.add(key)
-            steps.append(StoreVote(signed))
+            steps.append(StoreVote(vote.height, *key, signed.envelope))
         return steps + self._feed(ae.ReceivedVote(signed), now)
 
     def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
         """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
         signed = open_proposal(envelope, self.cell_id, self.tip.validators)
         if signed.proposal.height == self.height and block is not None:
-            self._hold(signed.proposal.block_id, block)
-        return self._feed(ae.ReceivedProposal(signed), now) + self.retry(now)
+            decoded = decode_block(block)
+            if decoded.block_id(self.cell_id) != signed.proposal.block_id:
+                raise InvalidBlock("the block is not the one that the proposal names")
+            self._hold(decoded)
+        return self._heard_proposal(signed, now) + self.retry(now)
+
+    def _heard_proposal(self, signed: SignedProposal, now: Now) -> list[Step[State]]:
+        proposal = signed.proposal
+        steps: list[Step[State]] = []
+        key = (proposal.round, int(proposal.step), proposal.validator)
+        if proposal.height == self.height and key not in self._seen_votes:
+            self._seen_votes.add(key)
+            steps.append(StoreVote(proposal.height, *key, signed.envelope))
+        return steps + self._feed(ae.ReceivedProposal(signed), now)
 
     def certificate(self, encoded: bytes, now: Now) -> list[Step[State]]:
         """A certificate from a peer. Raises `PeerError`."""
@@ -179,22 +200,23 @@ class Ordering(Generic[State]):
         steps = self._broadcast(message)
         if isinstance(message, SignedVote):
             return steps + self._heard_vote(message, now)
-        return steps + self._feed(ae.ReceivedProposal(message), now)
+        return steps + self._heard_proposal(message, now)
 
-    def pulled(self, block: bytes, now: Now) -> list[Step[State]]:
-        """A block that we asked for. Raises `PeerError`."""
-        self._hold(decode_block(block).block_id(self.cell_id), block)
+    def pulled(self, block: Block, now: Now) -> list[Step[State]]:
+        """A block that we asked for by its id."""
+        if block.header.height == self.height:
+            self._hold(block)
         return self.retry(now)
 
-    def adopt(self, block: bytes, certificate: bytes, now: Now) -> list[Step[State]]:
+    def proposed(self, block_id: bytes) -> bytes | None:
+        """The bytes of a block that is being agreed on, for a peer that lacks it."""
+        block = self._blocks.get(block_id)
+        return None if block is None else block.encode()
+
+    def adopt(self, block: Block, certificate: Certificate, now: Now) -> list[Step[State]]:
         """A decided block with its certificate, from a peer that is ahead. Raises `PeerError`, `MissingEntries`."""
-        held, proof = decode_block(block), Certificate.decode(certificate)
-        block_id = held.block_id(self.cell_id)
-        if held.header.height != self.height or proof.block_id != block_id or proof.height != self.height:
-            raise InvalidBlock(f"not the block at height {self.height} that we asked for")
-        proof.check(self.cell_id, self.tip.validators)
-        tip, outcomes = extend(self.tip, self.application, held, self.source)
-        return self._advance(held, block, proof, tip, outcomes, None, now)
+        tip, outcomes = follow(self.tip, self.application, block, certificate, self.source)
+        return self._advance(block, certificate, tip, outcomes, None, now)
 
     def retry(self, now: Now) -> list[Step[State]]:
         """Try again what waited: something arrived, or a gate closed."""
@@ -225,6 +247,13 @@ class Ordering(Generic[State]):
         own = None if self.own_key is None else self.tip.validators.index_of(self.own_key)
         start = ae.StartHeight(self.height, self.tip.validators, own, self.can_sign, records)
         return [*([] if records else [StartLog(self.height)]), *self._feed(start, now)]
+
+    def _reset_height(self) -> None:
+        """An agreement that stands before the height after the tip."""
+        self.agreement = Agreement(self.timeouts, self.tip.height)
+        self._checks.clear()
+        self._values.clear()
+        self.timers.clear()
 
     def _feed(self, event: ae.Event, now: Now) -> list[Step[State]]:
         steps: list[Step[State]] = []
@@ -265,18 +294,14 @@ class Ordering(Generic[State]):
             case Certificate():
                 return [Broadcast(encode_frame(CertificateFrame(message.encode())))]
             case SignedProposal():
-                held = self._blocks.get(message.proposal.block_id)
-                block = None if held is None or len(held[1]) > BLOCK_IN_FRAME_BYTES else held[1]
+                block = self.proposed(message.proposal.block_id)
+                if block is not None and len(block) > BLOCK_IN_FRAME_BYTES:
+                    block = None
                 return [Broadcast(encode_frame(ProposalFrame(message.envelope, block)))]
 
-    def _hold(self, block_id: bytes, data: bytes) -> None:
-        if block_id in self._blocks:
-            return
-        block = decode_block(data)
-        if block.block_id(self.cell_id) != block_id:
-            raise InvalidBlock("the block is not the one that the proposal names")
+    def _hold(self, block: Block) -> None:
         if len(self._blocks) < BLOCKS_HELD:
-            self._blocks[block_id] = (block, data)
+            self._blocks[block.block_id(self.cell_id)] = block
 
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:
@@ -300,7 +325,7 @@ class Ordering(Generic[State]):
         )
         block, tip, outcomes = propose(self.tip, self.application, draft, self.source)
         block_id = block.block_id(self.cell_id)
-        self._blocks[block_id] = (block, block.encode())
+        self._blocks[block_id] = block
         self._extended[block_id] = (tip, outcomes)
         return self._feed(ae.ValueReady(get.height, get.round, block_id), now)
 
@@ -312,7 +337,7 @@ class Ordering(Generic[State]):
             self._checks.append(check)
             return [WantBlock(check.block_id, ())]
         try:
-            reason = self._fault(held[0], check, now)
+            reason = self._fault(held, check, now)
         except MissingEntries as missing:
             self._checks.append(check)
             return [WantEntries(missing.wanted)]
@@ -354,18 +379,16 @@ class Ordering(Generic[State]):
         if held is None:
             return [WantBlock(decision.block_id, ())]
         try:
-            extended = self._extend(decision.block_id, held[0])
+            extended = self._extend(decision.block_id, held)
         except MissingEntries as missing:
             return [WantEntries(missing.wanted)]
         if isinstance(extended, str):
             raise AssertionError(f"a quorum decided a block that this node finds invalid: {extended}")
-        block, data = held
-        return self._advance(block, data, decision.certificate, *extended, self.opened_real_ns, now)
+        return self._advance(held, decision.certificate, *extended, self.opened_real_ns, now)
 
     def _advance(
         self,
         block: Block,
-        data: bytes,
         certificate: Certificate,
         tip: Tip[State],
         outcomes: Outcomes,
@@ -375,14 +398,16 @@ class Ordering(Generic[State]):
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
         self._blocks.clear()
         self._extended.clear()
-        self._checks.clear()
-        self._values.clear()
         self._seen_votes.clear()
         for proof in block.evidence:
             self.evidence.pop(proof, None)
+        if self.agreement.height != tip.height or self.agreement.decided is None:
+            self._reset_height()
+        self._checks.clear()
+        self._values.clear()
         self.timers.clear()
         self.schedule_opening(now)
-        stored = StoreBlock(tip.height, tip.header_id, data, certificate.encode())
+        stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
         return [stored, Decided(block, certificate, tip, outcomes, opened_real_ns)]
 
 

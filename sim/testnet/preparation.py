@@ -1,14 +1,15 @@
 """Shell: founds the cell of a testnet and writes the directory of each of its nodes."""
 
 import json
+import math
 import socket
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ledger.genesis import Genesis
-from market.intervals import NS_PER_S
 from market.rules import TariffStep
+from market.units import NS_PER_S
 from node.config_file import config_text
 from node.errors import ConfigError
 from node.founding import CONFIG_FILE, CellTerms, found_cell, init_node
@@ -161,20 +162,22 @@ def _config(
 
 
 def _ders(home: Home) -> list[dict[str, object]]:
-    ders: list[dict[str, object]] = [{"kind": "load", "name": "house"}]
+    ders: list[dict[str, object]] = [{"kind": "load", "name": "house", "maximum_w": float(CONNECTION_W)}]
     if any(home.pv):
-        ders.append({"kind": "pv", "name": "roof"})
+        ders.append({"kind": "pv", "name": "roof", "maximum_w": float(CONNECTION_W)})
     if home.battery is not None:
+        one_way = math.sqrt(home.battery.efficiency_per_mille / 1000)
         ders.append(
             {
                 "kind": "battery",
                 "name": "battery",
                 "capacity_wh": home.battery.energy / 1000,
-                "max_charge_w": home.battery.power / 1000,
-                "max_discharge_w": home.battery.power / 1000,
-                "efficiency": home.battery.efficiency_per_mille / 1000,
-                "initial_soc": INITIAL_SOC,
-                "reserve_soc": RESERVE_SOC,
+                "charge_w": home.battery.power / 1000,
+                "discharge_w": home.battery.power / 1000,
+                "charge_efficiency": one_way,
+                "discharge_efficiency": one_way,
+                "initial_state_of_charge": INITIAL_SOC,
+                "reserve": RESERVE_SOC,
             }
         )
     return ders

@@ -1,80 +1,96 @@
-"""Shell: starts, stops, kills and pauses the daemons of a testnet, each a process of its own."""
+"""Shell: starts, stops, kills and pauses the daemons of a testnet, each its own process, and follows their logs."""
 
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import trio
-from devices.control_process import CONTROL_PID_FILE
 
 from node.founding import CONFIG_FILE
 from sim.testnet.layout import DAEMON_LOG
+from sim.testnet.watch import NodeView
 
 STOP_TIMEOUT_S = 15.0
 """Real seconds a daemon has to leave after SIGTERM before it is killed."""
 
+POLL_S = 0.05
+
 
 @dataclass(slots=True)
-class Daemons:
-    """The daemons that run, by node directory. Leaving `stop_all` unfinished kills them."""
+class Daemon:
+    """One node's daemon: its process, if it was started, and what it logged."""
 
-    running: dict[Path, subprocess.Popen[bytes]] = field(default_factory=dict)
+    directory: Path
+    process: subprocess.Popen[bytes] | None = None
+    view: NodeView = field(default_factory=NodeView)
+    _read_to: int = 0
 
-    def start(self, directory: Path) -> None:
-        """Start the daemon of a node; its output goes to a file in the directory."""
-        with (directory / DAEMON_LOG).open("ab") as log:
-            self.running[directory] = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "node.cli.root",
-                    "node",
-                    "run",
-                    "--config",
-                    str(directory / CONFIG_FILE),
-                ],
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return self.directory.name
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives (stopped or not)."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start the daemon; its output goes to a file in its directory."""
+        command = [sys.executable, "-m", "node.cli.root", "node", "run"]
+        with (self.directory / DAEMON_LOG).open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--config", str(self.directory / CONFIG_FILE)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
 
-    def exit_code(self, directory: Path) -> int | None:
-        """How a daemon ended, None while it runs."""
-        return self.running[directory].poll()
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the daemon alone; its control process lives on."""
+        assert self.process is not None, "the daemon was started"
+        self.process.send_signal(number)
 
-    def signal(self, directory: Path, number: signal.Signals) -> None:
-        """Send a signal to a daemon."""
-        self.running[directory].send_signal(number)
+    def cut_power(self) -> None:
+        """Kill the daemon and its control process at once, as a power cut would."""
+        self.signal(signal.SIGKILL)
+        if self.view.control_pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.view.control_pid, signal.SIGKILL)
 
-    def kill_control(self, directory: Path) -> None:
-        """Kill the control process of a node as a power cut would; nothing when there is none."""
-        try:
-            os.kill(int((directory / CONTROL_PID_FILE).read_text()), signal.SIGKILL)
-        except (FileNotFoundError, ValueError, ProcessLookupError):
-            return
+    def follow(self) -> None:
+        """Read what the daemon logged since the last call."""
+        with suppress(FileNotFoundError), (self.directory / DAEMON_LOG).open("rb") as log:
+            log.seek(self._read_to)
+            complete, newline, _ = log.read().rpartition(b"\n")
+            self._read_to += len(complete) + len(newline)
+            self.view.read(complete.splitlines())
 
-    async def wait(self, directory: Path) -> int:
-        """Wait until a daemon has ended; returns its exit code."""
-        process = self.running[directory]
-        return await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
+    async def ended(self) -> int:
+        """Wait for the process to end; returns its exit status."""
+        assert self.process is not None, "the daemon was started"
+        while self.process.poll() is None:
+            await trio.sleep(POLL_S)
+        return self.process.returncode
 
-    async def stop_all(self) -> dict[Path, int]:
-        """Ask every daemon to leave, wait, and kill what did not; returns the exit codes."""
-        for process in self.running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-        codes: dict[Path, int] = {}
-        with trio.CancelScope(shield=True):
-            for directory, process in self.running.items():
-                with trio.move_on_after(STOP_TIMEOUT_S):
-                    await self.wait(directory)
-                if process.poll() is None:
-                    process.kill()
-                    self.kill_control(directory)
-                codes[directory] = process.wait()
-        return codes
+
+async def stop_all(daemons: list[Daemon]) -> dict[str, int]:
+    """Ask every daemon to leave, wait, and kill what did not; returns exit statuses by name."""
+    started = [daemon for daemon in daemons if daemon.process is not None]
+    with trio.CancelScope(shield=True):
+        for daemon in started:
+            if daemon.running:
+                daemon.signal(signal.SIGCONT)
+                daemon.signal(signal.SIGTERM)
+        with trio.move_on_after(STOP_TIMEOUT_S):
+            for daemon in started:
+                await daemon.ended()
+        for daemon in started:
+            if daemon.running:
+                daemon.cut_power()
+        return {daemon.name: await daemon.ended() for daemon in started}

@@ -1,0 +1,113 @@
+"""Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
+
+from devices.profiles import read_profile
+from ledger.genesis import Role
+from market.bidding import SimpleBidder
+from market.cell import EnergyCell
+from market.forecast import PriceHistory, SeasonalNaive
+from market.rules import CellRules
+from node.config import Config
+from node.core import Identity, NodeCore
+from node.events import Now
+from node.gathering import Gathering
+from node.ordering import Ordering
+from node.recall import Recall
+from node.startup import NS_PER_MS, Opened, agreement_timeouts
+from node.timeliness import Attention
+from node.trading import PPM, Trading
+
+SETTLING_INTERVALS = 2
+"""Intervals after the last trading one that blocks still cover, so that its readings are settled."""
+PRICE_DAYS = 3
+S_PER_DAY = 86_400
+
+
+def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
+    """The core of one node, as of `now`."""
+    rules = opened.tip.state.rules
+    margin_ns = config.timing.gate_margin_real_ms * NS_PER_MS * config.clock.speed
+    gathering = Gathering(opened.feeds, opened.tip.membership, opened.store)
+    gathering.restore()
+    last = config.node.last_trading_interval
+    ordering = Ordering(
+        cell_id=opened.genesis.cell_id,
+        application=EnergyCell(),
+        tip=opened.tip,
+        calendar=rules.calendar,
+        margin_ns=margin_ns,
+        source=gathering,
+        gate=gathering,
+        timeouts=agreement_timeouts(config),
+        own_key=opened.member.consensus_key,
+        attention=Attention(now.cell_ns),
+        last_certificate=opened.last_certificate,
+        last_interval=None if last is None else last + SETTLING_INTERVALS,
+    )
+    validators = opened.tip.validators
+    others = len(opened.tip.membership.members) - 1
+    return NodeCore(
+        identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
+        gathering=gathering,
+        ordering=ordering,
+        trading=_trading(config, opened, rules, margin_ns, now),
+        recall=Recall(needed=min(validators.quorum - 1, others)),
+        remembered=opened.remembered,
+        records=opened.records,
+    )
+
+
+def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, now: Now) -> Trading | None:
+    rule = rules.member(opened.member.id)
+    if rule is None or not opened.member.roles & Role.PROSUMER:
+        return None
+    season = S_PER_DAY // rules.interval_s
+    load, generation = _learned(config, rules, season, now)
+    return Trading(
+        rules=rules,
+        rule=rule,
+        bidder=SimpleBidder(),
+        first_interval=opened.genesis.first_interval,
+        last_trading_interval=config.node.last_trading_interval,
+        order_lead_ns=2 * margin_ns,
+        efficiency_ppm=_round_trip_ppm(config),
+        load=load,
+        generation=generation,
+        prices=_known_prices(rules, opened, season),
+    )
+
+
+def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[SeasonalNaive, SeasonalNaive]:
+    """Forecasters that know what the profile says of the past, as a real home's meter remembers it."""
+    load, generation = SeasonalNaive(season), SeasonalNaive(season)
+    path = config.profile_path
+    if path is None:
+        return load, generation
+    with path.open(encoding="utf-8", newline="") as lines:
+        profile = read_profile(lines, str(path))
+    calendar = rules.calendar
+    present = calendar.index_of(now.cell_ns)
+    for interval in range(present - 2 * season, present):
+        start_ns, end_ns = calendar.start_ns(interval), calendar.end_ns(interval)
+        if profile.load.covers(start_ns):
+            load = load.observe(interval, profile.load.energy_between(start_ns, end_ns))
+            generation = generation.observe(interval, profile.pv.energy_between(start_ns, end_ns))
+    return load, generation
+
+
+def _round_trip_ppm(config: Config) -> int:
+    """The worst round trip of the site's batteries, in millionths; without a battery it does not matter."""
+    trips = [
+        float(str(der.get("charge_efficiency", 0.95))) * float(str(der.get("discharge_efficiency", 0.95)))
+        for der in config.site.ders
+        if der.get("kind") == "battery"
+    ]
+    return int(min(trips, default=1.0) * PPM)
+
+
+def _known_prices(rules: CellRules, opened: Opened, season: int) -> PriceHistory:
+    """The tariff of the days before the cell began: what a member knew of prices then."""
+    history = PriceHistory(PRICE_DAYS * season)
+    first = opened.genesis.first_interval
+    for interval in range(first - PRICE_DAYS * season, first):
+        history = history.with_price(rules.tariff_at(interval).import_price)
+    return history

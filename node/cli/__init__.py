@@ -1,0 +1,1 @@
+"""The `wattswarm` command, one module per group of commands."""

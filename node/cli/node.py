@@ -1,0 +1,98 @@
+"""Shell: `wattswarm node`: prepare and run the daemon of one device."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from node.config_file import config_text
+from node.exit_codes import ExitCode
+from node.founding import CARD_FILE, CONFIG_FILE, init_node
+
+app = App(name="node", help="Initialise and run the daemon of one device.")
+
+PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
+"""Environment variable with the passphrase of encrypted keys; without it keys are plain files of mode 0600."""
+
+
+@app.command
+def init(
+    directory: Path,
+    /,
+    *,
+    name: str,
+    listen: str = "/ip4/127.0.0.1/tcp/9400",
+    address: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    branch: str | None = None,
+    max_injection_w: int = 17_250,
+    max_withdrawal_w: int = 17_250,
+    validator: bool = True,
+) -> None:
+    """Make a node's keys, its configuration and the public card for the founder of the cell.
+
+    Example: wattswarm node init ./home-7 --name home-7 --listen /ip4/192.0.2.7/tcp/9400 --branch north
+
+    Keys are encrypted when WATTSWARM_PASSPHRASE is set. Nothing that exists is overwritten.
+
+    Parameters
+    ----------
+    directory
+        Where to keep everything of this node.
+    name
+        The member's name, unique in the cell.
+    listen
+        The multiaddress to listen on.
+    address
+        Where others reach this node, if not at the listen address; may be given several times.
+    branch
+        The branch of the feeder the member sits on; the root branch if not given.
+    max_injection_w
+        Most power the member may feed in, W.
+    max_withdrawal_w
+        Most power the member may draw, W.
+    validator
+        Whether the member votes on blocks.
+    """
+    fields: dict[str, object] = {
+        "name": name,
+        "branch": branch,
+        "max_injection_w": max_injection_w,
+        "max_withdrawal_w": max_withdrawal_w,
+        "addresses": address or (listen,),
+    }
+    card = init_node(directory, fields, validator=validator, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
+    table: dict[str, object] = {
+        "node": {"name": name, "genesis": "genesis.cbor"},
+        "network": {"listen": listen, "members": "members.toml"},
+        "site": {"ders": []},
+    }
+    (directory / CONFIG_FILE).write_text(config_text(table), "utf-8")
+    sys.stdout.write(
+        f"{card.name}: keys, {CONFIG_FILE} and {CARD_FILE} are in {directory}.\n"
+        f"Give {directory / CARD_FILE} to the founder of the cell; put the genesis.cbor and members.toml you get back\n"
+        f"into {directory}, then: wattswarm node run --config {directory / CONFIG_FILE}\n"
+    )
+
+
+@app.command
+def run(*, config: Path) -> None:
+    """Run the daemon until SIGINT or SIGTERM.
+
+    Example: wattswarm node run --config ./home-7/node.toml
+
+    Exit status: 0 asked to stop, 2 wrong configuration, 3 the directory is in use, 4 disk full or read-only,
+    5 the own ledger or sign guard cannot be trusted, 6 the address cannot be used, 7 the control process keeps failing,
+    70 a bug. With 4, 5, 7 and 70 the device is in its safe state.
+
+    Parameters
+    ----------
+    config
+        The node's configuration file.
+    """
+    from node.runtime import run_daemon
+
+    code = run_daemon(config, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
+    if code is not ExitCode.OK:
+        sys.exit(code)

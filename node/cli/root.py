@@ -1,0 +1,43 @@
+"""Shell: the root of the `wattswarm` command. Groups are loaded when they are used, so that a daemon starts fast."""
+
+import sys
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from node.errors import NodeError
+from node.exit_codes import ExitCode
+
+GROUPS = {
+    "cell": ("node.cli.cell:app", "Found a cell: members, tariff and feeder into one genesis."),
+    "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
+    "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
+    "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
+    "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
+    "sim": ("sim.cli:app", "Search seeded worlds for broken promises."),
+}
+
+app = App(
+    name="wattswarm",
+    help="Energy cells without a central server: trade, agree, settle and dispatch between neighbours.",
+    version=version("wattswarm"),
+)
+for _name, (_path, _help) in GROUPS.items():
+    app.command(_path, name=_name, help=_help)
+
+
+def main() -> None:
+    """Run the command line; the exit status is one of `ExitCode`."""
+    try:
+        app(exit_on_error=False, print_error=True)
+    except CycloptsError:
+        sys.exit(ExitCode.USAGE)
+    except NodeError as error:
+        print(f"wattswarm: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,359 @@
+"""The daemon's core: `handle(input, now) -> effects`. Composes gathering, ordering, syncing, recall and trading.
+
+Sans-IO: it reads no clock, signs nothing and sends nothing. Everything from a peer is hostile: what breaks a rule is
+counted under its reason and dropped. What only a bug of ours can cause propagates and ends the process.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from ledger.agreement_events import Record
+from ledger.blocks import Block
+from ledger.errors import MissingEntries, PeerError
+from ledger.feeds import Head
+from ledger.ingest import Ingested
+from ledger.replication import (
+    Position,
+    read_block_reply,
+    read_blocks_reply,
+    read_feeds_reply,
+    read_recall_reply,
+    recall_request,
+)
+from ledger.votes import Certificate
+from market.cell_state import CellState
+from market.outcomes import BlockOutcomes
+from node import events as ev
+from node.constants import CAPACITY_EVERY_NS, STATUS_EVERY_NS
+from node.events import Effect, Now
+from node.gathering import Gathering
+from node.ordering import Decided, Ordering, Step, WantBlock, WantEntries
+from node.recall import Recall, Remembered
+from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
+from node.timeliness import Attention
+from node.timers import Timers
+from node.trading import Trading
+from node.wire import (
+    Capacity,
+    CertificateFrame,
+    ProposalFrame,
+    StatusFrame,
+    VoteFrame,
+    decode_capacity,
+    decode_frame,
+    encode_capacity,
+    encode_frame,
+)
+
+ENTRIES, CAPACITY = "entries", "capacity"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are in the cell: member id, feed key and, for a validator, consensus key."""
+
+    member: bytes
+    feed_key: bytes
+    consensus_key: bytes | None
+
+
+@dataclass(slots=True)
+class NodeCore:
+    """One member's daemon, without its shell. `remembered` is asked when a peer recalls our words."""
+
+    identity: Identity
+    gathering: Gathering
+    ordering: Ordering[CellState]
+    trading: Trading | None
+    recall: Recall
+    remembered: Remembered
+    records: tuple[Record, ...] = ()
+    syncing: Syncing = field(default_factory=Syncing)
+    capacities: dict[bytes, Capacity] = field(default_factory=dict)
+    counters: Counter[str] = field(default_factory=Counter)
+    active: bool = False
+    waits_out: int = 0
+    timers: Timers[str] = field(default_factory=Timers)
+    _wanted: tuple[Head, ...] = ()
+
+    def start(self, now: Now) -> list[Effect]:
+        """The first effects of a run."""
+        for what in ("status", "capacity"):
+            self.timers.at(now.real_ns, what)
+        self.ordering.schedule_opening(now)
+        return [*self._follow(self.ordering.resume(self.records, now), now), *self._activate(now)]
+
+    def own_feed(self) -> tuple[Head | None, int]:
+        """The head of our own feed, and the incarnation the next entry belongs to."""
+        member = self.gathering.membership.by_id(self.identity.member)
+        assert member is not None, "the node is a member of its cell"
+        return self.gathering.feeds.head(member.id), member.incarnation
+
+    def next_timer(self, now: Now) -> int | None:
+        """The real time at which `TimerDue` is wanted next."""
+        bid_ns = None if self.trading is None or not self.active else self.trading.next_order_ns(now.cell_ns)
+        times = (
+            self.timers.next(),
+            self.ordering.timers.next(),
+            self.syncing.next_ns(),
+            None if bid_ns is None else now.real_of(bid_ns),
+        )
+        return min((at for at in times if at is not None), default=None)
+
+    def handle(self, input_: ev.Input, now: Now) -> list[Effect]:
+        """Take one input; carry out the effects in order."""
+        match input_:
+            case ev.GossipReceived():
+                return self._guarded("gossip", lambda: self._gossip(input_, now))
+            case ev.FrameReceived():
+                return self._guarded("frame", lambda: self._frame(input_, now))
+            case ev.ReplyReceived(peer, tag, data):
+                self.syncing.answered(peer, tag)
+                if data is None:
+                    self.counters["requests_failed"] += 1
+                    return []
+                return self._guarded("reply", lambda: self._reply(peer, tag, data, now))
+            case ev.PeerConnected(peer):
+                return self._peer_up(peer)
+            case ev.PeerLost(peer):
+                self.syncing.down(peer)
+                self.capacities.pop(peer, None)
+                return [ev.Report("peer_lost", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)})]
+            case ev.TimerDue():
+                return self._timers_due(now)
+            case ev.VoteSigned(vote):
+                return self._follow(self.ordering.signed(vote, now), now)
+            case ev.ProposalSigned(proposal):
+                return self._follow(self.ordering.signed(proposal, now), now)
+            case ev.EntrySigned(entry):
+                self.gathering.take_own(entry, now)
+                stored = self._trade(lambda t: t.entry_stored(entry.entry.kind, entry.entry.interval))
+                return [ev.Publish(ENTRIES, entry.envelope), *stored]
+            case ev.MeterRead(record):
+                return self._trade(lambda t: t.read(record, now)) if self.active else []
+            case ev.DevicesMeasured(image):
+                return self._tell_trading(lambda t: t.measured(image))
+            case ev.ControlAttached(attached):
+                self._tell_trading(lambda t: t.attached(attached))
+                return [ev.Report("control", {"pid": attached.pid})]
+            case ev.AlarmChanged(alarm):
+                return [
+                    ev.Report("alarm", {"code": alarm.code.value, "raised": alarm.raised, "text": alarm.text})
+                ]
+            case ev.LoopStalled():
+                self.ordering.attention = Attention(now.cell_ns)
+                return [ev.Report("stalled", {"ms": (now.real_ns - input_.since_real_ns) // 1_000_000})]
+            case _:
+                assert_never(input_)
+
+    def _guarded(self, source: str, handle: Callable[[], list[Effect]]) -> list[Effect]:
+        try:
+            return handle()
+        except PeerError as fault:
+            self.counters[f"{source}_refused_{type(fault).__name__}"] += 1
+            return []
+
+    def _gossip(self, gossip: ev.GossipReceived, now: Now) -> list[Effect]:
+        if gossip.topic == ENTRIES:
+            return self._took(self.gathering.take((gossip.data,), now), (gossip.author,), now)
+        if gossip.topic == CAPACITY:
+            self.capacities[gossip.author] = decode_capacity(gossip.data)
+        return []
+
+    def _frame(self, frame: ev.FrameReceived, now: Now) -> list[Effect]:
+        match decode_frame(frame.data):
+            case VoteFrame(envelope):
+                return self._follow(self.ordering.vote(envelope, now), now)
+            case ProposalFrame(envelope, block):
+                return self._follow(self.ordering.proposal(envelope, block, now), now)
+            case CertificateFrame(certificate):
+                return self._follow(self.ordering.certificate(certificate, now), now)
+            case StatusFrame(height):
+                self.syncing.claims(frame.peer, height)
+                return self.syncing.ask_blocks(self.ordering.tip.height)
+
+    def _reply(self, peer: bytes, tag: str, data: bytes, now: Now) -> list[Effect]:
+        kind, _, argument = tag.partition(":")
+        if kind == FEEDS:
+            reply = read_feeds_reply(data)
+            effects = self._took(self.gathering.take(reply.envelopes, now), (peer,), now)
+            more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
+            return [*effects, *more]
+        if kind == BLOCKS:
+            return self._adopt(peer, read_blocks_reply(data, int(argument)).blocks, now)
+        if kind == BLOCK:
+            block_id = bytes.fromhex(argument)
+            block = read_block_reply(data, self.ordering.cell_id, block_id).block
+            return [] if block is None else self._follow(self.ordering.pulled(block, now), now)
+        assert kind == RECALL
+        return self._recalled(peer, data, now)
+
+    def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
+        effects: list[Effect] = []
+        for block, certificate in blocks:
+            if block.header.height != self.ordering.height:
+                continue
+            try:
+                effects += self._follow(self.ordering.adopt(block, certificate, now), now)
+            except MissingEntries as missing:
+                self._wanted = missing.wanted
+                return [*effects, *self.syncing.ask_entries(self._positions(), self.syncing.peers)]
+        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if blocks else [])]
+
+    def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
+        self.counters["entries_refused"] += len(taken.refused)
+        for fault in taken.faults:
+            self.counters[f"entry_refused_{type(fault).__name__}"] += 1
+        effects: list[Effect] = []
+        for evidence in taken.evidence:
+            effects += self._follow(self.ordering.found(evidence), now)
+        if taken.gaps:
+            effects += self.syncing.ask_entries(self._positions(), senders)
+        if taken.appended:
+            effects += self._follow(self.ordering.retry(now), now)
+            if self._wanted:
+                effects += self._retry_adoption()
+        return effects
+
+    def _retry_adoption(self) -> list[Effect]:
+        """Blocks waited for entries that may be here now: ask for the blocks again."""
+        self._wanted = ()
+        return self.syncing.ask_blocks(self.ordering.tip.height)
+
+    def _peer_up(self, peer: bytes) -> list[Effect]:
+        self.syncing.up(peer)
+        effects: list[Effect] = [
+            ev.Report("peer_up", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)}),
+            ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))),
+            *self.syncing.ask_entries(self._positions(), (peer,)),
+        ]
+        return effects if self.active else [*effects, *self._ask_recall(peer)]
+
+    def _ask_recall(self, peer: bytes) -> list[Effect]:
+        request = recall_request(self.identity.member, self.identity.consensus_key)
+        return self.syncing.ask_recall(peer, request)
+
+    def _recalled(self, peer: bytes, data: bytes, now: Now) -> list[Effect]:
+        identity = self.identity
+        recalled = read_recall_reply(data, self.ordering.cell_id, identity.feed_key, identity.consensus_key)
+        self.syncing.claims(peer, recalled.height)
+        if self.active:
+            return []
+        forgotten = self.recall.hear(peer, recalled, self.remembered)
+        if forgotten is not None:
+            return [ev.Halt(f"a peer holds {forgotten}, which is not on this disk")]
+        return [*self._activate(now), *self.syncing.ask_blocks(self.ordering.tip.height)]
+
+    def _activate(self, now: Now) -> list[Effect]:
+        if self.active or not self.recall.done:
+            return []
+        self.active = True
+        steps: list[Step[CellState]] = []
+        if self.remembered.vote is None:
+            steps = self.ordering.let_vote(now)
+        else:
+            self.waits_out = self.ordering.height
+            wait_ns = 2 * self.ordering.calendar.interval_ns // now.speed
+            self.timers.at(now.real_ns + wait_ns, "waited")
+        fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
+        return [ev.Report("active", fields), *self._follow(steps, now)]
+
+    def _timers_due(self, now: Now) -> list[Effect]:
+        effects: list[Effect] = []
+        for what in self.timers.take_due(now.real_ns):
+            effects += self._periodic(what, now)
+        effects += self._follow(self.ordering.due(now), now)
+        effects += self.syncing.routine(self._positions(), self.ordering.tip.height, now)
+        if self.active:
+            effects += self._trade(lambda t: t.bid(self.ordering.tip.state, now))
+        return effects
+
+    def _periodic(self, what: str, now: Now) -> list[Effect]:
+        match what:
+            case "status":
+                self.timers.at(now.real_ns + STATUS_EVERY_NS, "status")
+                recalls = (
+                    [] if self.active else [e for peer in self.syncing.peers for e in self._ask_recall(peer)]
+                )
+                return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
+            case "capacity":
+                self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
+                if self.trading is None:
+                    return []
+                up, down, soc = self.trading.headroom_mw(now)
+                capacity = Capacity(now.cell_ns, up, down, soc, 1000, self.trading.rule.branch)
+                return [ev.Publish(CAPACITY, encode_capacity(capacity))]
+            case _:
+                return self._follow(self.ordering.let_vote(now), now)
+
+    def _follow(self, steps: Iterable[Step[CellState]], now: Now) -> list[Effect]:
+        """Turn what ordering asks for into effects."""
+        effects: list[Effect] = []
+        for step in steps:
+            match step:
+                case Decided():
+                    effects += self._decided(step, now)
+                case WantBlock(block_id, holders):
+                    keys = self.ordering.tip.validators.keys
+                    effects += self.syncing.ask_block(
+                        block_id, self._feed_keys(keys[index] for index in holders)
+                    )
+                case WantEntries():
+                    effects += self.syncing.ask_entries(self._positions(), self.syncing.peers)
+                case _:
+                    effects.append(step)
+        return effects
+
+    def _feed_keys(self, consensus_keys: Iterable[bytes]) -> list[bytes]:
+        wanted = set(consensus_keys)
+        members = self.ordering.tip.membership.members
+        return [member.feed_key for member in members if member.consensus_key in wanted]
+
+    def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
+        tip, header = decided.tip, decided.block.header
+        self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval)
+        voting: list[Step[CellState]] = []
+        if self.active and tip.height >= self.waits_out:
+            voting = self.ordering.let_vote(now)
+        assert isinstance(decided.outcomes, BlockOutcomes)
+        outcomes = decided.outcomes
+        timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
+        effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
+        fields: dict[str, object] = {
+            "height": tip.height,
+            "id": tip.header_id.hex(),
+            "interval": tip.last_interval,
+            "round": decided.certificate.round,
+            "agreement_ms": waited,
+            "prices": list(outcomes.clearing.prices),
+            "volume": outcomes.clearing.volume,
+            "entries": sum(1 for _ in decided.block.heads),
+        }
+        return [
+            ev.Report("block", fields),
+            *effects,
+            ev.Broadcast(encode_frame(StatusFrame(tip.height))),
+            *self._follow(voting, now),
+        ]
+
+    def _positions(self) -> list[Position]:
+        """Up to where we hold each member's feed."""
+        positions = []
+        for member in self.ordering.tip.membership.members:
+            head = self.gathering.feeds.head(member.id)
+            if head is None:
+                positions.append(Position(member.id, member.incarnation))
+            else:
+                positions.append(Position(member.id, head.incarnation, head.sequence, head.id))
+        return positions
+
+    def _trade(self, act: Callable[[Trading], list[Effect]]) -> list[Effect]:
+        return [] if self.trading is None else act(self.trading)
+
+    def _tell_trading(self, tell: Callable[[Trading], None]) -> list[Effect]:
+        if self.trading is not None:
+            tell(self.trading)
+        return []

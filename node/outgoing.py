@@ -1,0 +1,53 @@
+"""Shell: hands a turn's messages to the transport without ever waiting for it."""
+
+import trio
+
+from node import events as ev
+from node.constants import PUBLISH_WAITING, REQUEST_TIMEOUT_S, REQUESTS_OPEN
+from node.transport.errors import MessageTooLarge, RequestFailed
+from node.transport.interface import Transport
+
+
+class Outgoing:
+    """Bounded queues before a transport: what does not fit is lost, and repaired by replication."""
+
+    def __init__(
+        self, transport: Transport, inputs: trio.MemorySendChannel[ev.Input], nursery: trio.Nursery
+    ) -> None:
+        self._transport = transport
+        self._inputs = inputs
+        self._nursery = nursery
+        self._open_requests = 0
+        self._gossip_in, self._gossip = trio.open_memory_channel[tuple[str, bytes]](PUBLISH_WAITING)
+
+    async def run(self) -> None:
+        """Publish what was queued, in order, until cancelled."""
+        async for topic, data in self._gossip:
+            await self._transport.publish(topic, data)
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Queue a message for gossip."""
+        try:
+            self._gossip_in.send_nowait((topic, data))
+        except trio.WouldBlock:
+            return
+
+    def broadcast(self, frame: bytes) -> None:
+        """Send a frame to every neighbour."""
+        self._transport.broadcast(frame)
+
+    def request(self, peer: bytes, tag: str, data: bytes) -> None:
+        """Ask a peer; the reply, or None for a failure, comes back as an input."""
+        self._nursery.start_soon(self._request, peer, tag, data)
+
+    async def _request(self, peer: bytes, tag: str, data: bytes) -> None:
+        reply: bytes | None = None
+        if self._open_requests < REQUESTS_OPEN:
+            self._open_requests += 1
+            try:
+                reply = await self._transport.request(peer, data, REQUEST_TIMEOUT_S)
+            except (RequestFailed, MessageTooLarge):
+                reply = None
+            finally:
+                self._open_requests -= 1
+        await self._inputs.send(ev.ReplyReceived(peer, tag, reply))

@@ -1,0 +1,46 @@
+"""Recall: before the first signature after a start, compare what we remember with what peers hold of us.
+
+A whole old backup can come back, sign guard included, and then nothing on this disk would show it. Peers show it: each
+returns our own last entry and vote, with our signature. Only when enough of them know nothing newer than we do may we
+sign; whoever shows something newer proves that our memory is incomplete.
+"""
+
+from dataclasses import dataclass, field
+
+from ledger.replication import Recalled
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Our own last words as we know them: feed position (incarnation, sequence) and vote (height, round, step)."""
+
+    feed: tuple[int, int] | None
+    vote: tuple[int, int, int] | None
+
+
+@dataclass(slots=True)
+class Recall:
+    """Waits for `needed` peers to confirm. `confirmed` peers hold nothing of us that we do not know."""
+
+    needed: int
+    confirmed: set[bytes] = field(default_factory=set)
+
+    @property
+    def done(self) -> bool:
+        """Whether we may sign."""
+        return len(self.confirmed) >= self.needed
+
+    def hear(self, peer: bytes, recalled: Recalled, remembered: Remembered) -> str | None:
+        """A peer's answer: None when it confirms, else what of ours it holds that we do not remember."""
+        if recalled.entry is not None:
+            entry = recalled.entry.entry
+            if remembered.feed is None or (entry.incarnation, entry.sequence) > remembered.feed:
+                return f"entry {entry.sequence} of incarnation {entry.incarnation} of our own feed"
+        for cast in (recalled.vote, recalled.proposal):
+            if cast is None:
+                continue
+            place = (cast.height, cast.round, int(cast.step))
+            if remembered.vote is None or place > remembered.vote:
+                return f"our vote at height {cast.height}, round {cast.round}"
+        self.confirmed.add(peer)
+        return None

@@ -1,0 +1,261 @@
+"""Shell: the daemon as one nursery tree: network, control process, timers and signals around the turns of the core.
+
+Exceptions propagate: whatever cannot be worked under ends the process with the status of its kind, after the devices
+got their reversion values. One channel brings inputs to one task, which runs the turns; everything is bounded.
+"""
+
+import json
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+import trio
+
+from devices.cell_clock import ClockSpec
+from devices.control_client import ControlClient
+from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, Upward
+from devices.errors import ControlError, ProfileError
+from ledger.archive import StoreArchive
+from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
+from ledger.replication import answer
+from ledger.storage_errors import DirectoryInUse, StorageError
+from node import events as ev
+from node.assembly import assemble
+from node.config import Config, control_table, load_config
+from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
+from node.errors import ConfigError, NodeError
+from node.exit_codes import ExitCode
+from node.logs import open_log
+from node.outgoing import Outgoing
+from node.startup import Opened, open_directory
+from node.transport.errors import AddressInUse, RequestRefused
+from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
+from node.turns import Turns
+
+CONTROL_CONFIG_FILE = "control.json"
+
+
+def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
+    """Run one node until it is asked to stop. Returns its exit status; everything is reported on standard error."""
+    try:
+        config = load_config(config_path)
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            sys.stderr.write(f"{mistake}\n")
+        return ExitCode.USAGE
+    log = open_log(config.node.name)
+    try:
+        opened = open_directory(config, passphrase)
+        try:
+            trio.run(_Daemon(config, opened, log).run)
+        finally:
+            opened.close()
+    except BaseException as error:  # noqa: BLE001 - every way to end has its status, and the unexpected one its trace
+        return _explain(error, log)
+    log.info("stopped")
+    return ExitCode.OK
+
+
+def _explain(error: BaseException, log: structlog.typing.FilteringBoundLogger) -> ExitCode:
+    """One line (and for a bug its trace) and the exit status of what ended the daemon."""
+    cause = _first_cause(error)
+    code = exit_code_of(cause)
+    if code is ExitCode.BUG:
+        log.error("failed", reason=f"{type(cause).__name__}: {cause}", exc_info=error)
+    else:
+        log.error("refused" if code is ExitCode.USAGE else "failed", reason=str(cause), status=int(code))
+    return code
+
+
+def exit_code_of(cause: BaseException) -> ExitCode:
+    """The exit status for an error that ended the daemon."""
+    match cause:
+        case KeyboardInterrupt():
+            return ExitCode.OK
+        case NodeError():
+            return cause.exit_code
+        case DirectoryInUse():
+            return ExitCode.DIRECTORY_IN_USE
+        case StorageError() | OSError():
+            return ExitCode.STORAGE
+        case AddressInUse():
+            return ExitCode.NETWORK
+        case ControlError():
+            return ExitCode.DEVICES
+        case Corrupt():
+            return ExitCode.UNTRUSTED_STATE
+        case KeyFileError() | ProfileError():
+            return ExitCode.USAGE
+        case LocalError():
+            return ExitCode.UNTRUSTED_STATE
+    return ExitCode.BUG
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """The leaf of an exception group that says most: anything before a cancellation."""
+    while isinstance(error, BaseExceptionGroup):
+        known = [each for each in error.exceptions if not isinstance(each, trio.Cancelled)]
+        error = known[0] if known else error.exceptions[0]
+    return error
+
+
+class _Daemon:
+    """What runs inside `trio.run`."""
+
+    def __init__(self, config: Config, opened: Opened, log: structlog.typing.FilteringBoundLogger) -> None:
+        clock = config.clock
+        self._config = config
+        self._opened = opened
+        self._log = log
+        self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
+        self._core = assemble(config, opened, self.now())
+        self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
+
+    def now(self) -> ev.Now:
+        """Both clocks at this moment."""
+        return ev.Now(time.monotonic_ns(), self._clock.cell_ns(time.time_ns()), self._config.clock.speed)
+
+    async def run(self) -> None:
+        """Until a signal: serve."""
+        interval_s = self._core.ordering.calendar.interval_s
+        control_config = self._config.directory / CONTROL_CONFIG_FILE
+        control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
+        control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
+        transport = self._transport()
+        transport.set_members(self._members())
+        transport.serve(self._answer)
+        try:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(control.run)
+                await self._listen(nursery, transport)
+                outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
+                nursery.start_soon(outgoing.run)
+                turns = Turns(
+                    self._core,
+                    self._opened.store,
+                    self._opened.signer,
+                    control,
+                    outgoing,
+                    self._log,
+                    self.now,
+                )
+                nursery.start_soon(self._hear_network, transport)
+                nursery.start_soon(self._hear_devices, control)
+                nursery.start_soon(self._take_turns, turns)
+                await self._until_signal()
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(5):
+                await control.stop()
+            self._log.info("ended", **self._usage(transport))
+
+    def _transport(self) -> Transport:
+        from node.transport.libp2p.adapter import Libp2pTransport
+
+        signer = self._opened.signer
+        return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
+
+    def _members(self) -> dict[bytes, tuple[str, ...]]:
+        addresses = self._config.network.peers
+        members = self._core.gathering.membership.members
+        return {
+            member.feed_key: addresses.get(member.name.decode(), ())
+            for member in members
+            if member.id != self._core.identity.member
+        }
+
+    async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
+        addresses = await nursery.start(transport.run)
+        self._log.info(
+            "listening",
+            addresses=list(addresses),
+            cell=self._opened.genesis.cell_id.hex(),
+            height=self._opened.tip.height,
+        )
+
+    async def _answer(self, peer: bytes, request: bytes) -> bytes:
+        archive = StoreArchive(
+            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.validators
+        )
+        try:
+            return answer(request, archive)
+        except PeerError as fault:
+            self._core.counters[f"request_refused_{type(fault).__name__}"] += 1
+            raise RequestRefused(str(fault)) from fault
+
+    async def _hear_network(self, transport: Transport) -> None:
+        async for event in transport.events:
+            await self._inputs_in.send(_input_of(event))
+
+    async def _hear_devices(self, control: ControlClient) -> None:
+        async for message in control.messages:
+            await self._inputs_in.send(_input_of_devices(message))
+
+    async def _take_turns(self, turns: Turns) -> None:
+        turns.start()
+        while True:
+            now = self.now()
+            due_ns = self._core.next_timer(now)
+            inputs = list(self._waiting())
+            if due_ns is not None and due_ns <= now.real_ns:
+                if now.real_ns - due_ns > STALL_NS:
+                    inputs.insert(0, ev.LoopStalled(due_ns))
+                inputs.append(ev.TimerDue())
+            if inputs:
+                turns.take(inputs)
+                await trio.lowlevel.checkpoint()
+                continue
+            with trio.move_on_after(1.0 if due_ns is None else (due_ns - now.real_ns) / 1e9):
+                turns.take((await self._inputs.receive(),))
+
+    def _waiting(self) -> Iterable[ev.Input]:
+        for _ in range(INPUTS_PER_TURN):
+            try:
+                yield self._inputs.receive_nowait()
+            except trio.WouldBlock:
+                return
+
+    async def _until_signal(self) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for number in signals:
+                self._log.info("stopping", signal=signal.Signals(number).name)
+                return
+
+    def _usage(self, transport: Transport) -> dict[str, object]:
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        control = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "cpu_s": round(own.ru_utime + own.ru_stime, 3),
+            "control_cpu_s": round(control.ru_utime + control.ru_stime, 3),
+            "memory_mb": round(own.ru_maxrss / 1024, 1),
+            "network": dict(transport.counters),
+            "dropped": {name: count for name, count in self._core.counters.items() if count},
+        }
+
+
+def _input_of(event: TransportEvent) -> ev.Input:
+    match event:
+        case Gossip(topic, author, data):
+            return ev.GossipReceived(topic, author, data)
+        case Frame(peer, data):
+            return ev.FrameReceived(peer, data)
+        case PeerUp(peer):
+            return ev.PeerConnected(peer)
+        case PeerDown(peer):
+            return ev.PeerLost(peer)
+
+
+def _input_of_devices(message: Upward) -> ev.Input:
+    match message:
+        case Attached():
+            return ev.ControlAttached(message)
+        case ImageReport():
+            return ev.DevicesMeasured(message)
+        case MeterRecord():
+            return ev.MeterRead(message)
+        case Alarm():
+            return ev.AlarmChanged(message)

@@ -1,0 +1,204 @@
+"""Shell: opens everything a daemon stands on, and refuses to go on where its memory cannot be trusted.
+
+In this order: the exclusive lock, the genesis, the keys, the ledger (replayed and verified), the sign guard, the
+write-ahead log. What the guard signed must not be more than what ledger and log remember.
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from nacl.signing import SigningKey
+
+from ledger.agreement_events import Record, Timeouts
+from ledger.agreement_records import log_is_behind, read_records
+from ledger.chain import Tip
+from ledger.directory import (
+    AGREEMENT_LOG_FILE,
+    CONSENSUS_KEY_FILE,
+    GENESIS_FILE,
+    GUARD_FILE,
+    IDENTITY_KEY_FILE,
+    LEDGER_FILE,
+)
+from ledger.directory_lock import DirectoryLock
+from ledger.errors import GuardMissing, InvalidGenesis
+from ledger.feeds import Feeds
+from ledger.genesis import Genesis, member_id
+from ledger.keys import load_key
+from ledger.membership import Member
+from ledger.reopening import reopen
+from ledger.sign_guard import SignGuard
+from ledger.store import Store
+from ledger.votes import Certificate
+from ledger.write_ahead_log import WriteAheadLog
+from market.cell import EnergyCell
+from market.cell_state import CellState
+from node.config import Config
+from node.errors import ConfigError, UntrustedStateError
+from node.recall import Remembered
+from node.signer import Signer
+
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A data directory, opened and trusted. `close` gives everything back."""
+
+    genesis: Genesis
+    member: Member
+    store: Store
+    tip: Tip[CellState]
+    feeds: Feeds
+    signer: Signer
+    remembered: Remembered
+    records: tuple[Record, ...]
+    last_certificate: Certificate | None
+    _stack: ExitStack
+
+    def close(self) -> None:
+        """Close guard, log and store, then release the lock."""
+        self._stack.close()
+
+
+def open_directory(config: Config, passphrase: str | None) -> Opened:
+    """Open the data directory of a configuration. Raises `NodeError`, `LocalError` or OSError naming the file."""
+    with ExitStack() as stack:
+        directory = config.directory
+        stack.enter_context(DirectoryLock(directory))
+        genesis = _genesis(config.genesis_path)
+        identity = load_key(directory / IDENTITY_KEY_FILE, passphrase)
+        consensus_path = directory / CONSENSUS_KEY_FILE
+        consensus = load_key(consensus_path, passphrase) if consensus_path.exists() else None
+        _keep_genesis(genesis, directory)
+        first_start = not (directory / LEDGER_FILE).exists() and not (directory / GUARD_FILE).exists()
+        store = Store.open(directory / LEDGER_FILE, genesis.cell_id, create=first_start)
+        stack.callback(store.close)
+        signer = _signer(directory, genesis, identity, consensus, create=first_start)
+        stack.callback(signer.close)
+        tip, feeds = reopen(store, genesis, EnergyCell())
+        member = _member(config, genesis, tip, identity, consensus)
+        records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
+        _check_feed(signer.guard, feeds, member)
+        _check_votes(signer.guard, records, tip)
+        row = store.block(tip.height)
+        return Opened(
+            genesis=genesis,
+            member=member,
+            store=store,
+            tip=tip,
+            feeds=feeds,
+            signer=signer,
+            remembered=_remembered(signer.guard),
+            records=records,
+            last_certificate=None if row is None else Certificate.decode(row.certificate),
+            _stack=stack.pop_all(),
+        )
+
+
+def agreement_timeouts(config: Config) -> Timeouts:
+    """The agreement's real-time durations."""
+    timing = config.timing
+    return Timeouts(
+        propose_ns=timing.propose_real_ms * NS_PER_MS,
+        prevote_ns=timing.vote_real_ms * NS_PER_MS,
+        precommit_ns=timing.vote_real_ms * NS_PER_MS,
+        delta_ns=timing.round_delta_real_ms * NS_PER_MS,
+        tick_ns=timing.rebroadcast_real_ms * NS_PER_MS,
+    )
+
+
+def _genesis(path: Path) -> Genesis:
+    try:
+        return Genesis.decode(path.read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(
+            [f"{path}: no such file; the founder of the cell gives it to every member"]
+        ) from None
+    except (OSError, InvalidGenesis) as error:
+        raise ConfigError([f"{path}: {error}"]) from error
+
+
+def _keep_genesis(genesis: Genesis, directory: Path) -> None:
+    """A copy in the data directory, so that the directory can be verified alone."""
+    path = directory / GENESIS_FILE
+    if not path.exists():
+        path.write_bytes(genesis.encode())
+    elif path.read_bytes() != genesis.encode():
+        raise ConfigError([f"{path}: belongs to another cell than the configured genesis"])
+
+
+def _signer(
+    directory: Path, genesis: Genesis, identity: SigningKey, consensus: SigningKey | None, *, create: bool
+) -> Signer:
+    try:
+        guard = SignGuard.open(directory / GUARD_FILE, create=create)
+    except GuardMissing as fault:
+        raise UntrustedStateError(
+            f"{fault}; this identity may have signed anything, so it must not sign again. Restore the guard if it was"
+            " moved, or ask the operator of the cell to admit a new key"
+        ) from fault
+    log = WriteAheadLog.open(directory / AGREEMENT_LOG_FILE)
+    return Signer(genesis.cell_id, identity, consensus, guard, log)
+
+
+def _member(
+    config: Config,
+    genesis: Genesis,
+    tip: Tip[CellState],
+    identity: SigningKey,
+    consensus: SigningKey | None,
+) -> Member:
+    feed_key = identity.verify_key.encode()
+    member = tip.membership.by_feed_key(feed_key)
+    if member is None:
+        name = config.node.name
+        raise ConfigError(
+            [
+                f"node.name: {name!r}, feed key {feed_key.hex()}, member {member_id(feed_key).hex()}: not in this cell"
+            ]
+        )
+    if member.name.decode() != config.node.name:
+        raise ConfigError([f"node.name: the genesis calls this key {member.name.decode()!r}"])
+    unknown = sorted(set(config.network.peers) - {each.name.decode() for each in tip.membership.members})
+    if unknown:
+        raise ConfigError([f"network.peers.{name}: no member of the cell has this name" for name in unknown])
+    if member.consensus_key is not None and (
+        consensus is None or consensus.verify_key.encode() != member.consensus_key
+    ):
+        path = config.directory / CONSENSUS_KEY_FILE
+        raise ConfigError(
+            [f"{path}: is not the consensus key that the genesis names for {config.node.name!r}"]
+        )
+    return member
+
+
+def _check_feed(guard: SignGuard, feeds: Feeds, member: Member) -> None:
+    """The own feed must reach the last entry that the guard let through, or the ledger lost entries."""
+    head = feeds.head(member.id)
+    held = (member.incarnation, -1 if head is None else head.sequence)
+    signed = (guard.last.feed_incarnation, guard.last.feed_sequence)
+    if signed > held and signed[1] >= 0:
+        raise UntrustedStateError(
+            f"the sign guard knows entry {signed[1]} of our feed and the ledger only {held[1]}: entries were lost;"
+            " keep the directory, and ask the operator of the cell to grant the feed a new incarnation"
+        )
+
+
+def _check_votes(guard: SignGuard, records: tuple[Record, ...], tip: Tip[CellState]) -> None:
+    """A vote for a height that is not decided here must be in the log, or the log lost records."""
+    last = guard.last
+    if log_is_behind(records, tip.height + 1, (last.height, last.round, last.step)):
+        raise UntrustedStateError(
+            f"the sign guard knows a vote at height {last.height}, round {last.round}, but not the write-ahead log:"
+            " the log lost records; this validator needs a new consensus key"
+        )
+
+
+def _remembered(guard: SignGuard) -> Remembered:
+    last = guard.last
+    return Remembered(
+        feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
+        vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
+    )

@@ -1,0 +1,99 @@
+"""Syncing: when to ask whom for what. Gossip loses things; this repairs, within bounds. Sans-IO.
+
+One question of a kind is open per peer at a time. Every second one peer in turn is asked for entries; who claims to be
+higher is asked for blocks; what a block needs is asked of those who voted for it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ledger.replication import Position, block_request, blocks_request, feeds_request
+from node.constants import SYNC_EVERY_NS
+from node.events import Effect, Now, SendRequest
+
+FEEDS, BLOCKS, BLOCK, RECALL = "feeds", "blocks", "block", "recall"
+
+
+@dataclass(slots=True)
+class Syncing:
+    """Which peers are up, how high they claim to be, and what they have been asked."""
+
+    heights: dict[bytes, int] = field(default_factory=dict)
+    _open: set[tuple[bytes, str]] = field(default_factory=set)
+    _next_ns: int = 0
+    _turn: int = 0
+
+    @property
+    def peers(self) -> tuple[bytes, ...]:
+        """The peers that are up, sorted."""
+        return tuple(sorted(self.heights))
+
+    def up(self, peer: bytes) -> None:
+        """A peer is reachable."""
+        self.heights.setdefault(peer, 0)
+
+    def down(self, peer: bytes) -> None:
+        """A peer is gone; whatever it was asked is asked of others."""
+        self.heights.pop(peer, None)
+        self._open = {item for item in self._open if item[0] != peer}
+
+    def claims(self, peer: bytes, height: int) -> None:
+        """A peer says how high it is; only a claim."""
+        if peer in self.heights:
+            self.heights[peer] = height
+
+    def answered(self, peer: bytes, tag: str) -> None:
+        """A question was answered, or failed."""
+        self._open.discard((peer, tag))
+
+    def next_ns(self) -> int | None:
+        """The real time of the next routine question."""
+        return self._next_ns if self.heights else None
+
+    def routine(self, positions: Iterable[Position], height: int, now: Now) -> list[Effect]:
+        """The regular repair: entries of one peer in turn, and blocks of whoever is ahead."""
+        if now.real_ns < self._next_ns or not self.heights:
+            return []
+        self._next_ns = now.real_ns + SYNC_EVERY_NS
+        self._turn += 1
+        peer = self.peers[self._turn % len(self.heights)]
+        return [*self.ask_entries(positions, (peer,)), *self.ask_blocks(height)]
+
+    def ask_entries(self, positions: Iterable[Position], peers: Iterable[bytes]) -> list[Effect]:
+        """Ask for the entries after these positions."""
+        asked = [peer for peer in peers if self._may_ask(peer, FEEDS)]
+        if not asked:
+            return []
+        request = feeds_request(positions)
+        return [self._ask(peer, FEEDS, request) for peer in asked]
+
+    def ask_blocks(self, height: int) -> list[Effect]:
+        """Ask the highest peer for the blocks after `height`, if it is ahead and nobody is being asked."""
+        ahead = [peer for peer in self.peers if self.heights[peer] > height]
+        if not ahead or any(tag.startswith(f"{BLOCKS}:") for _, tag in self._open):
+            return []
+        self._turn += 1
+        peer = ahead[self._turn % len(ahead)]
+        return [self._ask(peer, f"{BLOCKS}:{height + 1}", blocks_request(height + 1))]
+
+    def ask_block(self, block_id: bytes, holders: Iterable[bytes]) -> list[Effect]:
+        """Ask one who should hold it for a block; without a holder, anyone in turn."""
+        tag = f"{BLOCK}:{block_id.hex()}"
+        if any(open_tag == tag for _, open_tag in self._open):
+            return []
+        known = [peer for peer in holders if peer in self.heights] or list(self.peers)
+        if not known:
+            return []
+        self._turn += 1
+        return [self._ask(known[self._turn % len(known)], tag, block_request(block_id))]
+
+    def ask_recall(self, peer: bytes, request: bytes) -> list[Effect]:
+        """Ask what a peer holds of our own words."""
+        return [self._ask(peer, RECALL, request)] if self._may_ask(peer, RECALL) else []
+
+    def _may_ask(self, peer: bytes, tag: str) -> bool:
+        return peer in self.heights and (peer, tag) not in self._open
+
+    def _ask(self, peer: bytes, tag: str, request: bytes) -> SendRequest:
+        self._open.add((peer, tag))
+        return SendRequest(peer, tag, request)

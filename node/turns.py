@@ -1,0 +1,143 @@
+"""Shell: one turn of the daemon: inputs into the core, effects carried out, one commit, and only then anything leaves.
+
+Nothing leaves before what it depends on is durable: votes are logged and guarded when they are signed; entries and
+blocks are committed, and own entries claimed in the guard, before anything of the turn is sent.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, assert_never
+
+import structlog
+
+from ledger.entries import SignedEntry
+from ledger.rows import VoteRow
+from ledger.store import Store
+from node import events as ev
+from node.core import NodeCore
+from node.errors import UntrustedStateError
+from node.signer import Signer
+
+
+class Devices(Protocol):
+    """The daemon's end of the control process."""
+
+    def send_position(self, interval: int, energy: int) -> None:
+        """Lease a position."""
+        ...
+
+    def acknowledge(self, interval: int) -> None:
+        """A meter record is safe."""
+        ...
+
+
+class Network(Protocol):
+    """Where a turn's messages go; none of these waits."""
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Gossip to all members."""
+        ...
+
+    def broadcast(self, frame: bytes) -> None:
+        """Send a frame to every neighbour."""
+        ...
+
+    def request(self, peer: bytes, tag: str, data: bytes) -> None:
+        """Ask a peer; the reply comes back as an input."""
+        ...
+
+
+Leaving = ev.Publish | ev.Broadcast | ev.SendRequest | ev.CommandPosition | ev.AcknowledgeMeter
+"""What leaves this process, after the turn's commit."""
+
+
+@dataclass(slots=True)
+class Turns:
+    """Carries out the core's effects."""
+
+    core: NodeCore
+    store: Store
+    signer: Signer
+    devices: Devices
+    network: Network
+    log: structlog.typing.FilteringBoundLogger
+    now: Callable[[], ev.Now]
+    _outbox: list[Leaving] = field(default_factory=list)
+    _own_entries: list[SignedEntry] = field(default_factory=list)
+
+    def start(self) -> None:
+        """The turn before the first input."""
+        self._run(deque(), self.core.start(self.now()))
+
+    def take(self, inputs: Iterable[ev.Input]) -> None:
+        """One turn. Raises `StorageError`, OSError or `DoubleSign` when nothing of it may leave."""
+        self._run(deque(inputs), [])
+
+    def _run(self, inputs: deque[ev.Input], effects: list[ev.Effect]) -> None:
+        self._outbox.clear()
+        self._own_entries.clear()
+        self._carry_out(effects, inputs)
+        while inputs:
+            self._carry_out(self.core.handle(inputs.popleft(), self.now()), inputs)
+        self.signer.log.flush()
+        self.store.commit()
+        for signed in self._own_entries:
+            self.signer.claim(signed)
+        for message in self._outbox:
+            self._send(message)
+
+    def _carry_out(self, effects: Iterable[ev.Effect], inputs: deque[ev.Input]) -> None:
+        for effect in effects:
+            match effect:
+                case (
+                    ev.Publish()
+                    | ev.Broadcast()
+                    | ev.SendRequest()
+                    | ev.CommandPosition()
+                    | ev.AcknowledgeMeter()
+                ):
+                    self._outbox.append(effect)
+                case ev.AppendToLog(record):
+                    self.signer.log.append(record)
+                case ev.StartLog():
+                    self.store.commit()
+                    self.signer.log.reset()
+                case ev.SignVote(vote):
+                    inputs.appendleft(ev.VoteSigned(self.signer.vote(vote)))
+                case ev.SignProposal(proposal):
+                    inputs.appendleft(ev.ProposalSigned(self.signer.proposal(proposal)))
+                case ev.SignEntry():
+                    self._sign_entry(effect)
+                case ev.StoreBlock(height, block_id, block, certificate):
+                    self.store.put_block(height, block_id, block, certificate)
+                case ev.StoreVote(height, round_, step, validator, envelope):
+                    self.store.put_vote(VoteRow(height, round_, step, validator, envelope))
+                case ev.StoreEvidence(evidence):
+                    self.store.put_evidence(evidence)
+                case ev.Report(event, fields):
+                    self.log.info(event, **fields)
+                case ev.Halt(reason):
+                    raise UntrustedStateError(reason)
+                case _:
+                    assert_never(effect)
+
+    def _sign_entry(self, wanted: ev.SignEntry) -> None:
+        """Sign and offer at once, so that the next entry chains to this one."""
+        head, incarnation = self.core.own_feed()
+        signed = self.signer.entry(wanted, head, incarnation)
+        self._own_entries.append(signed)
+        self._carry_out(self.core.handle(ev.EntrySigned(signed), self.now()), deque())
+
+    def _send(self, message: Leaving) -> None:
+        match message:
+            case ev.CommandPosition(interval, energy):
+                self.devices.send_position(interval, energy)
+            case ev.AcknowledgeMeter(interval):
+                self.devices.acknowledge(interval)
+            case ev.Publish(topic, data):
+                self.network.publish(topic, data)
+            case ev.Broadcast(frame):
+                self.network.broadcast(frame)
+            case ev.SendRequest(peer, tag, data):
+                self.network.request(peer, tag, data)

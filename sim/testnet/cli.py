@@ -1,0 +1,107 @@
+"""Shell: `wattswarm testnet`: run a whole cell of real processes on this machine."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import trio
+from cyclopts import App, Parameter
+
+from node.errors import ConfigError
+from node.exit_codes import ExitCode
+from sim.households import load_households
+from sim.neighbourhood import HouseholdError
+from sim.testnet.feeder import default_feeder
+from sim.testnet.preparation import Parameters
+from sim.testnet.progress import ProgressView, branch_names
+from sim.testnet.run import run_testnet
+
+app = App(name="testnet", help="Run a whole cell of real processes on this machine.")
+
+
+@app.command
+def run(
+    *,
+    data_dir: Path,
+    nodes: int = 8,
+    intervals: int = 24,
+    speed: int = 1200,
+    data: str = "fontana",
+    season: Literal["summer", "winter"] = "summer",
+    seed: int = 0,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Found a cell, run one daemon per home on loopback, and verify every ledger at the end.
+
+    The homes are measured ones. Exit status 0 only if all nodes agree and all ledgers verify.
+
+    Example: wattswarm testnet run --nodes 8 --intervals 24 --speed 1200 --data-dir ./demo-cell
+
+    Parameters
+    ----------
+    data_dir
+        Where to keep everything of the testnet; must be empty or not exist.
+    nodes
+        How many homes, each with a daemon and a control process.
+    intervals
+        How many intervals trade.
+    speed
+        How many times faster than real time the cell's clock runs.
+    data
+        fontana (hourly, with PV), london (half-hourly, dynamic tariff) or a CSV file of your own.
+    season
+        Which of the two weeks of a committed sample.
+    seed
+        Chooses the homes and who has a battery.
+    as_json
+        Print the summary as one JSON object, the last line of standard output.
+    """
+    parameters = Parameters(nodes, intervals, speed, data, season, seed)
+    try:
+        neighbourhood = load_households(data, season, homes=nodes, seed=seed)
+    except HouseholdError as error:
+        raise ConfigError([str(error)]) from error
+    if not 1 <= intervals <= neighbourhood.run_intervals:
+        raise ConfigError([f"--intervals: {data} has 1 to {neighbourhood.run_intervals}, not {intervals}"])
+    if speed < 1:
+        raise ConfigError([f"--speed: must be at least 1, not {speed}"])
+    names = branch_names(default_feeder(neighbourhood, intervals))
+    with ProgressView(names, intervals) as view:
+        summary = trio.run(run_testnet, data_dir, parameters, neighbourhood, view.update)
+    if as_json:
+        sys.stdout.write(json.dumps(summary) + "\n")
+    else:
+        _print(summary)
+    if not summary["ok"]:
+        sys.exit(ExitCode.FAILED)
+
+
+def _print(summary: dict[str, object]) -> None:
+    share = summary["local_share"]
+    rows = (
+        ("blocks", f"{summary['blocks']}, all nodes hold the same: {'yes' if summary['agreed'] else 'NO'}"),
+        ("ledgers", "all verify" if summary["verified"] else f"NOT VERIFIED: {summary['faults']}"),
+        (
+            "traded",
+            f"{summary['traded_kwh']:.3f} kWh in {summary['traded_intervals']} of {summary['intervals']} intervals",
+        ),
+        ("mean price", f"{_figure(summary['price_mean'], '.4f')} {summary['currency']}/kWh"),
+        ("covered locally", "-" if share is None else f"{share:.1%} of consumption"),
+        (
+            "agreement",
+            f"p50 {_figure(summary['agreement_ms_p50'], '.0f')} ms, p99 {_figure(summary['agreement_ms_p99'], '.0f')} ms",
+        ),
+        (
+            "per node, interval",
+            f"{_figure(summary['bytes_per_node_and_interval'], '.0f')} bytes, "
+            f"{_figure(summary['cpu_s_per_node_and_interval'], '.3f')} CPU s",
+        ),
+        ("kept in", str(summary["directory"])),
+    )
+    for name, text in rows:
+        sys.stdout.write(f"{name:>20}  {text}\n")
+
+
+def _figure(value: object, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,90 @@
+"""Shell: runs a testnet from its foundation to its summary."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from node.errors import NodeError
+from node.exit_codes import ExitCode
+from sim.neighbourhood import Neighbourhood
+from sim.testnet.preparation import Parameters, Prepared, prepare
+from sim.testnet.processes import Daemon, stop_all
+from sim.testnet.summary import agreed, audit, summarise
+
+STARTUP_S = 4.0
+STARTUP_PER_NODE_S = 1.0
+"""Real seconds from the first process to the first bid: interpreters and libraries start on few cores."""
+
+SETTLING_INTERVALS = 2
+"""Intervals after the last trading one whose blocks settle the readings."""
+
+PATIENCE_S = 20.0
+"""Real seconds past the planned end that nodes may need to catch up."""
+
+POLL_S = 0.1
+
+Progress = Callable[[Prepared, list[Daemon]], None]
+
+
+class TestnetError(NodeError):
+    """The testnet could not do what it was asked for; the message names the node and its log."""
+
+    exit_code = ExitCode.FAILED
+
+
+async def run_testnet(
+    directory: Path, parameters: Parameters, neighbourhood: Neighbourhood, progress: Progress
+) -> dict[str, object]:
+    """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second."""
+    startup_s = STARTUP_S + STARTUP_PER_NODE_S * parameters.nodes
+    prepared = prepare(directory, parameters, neighbourhood, now_wall_ns=time.time_ns(), startup_s=startup_s)
+    daemons = [Daemon(node) for node in prepared.nodes]
+    try:
+        for daemon in daemons:
+            daemon.start()
+        await watch(prepared, daemons, parameters, startup_s, progress)
+    finally:
+        statuses = await stop_all(daemons)
+        for daemon in daemons:
+            daemon.follow()
+    verdicts = await trio.to_thread.run_sync(audit, prepared.nodes)
+    views = {daemon.name: daemon.view for daemon in daemons}
+    summary = summarise(directory, views, verdicts, parameters.intervals, statuses)
+    summary["agreed"] = agreed(verdicts, 1) and all(
+        daemon.view.interval >= last_interval(prepared, parameters) for daemon in daemons
+    )
+    summary["ok"] = bool(summary["agreed"] and summary["verified"] and not any(statuses.values()))
+    return summary
+
+
+async def watch(
+    prepared: Prepared, daemons: list[Daemon], parameters: Parameters, startup_s: float, progress: Progress
+) -> None:
+    """Follow the daemons until all have covered the last interval. Raises `TestnetError` when one gave up."""
+    last = last_interval(prepared, parameters)
+    rounds = parameters.intervals + SETTLING_INTERVALS + 1
+    planned_s = startup_s + rounds * prepared.interval_s / parameters.speed
+    with trio.move_on_after(planned_s + PATIENCE_S) as patience:
+        while any(daemon.view.interval < last for daemon in daemons):
+            await trio.sleep(POLL_S)
+            for daemon in daemons:
+                daemon.follow()
+                if not daemon.running:
+                    raise TestnetError(_gave_up(daemon))
+            progress(prepared, daemons)
+    if patience.cancelled_caught:
+        late = ", ".join(daemon.name for daemon in daemons if daemon.view.interval < last)
+        raise TestnetError(f"{late}: had not covered interval {last} {PATIENCE_S:g} s after its time")
+
+
+def last_interval(prepared: Prepared, parameters: Parameters) -> int:
+    """The last interval that a block of this run covers."""
+    return prepared.first_interval + parameters.intervals - 1 + SETTLING_INTERVALS
+
+
+def _gave_up(daemon: Daemon) -> str:
+    assert daemon.process is not None
+    reason = daemon.view.failure or "it said nothing"
+    return f"{daemon.name} ended with status {daemon.process.poll()}: {reason}; see {daemon.directory / 'daemon.log'}"
