@@ -127,23 +127,28 @@ def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
         new = draft.touched.get(interval, {})
         if interval > draft.last_delivered or (record.settled and not new):
             continue
-        current = replace(record, readings={**record.readings, **new}) if new else record
-        if record.counted is not None:
-            settlements.append(_correct(draft, current, record.counted, new))
-        elif interval <= deadline or all(member in current.readings for member in awaited):
-            settlements.append(_settle(draft, current))
+        readings = {**record.readings, **new}
+        if record.settled:
+            settlements.append(_correct(draft, record, readings, new))
+        elif interval <= deadline or all(member in readings for member in awaited):
+            settlements.append(_settle(draft, record, readings))
         elif new:
-            draft.records[interval] = current
+            draft.records[interval] = replace(record, readings=readings)
     return tuple(settlements)
 
 
-def _settle(draft: StateDraft, record: IntervalRecord) -> IntervalSettlement:
+def _settle(
+    draft: StateDraft, record: IntervalRecord, readings: Mapping[bytes, Reading]
+) -> IntervalSettlement:
     counted = {
-        rule.member: record.readings.get(rule.member) or _estimate(draft, rule.member)
+        rule.member: readings.get(rule.member) or _estimate(draft, rule.member)
         for rule in draft.rules.members
     }
-    result = imbalances(record, counted, draft.rules)
-    return _post_settlement(draft, replace(record, counted=counted), result, result, correction=False)
+    settled = replace(record, readings=counted, settled=True)
+    draft.records[record.interval] = settled
+    result = imbalances(settled, draft.rules)
+    draft.post(Reason.SETTLED, record.interval, result.amounts())
+    return _told(draft.rules, settled, counted, result, result, correction=False)
 
 
 def _estimate(draft: StateDraft, member: bytes) -> Reading:
@@ -152,26 +157,31 @@ def _estimate(draft: StateDraft, member: bytes) -> Reading:
 
 
 def _correct(
-    draft: StateDraft, record: IntervalRecord, counted: Mapping[bytes, Reading], new: Mapping[bytes, Reading]
+    draft: StateDraft,
+    record: IntervalRecord,
+    readings: Mapping[bytes, Reading],
+    new: Mapping[bytes, Reading],
 ) -> IntervalSettlement:
-    better = {**counted, **new}
-    result = imbalances(record, better, draft.rules)
-    moved = difference(result, imbalances(record, counted, draft.rules))
-    return _post_settlement(draft, replace(record, counted=better), result, moved, correction=True)
+    corrected = replace(record, readings=readings)
+    draft.records[record.interval] = corrected
+    result = imbalances(corrected, draft.rules)
+    moved = difference(result, imbalances(record, draft.rules))
+    draft.post(Reason.CORRECTED, record.interval, moved.amounts())
+    return _told(draft.rules, corrected, new, result, moved, correction=True)
 
 
-def _post_settlement(
-    draft: StateDraft, record: IntervalRecord, result: Imbalances, moved: Imbalances, *, correction: bool
+def _told(
+    rules: CellRules,
+    record: IntervalRecord,
+    members: Iterable[bytes],
+    result: Imbalances,
+    moved: Imbalances,
+    *,
+    correction: bool,
 ) -> IntervalSettlement:
-    """Post `moved`, keep the record, and tell it: a correction only of the members whose reading is new."""
-    reason = Reason.CORRECTED if correction else Reason.SETTLED
-    draft.post(reason, record.interval, moved.amounts())
-    draft.records[record.interval] = record
-    assert record.counted is not None
-    told = draft.touched.get(record.interval, {}) if correction else record.counted
     lines = tuple(
-        _line(draft.rules, record, member, result.members[member], moved.members.get(member, 0), correction)
-        for member in sorted(told)
+        _line(rules, record, member, result.members[member], moved.members.get(member, 0), correction)
+        for member in sorted(members)
     )
     return IntervalSettlement(
         record.interval, record.tariff, correction, lines, moved.supplier, moved.community
@@ -181,8 +191,7 @@ def _post_settlement(
 def _line(
     rules: CellRules, record: IntervalRecord, member: bytes, money: int, posted: int, correction: bool
 ) -> SettlementLine:
-    assert record.counted is not None
-    reading = record.counted[member]
+    reading = record.readings[member]
     contracted = record.contracts.get(member, 0)
     price = record.prices[branch_of(rules, member)]
     return SettlementLine(

@@ -35,9 +35,9 @@ class ClearedInterval:
 class IntervalRecord:
     """An interval whose contracts stand (or never were) until its readings can no longer be corrected.
 
-    `contracts` are the positions the members still hold: a frozen member's is gone to the supplier. `counted`
-    are the readings that a settlement used, measured and estimated, and is None until the interval is
-    settled; `readings` are what the members said.
+    `contracts` are the positions that members still hold: a frozen member's is gone to the supplier.
+    `readings` are what members said so far and, once `settled`, what the settlement counted: one for every
+    metering point, estimates included.
     """
 
     interval: int
@@ -45,16 +45,11 @@ class IntervalRecord:
     prices: tuple[int | None, ...]
     contracts: Mapping[bytes, int]
     readings: Mapping[bytes, Reading]
-    counted: Mapping[bytes, Reading] | None = None
+    settled: bool = False
     leaf: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "leaf", encode(_record_value(self)))
-
-    @property
-    def settled(self) -> bool:
-        """Whether the imbalances of this interval have been posted."""
-        return self.counted is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +131,7 @@ def _record_value(record: IntervalRecord) -> Value:
         record.prices,
         _sorted_pairs(record.contracts),
         _readings_value(record.readings),
-        None if record.counted is None else _readings_value(record.counted),
+        int(record.settled),
     )
 
 

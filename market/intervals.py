@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from market.units import NS_PER_S
 
+__all__ = ["NS_PER_S", "Calendar"]
+
 
 @dataclass(frozen=True, slots=True)
 class Calendar:

@@ -44,7 +44,6 @@ from market.cell_state import (
     IntervalRecord,
     member_account,
 )
-from market.payloads import Reading
 from market.rules import CellRules, TariffStep
 
 Amounts = dict[bytes, int]
@@ -127,17 +126,17 @@ def deposit(member: bytes, amount: int) -> Amounts:
     return {member_account(member): amount, EXTERNAL: -amount}
 
 
-def imbalances(record: IntervalRecord, counted: Mapping[bytes, Reading], rules: CellRules) -> Imbalances:
-    """Settle an interval on the readings `counted`, which has one for every metering point."""
+def imbalances(record: IntervalRecord, rules: CellRules) -> Imbalances:
+    """Settle an interval on its readings, of which there is one for every metering point."""
     members = {
         member: imbalance_money(
             record.tariff,
             record.prices[branch_of(rules, member)],
             reading.net - record.contracts.get(member, 0),
         )
-        for member, reading in counted.items()
+        for member, reading in record.readings.items()
     }
-    real = -sum(reading.net for reading in counted.values())
+    real = -sum(reading.net for reading in record.readings.values())
     held = -sum(record.contracts.values())
     supplier = bill(record.tariff, real) - bill(record.tariff, held)
     return Imbalances(members, supplier, -sum(members.values()) - supplier)

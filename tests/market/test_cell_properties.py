@@ -14,7 +14,7 @@ FIRST = 100
 MEMBERS = 4
 
 RELAXED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 VALUES: st.SearchStrategy[Value] = st.recursive(

@@ -1,5 +1,7 @@
 """Posting sets of the market: they sum to zero, and honesty pays."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,7 +65,7 @@ records = st.builds(
 def test_a_settlement_sums_to_zero_and_leaves_the_community_a_margin(
     record: IntervalRecord, counted: dict[bytes, Reading]
 ) -> None:
-    settled = imbalances(record, counted, RULES)
+    settled = imbalances(replace(record, readings=counted), RULES)
     assert sum(settled.amounts().values()) == 0
     assert settled.community >= 0
 
@@ -72,7 +74,7 @@ def test_a_settlement_sums_to_zero_and_leaves_the_community_a_margin(
 def test_a_correction_leads_where_the_better_readings_would_have_led(
     record: IntervalRecord, first: dict[bytes, Reading], better: dict[bytes, Reading]
 ) -> None:
-    old, new = imbalances(record, first, RULES), imbalances(record, better, RULES)
+    old, new = (imbalances(replace(record, readings=readings), RULES) for readings in (first, better))
     moved = difference(new, old).amounts()
     assert sum(moved.values()) == 0
     posted = old.amounts()
@@ -86,7 +88,7 @@ def test_the_supplier_gets_the_bill_of_the_real_exchange_where_the_contracts_sto
 ) -> None:
     held = -sum(record.contracts.values())
     real = -sum(reading.net for reading in counted.values())
-    settled = imbalances(record, counted, RULES)
+    settled = imbalances(replace(record, readings=counted), RULES)
     assert bill(record.tariff, held) + settled.supplier == bill(record.tariff, real)
 
 
@@ -168,7 +170,7 @@ def test_the_worked_example_of_a_short_and_a_long_member() -> None:
     record = IntervalRecord(7, RULES.tariff[0], (100, 100, 100), {MEMBERS[0]: 10, MEMBERS[1]: -10}, {})
     nothing = Reading(0, 0)
     counted = dict.fromkeys(MEMBERS, nothing) | {MEMBERS[0]: Reading(7, 0), MEMBERS[1]: Reading(0, 6)}
-    settled = imbalances(record, counted, RULES)
+    settled = imbalances(replace(record, readings=counted), RULES)
     assert settled.members[MEMBERS[0]] == -3 * 300
     assert settled.members[MEMBERS[1]] == 4 * 40
     assert settled.supplier == -1 * 40
