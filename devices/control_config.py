@@ -136,7 +136,10 @@ def _ders(top: Fields) -> tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig,
         if name in names:
             fields.problem("name", f"{name!r} is taken by another device")
         names.add(name)
+        known = len(fields.problems)
         kind = DerKind(fields.choice("kind", tuple(kind.value for kind in DerKind)))
+        if len(fields.problems) > known:
+            continue
         if kind is DerKind.BATTERY:
             batteries.append(_battery(fields, name))
         else:
