@@ -257,6 +257,16 @@ def test_anchored_entries_leave_all_but_the_last_few() -> None:
     assert isinstance(feeds.offer(branch(LONG[:anchor], 1)[anchor], 1), Fork)
 
 
+def test_what_no_block_has_anchored_is_listed_in_order() -> None:
+    feeds = Feeds(CELL, MEMBERSHIP)
+    assert feeds.unanchored(ADA) == []
+    for signed in reversed(CHAINS["ada"]):
+        feeds.offer(signed, 1)
+    assert feeds.unanchored(ADA) == CHAINS["ada"]
+    feeds.forget_through(head_of(CHAINS["ada"][:5]))
+    assert feeds.unanchored(ADA) == CHAINS["ada"][5:]
+
+
 def test_a_feed_continues_from_its_anchored_head_after_a_restart() -> None:
     feeds = Feeds(CELL, MEMBERSHIP)
     feeds.forget_through(head_of(LONG[:41]))
