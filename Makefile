@@ -29,7 +29,7 @@ demo: setup  ## eight nodes trade a day of real households; writes a report page
 	$(BIN)/wattswarm market report "$(DEMO)" --html demo/report.html
 	@echo
 	@echo "The cell's files:  $(DEMO)"
-	@echo "Check one ledger:  $(BIN)/wattswarm ledger verify $(DEMO)/nodes/<name>"
+	@echo "Check one ledger:  $(BIN)/wattswarm ledger verify $(DEMO)/nodes/home-01"
 	@echo "Open the report:   $(CURDIR)/demo/report.html"
 
 test: setup  ## every test (real processes included)
