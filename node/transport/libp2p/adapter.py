@@ -37,7 +37,7 @@ from node.transport.libp2p.identity import peer_id_of, public_key_of
 from node.transport.libp2p.links import FrameServer, Link
 from node.transport.libp2p.requests import RequestServer
 from node.transport.libp2p.supervisor import Supervisor
-from node.transport.libp2p.swarm import MembersSwarm, check_library, create_host
+from node.transport.libp2p.swarm import MembersHost, MembersSwarm, check_library
 from node.transport.rates import PeerRates, TokenBucket
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Libp2pTransport:
     async def run(self, *, task_status: "TaskStatus[tuple[str, ...]]" = trio.TASK_STATUS_IGNORED) -> None:
         """See Transport."""
         swarm = self._create_swarm()
-        host = create_host(swarm)
+        host = MembersHost(swarm)
         router = MembersGossip(self._counters, self._limits)
         pubsub = self._create_pubsub(host, router)
         supervisor = Supervisor(

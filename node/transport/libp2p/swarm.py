@@ -11,7 +11,9 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import StreamHandlerFn, TProtocol
 from libp2p.host.basic_host import BasicHost
+from libp2p.identity.identify_push.identify_push import ID_PUSH as IDENTIFY_PUSH
 from libp2p.io.abc import ReadWriteCloser
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
@@ -101,6 +103,7 @@ class MembersSwarm(Swarm):
                 outbound_stream_protocol_negotiation_timeout=patience.stall_s,
             ),
         )
+        self.auto_connector = _NoAutoConnector(self)
 
     def set_stream_handler(self, stream_handler: StreamHandlerFn) -> None:
         """Called by the library's host; whatever a handler raises ends its stream and nothing else."""
@@ -193,9 +196,27 @@ class MembersSwarm(Swarm):
             await connection.close()
 
 
-def create_host(swarm: MembersSwarm) -> BasicHost:
-    """The library's host without its resource manager, discovery and address observation."""
-    return BasicHost(swarm, resource_manager=None, announce_addrs=[], disable_identify_address_discovery=True)
+class MembersHost(BasicHost):
+    """The library's host: answers identify and ping, and asks nobody who they are or where else they live.
+
+    The resource manager's limits and circuit breaker stay off, as the swarm and the multiplexer have their own.
+    """
+
+    def __init__(self, swarm: MembersSwarm) -> None:
+        super().__init__(
+            swarm, resource_manager=None, announce_addrs=[], disable_identify_address_discovery=True
+        )
+        self.remove_stream_handler(IDENTIFY_PUSH)
+
+    def _schedule_identify(self, peer_id: ID, *, reason: str) -> None:
+        """Not done: a member's key is proven and its addresses come from the cell."""
+
+
+class _NoAutoConnector(AutoConnector):
+    """The library's dials every address it has heard of when connections are few; the supervisor dials members."""
+
+    async def maybe_connect(self) -> None:
+        """Do nothing."""
 
 
 class _YamuxOnly(MuxerMultistream):
