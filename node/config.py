@@ -56,8 +56,12 @@ class NetworkSection(_Section):
 
 
 class ClockSection(_Section):
-    """Cell time = epoch + (wall - start) x speed; in the field epoch equals start and speed is 1."""
+    """Cell time = epoch + (wall - start) x speed; in the field epoch equals start and speed is 1.
 
+    With `file` these three come from that file, and the daemon waits for it: nodes that must start together do.
+    """
+
+    file: str | None = None
     start_wall_ns: int = Field(default=0, ge=0)
     epoch_ns: int = Field(default=0, ge=0)
     speed: int = Field(default=1, ge=1, le=100_000)
@@ -139,6 +143,20 @@ def load_config(path: Path) -> Config:
     known = _checked(_MembersFile, members, _table(members, "the founder of the cell wrote it")).peers
     network = config.network.model_copy(update={"peers": {**known, **config.network.peers}})
     return config.model_copy(update={"network": network})
+
+
+def clock_path(config: Config) -> Path | None:
+    """The file that the clock comes from, if any; a relative path is seen from the configuration file."""
+    return None if config.clock.file is None else (Path(config.file).parent / config.clock.file).resolve()
+
+
+def with_clock_file(config: Config) -> Config:
+    """The configuration with the clock of its clock file, which must exist. Raises `ConfigError`."""
+    path = clock_path(config)
+    if path is None:
+        return config
+    clock = _checked(ClockSection, path, _table(path, "whoever starts the cell writes it"))
+    return config.model_copy(update={"clock": clock})
 
 
 def control_table(config: Config, interval_s: int) -> dict[str, object]:

@@ -25,7 +25,7 @@ from ledger.replication import answer
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.assembly import assemble
-from node.config import Config, control_table, load_config
+from node.config import Config, clock_path, control_table, load_config, with_clock_file
 from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
@@ -37,6 +37,9 @@ from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport,
 from node.turns import Turns
 
 CONTROL_CONFIG_FILE = "control.json"
+CLOCK_POLL_S = 0.02
+STOP_DEVICES_S = 10.0
+"""Real seconds the control process has to give its devices their reversion values."""
 
 
 def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
@@ -51,6 +54,9 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
     try:
         opened = open_directory(config, passphrase)
         try:
+            _load_network_library()
+            log.info("ready", height=opened.tip.height)
+            config = _with_clock(config)
             trio.run(_Daemon(config, opened, log).run)
         finally:
             opened.close()
@@ -58,6 +64,19 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
         return _explain(error, log)
     log.info("stopped")
     return ExitCode.OK
+
+
+def _load_network_library() -> None:
+    """Import the slowest library now, before the node says that it is ready."""
+    import node.transport.libp2p.adapter  # noqa: F401
+
+
+def _with_clock(config: Config) -> Config:
+    """Wait for the clock file, if there is one."""
+    path = clock_path(config)
+    while path is not None and not path.exists():
+        time.sleep(CLOCK_POLL_S)
+    return with_clock_file(config)
 
 
 def _explain(error: BaseException, log: structlog.typing.FilteringBoundLogger) -> ExitCode:
@@ -126,32 +145,29 @@ class _Daemon:
         control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
         transport = self._transport()
+        async with trio.open_nursery() as devices:
+            await devices.start(control.run)
+            try:
+                await self._serve(control, transport)
+            finally:
+                with trio.CancelScope(shield=True), trio.move_on_after(STOP_DEVICES_S):
+                    await control.stop()
+                self._log.info("ended", **self._usage(transport))
+
+    async def _serve(self, control: ControlClient, transport: Transport) -> None:
         transport.set_members(self._members())
         transport.serve(self._answer)
-        try:
-            async with trio.open_nursery() as nursery:
-                await nursery.start(control.run)
-                await self._listen(nursery, transport)
-                outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
-                nursery.start_soon(outgoing.run)
-                turns = Turns(
-                    self._core,
-                    self._opened.store,
-                    self._opened.signer,
-                    control,
-                    outgoing,
-                    self._log,
-                    self.now,
-                )
-                nursery.start_soon(self._hear_network, transport)
-                nursery.start_soon(self._hear_devices, control)
-                nursery.start_soon(self._take_turns, turns)
-                await self._until_signal()
-                nursery.cancel_scope.cancel()
-        finally:
-            with trio.CancelScope(shield=True), trio.move_on_after(5):
-                await control.stop()
-            self._log.info("ended", **self._usage(transport))
+        async with trio.open_nursery() as nursery:
+            await self._listen(nursery, transport)
+            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
+            nursery.start_soon(outgoing.run)
+            store, signer = self._opened.store, self._opened.signer
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now)
+            nursery.start_soon(self._hear_network, transport)
+            nursery.start_soon(self._hear_devices, control)
+            nursery.start_soon(self._take_turns, turns)
+            await self._until_signal()
+            nursery.cancel_scope.cancel()
 
     def _transport(self) -> Transport:
         from node.transport.libp2p.adapter import Libp2pTransport

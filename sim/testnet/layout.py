@@ -4,10 +4,10 @@ from pathlib import Path
 
 CELL_DIRECTORY = "cell"
 NODES_DIRECTORY = "nodes"
+CLOCK_FILE = "clock.toml"
 PARAMETERS_FILE = "testnet.json"
 PROFILE_FILE = "profile.csv"
 DAEMON_LOG = "daemon.log"
-EVENT_LOG = "events.jsonl"
 
 
 def node_directories(directory: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from node.member_card import MemberCard
 from sim.neighbourhood import Home, Neighbourhood
 from sim.profiles import write_profile
 from sim.testnet.feeder import default_feeder, street_of
-from sim.testnet.layout import CELL_DIRECTORY, NODES_DIRECTORY, PARAMETERS_FILE, PROFILE_FILE
+from sim.testnet.layout import CELL_DIRECTORY, CLOCK_FILE, NODES_DIRECTORY, PARAMETERS_FILE, PROFILE_FILE
 
 CREDIT_LIMIT = 1_000 * 10**12
 """pico-currency; a thousand currency units let every home trade two weeks without a deposit."""
@@ -52,21 +52,21 @@ class Prepared:
     genesis: Genesis
     first_interval: int
     interval_s: int
-    start_wall_ns: int
+    speed: int
+    first_gate_ns: int
+
+    def start_clock(self, now_wall_ns: int, until_gate_s: float) -> None:
+        """Write the file that all nodes wait for: cell time now, so that the first gate closes in real seconds."""
+        epoch_ns = self.first_gate_ns - round(until_gate_s * self.speed * NS_PER_S)
+        text = config_text({"start_wall_ns": now_wall_ns, "epoch_ns": epoch_ns, "speed": self.speed})
+        path = self.directory / CELL_DIRECTORY / CLOCK_FILE
+        draft = path.with_suffix(".new")
+        draft.write_text(text, "utf-8")
+        draft.rename(path)
 
 
-def prepare(
-    directory: Path,
-    parameters: Parameters,
-    neighbourhood: Neighbourhood,
-    *,
-    now_wall_ns: int,
-    startup_s: float,
-) -> Prepared:
-    """Found the cell and write every node's directory; cell time starts `startup_s` before the first gate closes.
-
-    Raises `ConfigError` when the directory is not empty.
-    """
+def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhood) -> Prepared:
+    """Found the cell and write every node's directory. Raises `ConfigError` when the directory is not empty."""
     if directory.exists() and any(directory.iterdir()):
         raise ConfigError([f"{directory}: is not empty; give a new directory, or remove this one"])
     directory.mkdir(parents=True, exist_ok=True)
@@ -85,14 +85,19 @@ def prepare(
         directory / CELL_DIRECTORY,
         passphrase=None,
     )
-    epoch_ns = neighbourhood.start_ns - lead_s * NS_PER_S - round(startup_s * parameters.speed * NS_PER_S)
     last = neighbourhood.first_interval + parameters.intervals - 1
     for node, card, home in zip(nodes, cards, neighbourhood.homes, strict=True):
         write_profile(neighbourhood, home, node / PROFILE_FILE)
-        table = _config(card, cards, home, parameters.speed, now_wall_ns, epoch_ns, last)
+        table = _config(card, cards, home, last)
         (node / CONFIG_FILE).write_text(config_text(table), "utf-8")
     return Prepared(
-        directory, nodes, genesis, neighbourhood.first_interval, neighbourhood.interval_s, now_wall_ns
+        directory=directory,
+        nodes=nodes,
+        genesis=genesis,
+        first_interval=neighbourhood.first_interval,
+        interval_s=neighbourhood.interval_s,
+        speed=parameters.speed,
+        first_gate_ns=neighbourhood.start_ns - lead_s * NS_PER_S,
     )
 
 
@@ -131,15 +136,7 @@ def _tariff(neighbourhood: Neighbourhood) -> tuple[TariffStep, ...]:
     return tuple(steps)
 
 
-def _config(
-    card: MemberCard,
-    cards: list[MemberCard],
-    home: Home,
-    speed: int,
-    start_wall_ns: int,
-    epoch_ns: int,
-    last_interval: int,
-) -> dict[str, object]:
+def _config(card: MemberCard, cards: list[MemberCard], home: Home, last_interval: int) -> dict[str, object]:
     return {
         "node": {
             "name": card.name,
@@ -150,7 +147,7 @@ def _config(
             "listen": card.addresses[0],
             "peers": {other.name: list(other.addresses) for other in cards if other.name != card.name},
         },
-        "clock": {"start_wall_ns": start_wall_ns, "epoch_ns": epoch_ns, "speed": speed},
+        "clock": {"file": f"../../{CELL_DIRECTORY}/{CLOCK_FILE}"},
         "site": {
             "profile": PROFILE_FILE,
             "import_limit_w": float(CONNECTION_W),

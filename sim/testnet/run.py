@@ -13,9 +13,12 @@ from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.summary import agreed, audit, summarise
 
-STARTUP_S = 4.0
-STARTUP_PER_NODE_S = 1.0
-"""Real seconds from the first process to the first bid: interpreters and libraries start on few cores."""
+READY_S = 120.0
+"""Real seconds for all interpreters and libraries to be loaded, on few cores."""
+
+CONNECT_S = 3.0
+CONNECT_PER_NODE_S = 0.25
+"""Real seconds from the start of the clock to the first gate: nodes connect, compare notes and bid."""
 
 SETTLING_INTERVALS = 2
 """Intervals after the last trading one whose blocks settle the readings."""
@@ -38,13 +41,15 @@ async def run_testnet(
     directory: Path, parameters: Parameters, neighbourhood: Neighbourhood, progress: Progress
 ) -> dict[str, object]:
     """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second."""
-    startup_s = STARTUP_S + STARTUP_PER_NODE_S * parameters.nodes
-    prepared = prepare(directory, parameters, neighbourhood, now_wall_ns=time.time_ns(), startup_s=startup_s)
+    prepared = prepare(directory, parameters, neighbourhood)
     daemons = [Daemon(node) for node in prepared.nodes]
     try:
         for daemon in daemons:
             daemon.start()
-        await watch(prepared, daemons, parameters, startup_s, progress)
+        await until_ready(daemons)
+        connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
+        prepared.start_clock(time.time_ns(), connect_s)
+        await watch(prepared, daemons, parameters, connect_s, progress)
     finally:
         statuses = await stop_all(daemons)
         for daemon in daemons:
@@ -59,20 +64,36 @@ async def run_testnet(
     return summary
 
 
+async def until_ready(daemons: list[Daemon]) -> None:
+    """Wait until every daemon has opened its directory and loaded what it needs. Raises `TestnetError`."""
+    with trio.move_on_after(READY_S) as patience:
+        while not all(daemon.view.ready for daemon in daemons):
+            await trio.sleep(POLL_S)
+            follow(daemons)
+    if patience.cancelled_caught:
+        late = ", ".join(daemon.name for daemon in daemons if not daemon.view.ready)
+        raise TestnetError(f"{late}: not ready within {READY_S:g} s")
+
+
+def follow(daemons: list[Daemon]) -> None:
+    """Read what the daemons logged. Raises `TestnetError` when one has ended."""
+    for daemon in daemons:
+        daemon.follow()
+        if not daemon.running:
+            raise TestnetError(_gave_up(daemon))
+
+
 async def watch(
-    prepared: Prepared, daemons: list[Daemon], parameters: Parameters, startup_s: float, progress: Progress
+    prepared: Prepared, daemons: list[Daemon], parameters: Parameters, connect_s: float, progress: Progress
 ) -> None:
     """Follow the daemons until all have covered the last interval. Raises `TestnetError` when one gave up."""
     last = last_interval(prepared, parameters)
     rounds = parameters.intervals + SETTLING_INTERVALS + 1
-    planned_s = startup_s + rounds * prepared.interval_s / parameters.speed
+    planned_s = connect_s + rounds * prepared.interval_s / parameters.speed
     with trio.move_on_after(planned_s + PATIENCE_S) as patience:
         while any(daemon.view.interval < last for daemon in daemons):
             await trio.sleep(POLL_S)
-            for daemon in daemons:
-                daemon.follow()
-                if not daemon.running:
-                    raise TestnetError(_gave_up(daemon))
+            follow(daemons)
             progress(prepared, daemons)
     if patience.cancelled_caught:
         late = ", ".join(daemon.name for daemon in daemons if daemon.view.interval < last)

@@ -22,6 +22,7 @@ class BlockSeen:
 class NodeView:
     """What one daemon said so far."""
 
+    ready: bool = False
     listening: bool = False
     active: bool = False
     peers: int = 0
@@ -52,6 +53,8 @@ class NodeView:
 
     def _take(self, event: dict[str, object]) -> None:
         match event.get("event"):
+            case "ready":
+                self.ready = True
             case "listening":
                 self.listening = True
             case "active":
