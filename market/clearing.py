@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.curves import HIGHEST_KEY, LOWEST_KEY, Curve, Ladder, Run, price_keys
+from market.curves import HIGHEST_KEY, LOWEST_KEY, Ladder, price_keys
 from market.errors import OrderError
 from market.feeder import Feeder, Grid
 from market.orders import IntArray, OrderBook, Side
 from market.rationing import UNLIMITED, Rationing, filled_below
+from market.zones import pass_up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +52,10 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     if len(book) and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < branches:
         raise OrderError(f"an order is on a branch that is not one of the feeder's {branches}")
     order_keys = price_keys(book)
-    ladder = Ladder(book, order_keys, branches, spare=2 * branches + 2)
+    ladder = Ladder(book, order_keys, branches)
     connection = _connection_limits(feeder)
     top_key, keys = _keys(feeder, ladder, connection)
-    rationing = Rationing(feeder, ladder, keys)
+    rationing = Rationing(book, feeder, ladder, keys)
     fills = filled_below(book, order_keys, keys)
     root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
     flows = rationing.split(root_flow, fills)
@@ -77,61 +78,19 @@ def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[
     A branch whose limit cannot bind shares its parent's curve and key, so curves are kept per zone: a
     branch whose limit may bind, or the root, with the branches below it up to the next such ones.
     """
-    zones = _zones(feeder, ladder)
-    base = [0] * len(zones)
-    top = [0] * len(zones)
-    runs: list[list[Run]] = [[] for _ in zones]
-    for zone, run, demand, supply in zip(
-        zones, ladder.runs(), ladder.demand.tolist(), ladder.supply.tolist(), strict=True
-    ):
-        runs[zone].append(run)
-        base[zone] -= demand
-        top[zone] += supply
-    free = [(LOWEST_KEY, HIGHEST_KEY)] * len(zones)
-    for index in reversed(feeder.top_down[1:]):
-        branch = feeder.branches[index]
-        if zones[index] == index and branch.limit is not None and branch.parent is not None:
-            curve = Curve(ladder.table, base[index], top[index], runs[index])
-            free[index] = curve.clip(-branch.limit, branch.limit)
-            parent = zones[branch.parent]
-            runs[parent].extend(curve.runs)
-            base[parent] += curve.base
-            top[parent] += curve.top
+    up = pass_up(feeder, ladder)
     root = feeder.root
-    curve = Curve(ladder.table, base[root], top[root], runs[root])
     if feeder.grid is None:
-        top_key = _middle(*curve.clip(0, 0))
+        top_key = _middle(*up.curve.clip(0, 0))
     else:
-        free[root] = curve.clip(*connection)
-        top_key = _key_at_supplier(feeder.grid, *curve.clip(0, 0))
-    keys = [top_key] * len(zones)
+        up.first[root], up.last[root] = up.curve.clip(*connection)
+        top_key = _key_at_supplier(feeder.grid, *up.curve.clip(0, 0))
+    keys = [top_key] * len(feeder.branches)
     for index in feeder.top_down:
         parent_index = feeder.branches[index].parent
         above = top_key if parent_index is None else keys[parent_index]
-        first, last = free[index]
-        keys[index] = min(max(above, first), last)
+        keys[index] = min(max(above, up.first[index]), up.last[index])
     return top_key, keys
-
-
-def _zones(feeder: Feeder, ladder: Ladder) -> list[int]:
-    """For each branch the branch at the head of its zone, itself where its limit may bind."""
-    supply: list[int] = ladder.supply.tolist()
-    demand: list[int] = ladder.demand.tolist()
-    zones = list(range(len(supply)))
-    for index in reversed(feeder.top_down[1:]):
-        branch = feeder.branches[index]
-        parent = branch.parent or 0
-        if branch.limit is None or max(supply[index], demand[index]) <= branch.limit:
-            zones[index] = parent
-            supply[parent] += supply[index]
-            demand[parent] += demand[index]
-        else:
-            supply[parent] += min(supply[index], branch.limit)
-            demand[parent] += min(demand[index], branch.limit)
-    for index in feeder.top_down:
-        if zones[index] != index:
-            zones[index] = zones[zones[index]]
-    return zones
 
 
 def _key_at_supplier(grid: Grid, first: int, last: int) -> int:

@@ -1,18 +1,16 @@
 """Step curves: net supply against price key, merged up a feeder and clipped to its limits.
 
-A curve starts at a base (minus all demand), rises by the quantity of each step at the step's key, and ends
-at a top (all supply). Energies are mWh, injection positive, so base <= 0 <= top.
+A curve starts at a base (minus all demand), rises by the quantity of each step at the step's key, and ends at a top
+(all supply). Energies are mWh, injection positive, so base <= 0 <= top.
 
-A step is one 64-bit integer: its key in the high bits, its slot in a table of quantities in the low bits.
-So sorting steps needs no second array, no two steps are equal, and ties of keys fall in canonical order.
-The limits in `market.units` and `market.feeder` are chosen so that this always fits.
+A step is known by its rank: its order's place among all orders of the book sorted by key and then by id. So sorting
+steps is sorting small integers, no two steps are equal, and one table holds their keys and quantities.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from market.orders import IntArray, OrderBook, Side
 
@@ -26,243 +24,221 @@ SMALL_RUN = 1_024
 """Steps below which a run is merged at once: the call then costs more than its data."""
 
 
-class StepTable:
-    """The quantities behind the steps of one auction, and how a key and a slot make a step.
+def price_keys(book: OrderBook) -> IntArray:
+    """The key of each order: four times its price, plus three for a bid."""
+    keys = book.price << 2
+    keys += np.multiply(book.side == Side.BUY, 3, dtype=np.int64)
+    return keys
 
-    The first slots are the orders in canonical order, `spare` more are for what clipping leaves of a step.
+
+class Ladder:
+    """The orders of a book as steps.
+
+    order, keys, quantities: by rank, the order's place in the book, its key, and what clipping has left of it so far.
+    steps: every order as `branch << bits | rank`, in ascending order; `starts` says where each branch's begin.
+    supply, demand: what the orders of each branch offer and ask for in all.
     """
 
-    def __init__(self, keys: IntArray, quantity: IntArray, spare: int) -> None:
-        orders = len(keys)
-        # A multiple of 4, so that the lowest bit of a shifted key still tells a bid from an ask.
-        self._lowest = int(keys.min()) & ~3 if orders else 0
-        self._bits = (orders + spare).bit_length()
-        self._mask = (1 << self._bits) - 1
-        self._quantity = np.concatenate((quantity, np.zeros(spare, np.int64))) if spare else quantity
-        self._used = orders
-        self.steps = keys - self._lowest
-        self.steps <<= self._bits
-        self.steps |= np.arange(orders)
-        self.steps.sort()
+    def __init__(self, book: OrderBook, keys: IntArray, branches: int) -> None:
+        self.bits = len(book).bit_length()
+        self.mask = (1 << self.bits) - 1
+        lowest = int(keys.min()) if len(book) else 0
+        places = np.arange(len(book))
+        packed = keys - lowest
+        packed <<= self.bits
+        packed |= places
+        packed.sort()
+        self.order: IntArray = packed & self.mask
+        packed >>= self.bits
+        packed += lowest
+        self.keys: IntArray = packed
+        self.quantities: IntArray = book.quantity[self.order]
+        self.steps, self.starts, quantities, bids = (
+            places,
+            np.array([0, len(book)]),
+            self.quantities,
+            packed & 1,
+        )
+        if branches > 1:
+            branch = book.branch[self.order].astype(np.int64)
+            self.steps = (branch << self.bits) | places
+            self.steps.sort()
+            self.starts = sums(np.bincount(branch, minlength=branches))
+            ranks = self.steps & self.mask
+            quantities, bids = quantities[ranks], bids[ranks]
+        self.reach = sums(quantities)
+        self.demand: IntArray = np.diff(sums(quantities * bids)[self.starts])
+        self.supply: IntArray = np.diff(self.reach[self.starts]) - self.demand
 
-    def slots(self, steps: IntArray) -> IntArray:
-        """The slot of each step; of an order's step, the order's place in the book."""
-        slots: IntArray = steps & self._mask
-        return slots
+    def ends_below(self, keys: IntArray) -> IntArray:
+        """For each branch, where its steps with lower keys than the branch's end."""
+        ranks = self.keys.searchsorted(keys)
+        if len(keys) == 1:
+            return ranks
+        return self.steps.searchsorted((np.arange(len(keys)) << self.bits) | ranks)
 
-    def quantities(self, steps: IntArray) -> IntArray:
-        """The quantity of each step."""
-        return self._quantity[steps & self._mask]
-
-    def are_bids(self, steps: IntArray) -> IntArray:
-        """1 for the step of a bid, 0 for that of an ask."""
-        return (steps >> self._bits) & 1
-
-    def key(self, step: int) -> int:
-        """The key of a step."""
-        return (step >> self._bits) + self._lowest
-
-    def quantity(self, step: int) -> int:
-        """The quantity of a step."""
-        return int(self._quantity[step & self._mask])
-
-    def bounds(self, keys: IntArray) -> IntArray:
-        """Values that split the steps below each key from those at it or above."""
-        highest = ((int(self.steps[-1]) >> self._bits) if len(self.steps) else 0) + 1
-        return np.clip(keys - self._lowest, 0, highest) << self._bits
-
-    def remainder(self, step: int, quantity: int) -> int:
-        """A new step at the key of `step` with what is left of its quantity."""
-        slot = self._used
-        self._used += 1
-        self._quantity[slot] = quantity
-        return (step & ~self._mask) | slot
+    def net_supply(self, ends: IntArray) -> list[int]:
+        """Net supply of each branch's own orders when its steps before `ends` are taken."""
+        supplies: list[int] = (self.reach[ends] - self.reach[self.starts[:-1]] - self.demand).tolist()
+        return supplies
 
 
 @dataclass(slots=True)
 class Run:
-    """Steps in ascending order; `reach` is their cumulative quantity, counted from `start` before the
-    first.
+    """Ranks in ascending order and their cumulative quantities, `reach`.
+
+    `start` is where the reach stands before the first of them, `end` after the last: closer than the reach itself
+    says where clipping took a part of the first or last step.
     """
 
-    steps: IntArray
+    ranks: IntArray
     reach: IntArray
     start: int
+    end: int
 
-    def quantity_through(self, step: int) -> int:
-        """Total quantity of the steps up to and including this one."""
-        position = int(self.steps.searchsorted(step, side="right"))
-        return int(self.reach[position - 1]) - self.start if position else 0
+    def rise_before(self, position: int) -> int:
+        """Total quantity of the steps before this position."""
+        if position == 0:
+            return 0
+        return (self.end if position == len(self.ranks) else int(self.reach[position - 1])) - self.start
 
-    def drop_through(self, step: int) -> None:
-        """Forget the steps up to and including this one."""
-        position = int(self.steps.searchsorted(step, side="right"))
-        if position:
-            self.start = int(self.reach[position - 1])
-            self.steps, self.reach = self.steps[position:], self.reach[position:]
+    def drop_before(self, position: int, taken: int) -> None:
+        """Forget the steps before this position, and `taken` of the quantity in all of the run."""
+        self.start += taken
+        self.ranks, self.reach = self.ranks[position:], self.reach[position:]
 
-    def drop_from(self, step: int) -> None:
-        """Forget this step and those above."""
-        position = int(self.steps.searchsorted(step))
-        self.steps, self.reach = self.steps[:position], self.reach[:position]
+    def drop_after(self, position: int, kept: int) -> None:
+        """Forget the steps from this position on, and all but `kept` of the quantity of the run."""
+        self.end = self.start + kept
+        self.ranks, self.reach = self.ranks[:position], self.reach[:position]
 
 
 class Curve:
-    """Net supply of a part of the feeder, as a few sorted runs whose lengths at least double.
+    """Net supply of a part of the feeder, as a few sorted runs, each more than twice as long as all shorter ones.
 
-    Keeping several runs is what makes a chain of branches cheap: a short run that joins a long one waits
-    until enough others have come, so that each step is moved O(log n) times and not once per branch on its
-    way up.
+    Keeping several runs is what makes a chain of branches cheap: a short run that joins a long one waits until enough
+    others have come, so that each step is moved O(log n) times and not once per branch on its way up.
     """
 
-    def __init__(self, table: StepTable, base: int, top: int, runs: Iterable[Run]) -> None:
+    def __init__(self, ladder: Ladder, base: int, top: int, runs: Iterable[Run]) -> None:
         self.base = base
         self.top = top
-        self._table = table
-        self._runs = _compacted(table, runs)
+        self._ladder = ladder
+        self._runs = _compacted(ladder, runs)
 
     @property
     def runs(self) -> list[Run]:
         """The runs that are left, to be merged into the curve of the parent."""
-        return [run for run in self._runs if len(run.steps)]
+        return [run for run in self._runs if len(run.ranks)]
 
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
         """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
 
-        It goes from the first key at which supply after the step reaches `lower` to the last key at which
-        supply before the step is at most `upper`.
+        It goes from the first key at which supply after the step reaches `lower` to the last key at which supply
+        before the step is at most `upper`.
         """
         first, last = LOWEST_KEY, HIGHEST_KEY
-        low_cut = self._first_reaching(lower - self.base) if self.base < lower else None
-        high_cut = self._first_reaching(upper - self.base + 1) if self.top > upper else None
-        if low_cut is not None:
-            step, reached = low_cut
-            first = self._table.key(step)
-            for run in self._runs:
-                run.drop_through(step)
-            self._keep(step, min(reached, upper) - lower)
-        if high_cut is not None:
-            step, reached = high_cut
-            last = self._table.key(step)
-            for run in self._runs:
-                run.drop_from(step)
-            if low_cut is None or low_cut[0] < step:
-                self._keep(step, upper - (reached - self._table.quantity(step)))
-        self.base, self.top = max(self.base, lower), min(self.top, upper)
+        if self.base < lower:
+            rank = self._first_reaching(lower - self.base)
+            first = int(self._ladder.keys[rank])
+            self._drop_below(rank, lower - self.base)
+            self.base = lower
+        if self.top > upper:
+            rank = self._first_reaching(upper - self.base + 1)
+            last = int(self._ladder.keys[rank])
+            self._drop_above(rank, upper - self.base)
+            self.top = upper
         return first, last
 
-    def _keep(self, step: int, quantity: int) -> None:
-        if quantity:
-            remainder = np.array([self._table.remainder(step, quantity)])
-            self._runs.append(Run(remainder, np.array([quantity]), 0))
+    def _drop_below(self, rank: int, rise: int) -> None:
+        """Take `rise` off the lower end, the last of it from the step of this rank."""
+        holder = self._runs[0]
+        for run in self._runs:
+            position = int(run.ranks.searchsorted(rank))
+            if position < len(run.ranks) and run.ranks[position] == rank:
+                holder, holder_position = run, position
+            else:
+                taken = run.rise_before(position)
+                run.drop_before(position, taken)
+                rise -= taken
+        left = holder.rise_before(holder_position + 1) - rise
+        self._ladder.quantities[rank] = left
+        holder.drop_before(holder_position if left else holder_position + 1, rise)
 
-    def _first_reaching(self, rise: int) -> tuple[int, int]:
-        """The first step with which the curve has risen by `rise` > 0, and net supply after that step."""
+    def _drop_above(self, rank: int, rise: int) -> None:
+        """Keep only `rise` from the lower end, the last of it from the step of this rank."""
+        holder = self._runs[0]
+        for run in self._runs:
+            position = int(run.ranks.searchsorted(rank))
+            if position < len(run.ranks) and run.ranks[position] == rank:
+                holder, holder_position = run, position
+            else:
+                kept = run.rise_before(position)
+                run.drop_after(position, kept)
+                rise -= kept
+        left = rise - holder.rise_before(holder_position)
+        self._ladder.quantities[rank] = left
+        holder.drop_after(holder_position + 1 if left else holder_position, rise)
+
+    def _first_reaching(self, rise: int) -> int:
+        """Rank of the first step with which the curve has risen by `rise` > 0."""
         below, run = (0, self._runs[0]) if len(self._runs) == 1 else self._narrowed(rise)
         position = int(run.reach.searchsorted(run.start + rise - below))
-        return int(run.steps[position]), self.base + below + int(run.reach[position]) - run.start
+        return int(run.ranks[min(position, len(run.ranks) - 1)])
 
     def _narrowed(self, rise: int) -> tuple[int, Run]:
         """The rise before a part of the curve that holds the step sought, and that part of all runs in one.
 
         Halves the longest remaining part until what is left is small enough to merge.
         """
-        parts = [Run(run.steps, run.reach, run.start) for run in self._runs]
+        parts = [Run(run.ranks, run.reach, run.start, run.end) for run in self._runs]
         below = 0
-        while sum(len(part.steps) for part in parts) > SMALL_RUN:
-            longest = max(parts, key=lambda part: len(part.steps)).steps
-            pivot = int(longest[(len(longest) - 1) // 2])
-            through = sum(part.quantity_through(pivot) for part in parts)
-            if through >= rise - below:
-                for part in parts:
-                    part.drop_from(pivot + 1)
+        while sum(len(part.ranks) for part in parts) > max(SMALL_RUN, len(parts)):
+            longest = max(parts, key=lambda part: len(part.ranks)).ranks
+            pivot = int(longest[len(longest) // 2])
+            positions = [int(part.ranks.searchsorted(pivot)) for part in parts]
+            rises = [part.rise_before(position) for part, position in zip(parts, positions, strict=True)]
+            if sum(rises) >= rise - below:
+                for part, position, kept in zip(parts, positions, rises, strict=True):
+                    part.drop_after(position, kept)
             else:
-                below += through
-                for part in parts:
-                    part.drop_through(pivot)
-        return below, _merged(self._table, parts)
+                below += sum(rises)
+                for part, position, taken in zip(parts, positions, rises, strict=True):
+                    part.drop_before(position, taken)
+        return below, _merged(self._ladder, parts)
 
 
-def _compacted(table: StepTable, runs: Iterable[Run]) -> list[Run]:
+def _compacted(ladder: Ladder, runs: Iterable[Run]) -> list[Run]:
     """The same steps in runs each more than twice as long as all shorter ones together."""
     kept: list[Run] = []
     group: list[Run] = []
     size = 0
-    for run in sorted(runs, key=lambda run: len(run.steps)):
-        if size and len(run.steps) > max(SMALL_RUN, 2 * size):
-            kept.append(_merged(table, group))
+    for run in sorted(runs, key=lambda run: len(run.ranks)):
+        if size and len(run.ranks) > max(SMALL_RUN, 2 * size):
+            kept.append(_merged(ladder, group))
             group = []
         group.append(run)
-        size += len(run.steps)
+        size += len(run.ranks)
     if group:
-        kept.append(_merged(table, group))
+        kept.append(_merged(ladder, group))
     return kept
 
 
-def _merged(table: StepTable, runs: list[Run]) -> Run:
+def _merged(ladder: Ladder, runs: list[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
-    steps = np.concatenate([run.steps for run in runs])
-    steps.sort()
-    return Run(steps, np.cumsum(table.quantities(steps)), 0)
+    return run_of(ladder, np.concatenate([run.ranks for run in runs]))
 
 
-class Ladder:
-    """The orders of a book as steps, sorted by branch and within a branch by key and id."""
-
-    def __init__(self, book: OrderBook, keys: IntArray, branches: int, spare: int) -> None:
-        self.table = StepTable(keys, book.quantity, spare)
-        steps = self.table.steps
-        starts = np.array([0, len(book)])
-        if branches > 1:
-            # Sorting small integers stably is a radix sort: linear.
-            branch = book.branch.astype(np.uint16 if branches <= 2**16 else np.int32)
-            steps = steps[np.argsort(branch[self.table.slots(steps)], kind="stable")]
-            starts = _sums(np.bincount(branch, minlength=branches))
-        quantities = self.table.quantities(steps)
-        self.steps = steps
-        self._starts = starts
-        self._reach = _sums(quantities)
-        quantities *= self.table.are_bids(steps)
-        self.demand: IntArray = np.diff(_sums(quantities)[starts])
-        self.supply: IntArray = np.diff(self._reach[starts]) - self.demand
-
-    def runs(self) -> list[Run]:
-        """The steps of every branch."""
-        starts: list[int] = self._starts.tolist()
-        reach: list[int] = self._reach[self._starts].tolist()
-        return [
-            Run(self.steps[start:end], self._reach[start + 1 : end + 1], before)
-            for start, end, before in zip(starts, starts[1:], reach, strict=False)
-        ]
-
-    def tied(self, keys: IntArray) -> tuple[list[int], list[int]]:
-        """For each branch, where its steps at the branch's key start and end."""
-        return self._below(self.table.bounds(keys)), self._below(self.table.bounds(keys + 1))
-
-    def supply_below(self, ends: list[int]) -> list[int]:
-        """Net supply of each branch's own orders when exactly the steps before its end are taken."""
-        supplies: list[int] = (self._reach[ends] - self._reach[self._starts[:-1]] - self.demand).tolist()
-        return supplies
-
-    def _below(self, bounds: IntArray) -> list[int]:
-        if len(bounds) == 1:
-            return [int(self.steps.searchsorted(bounds[0]))]
-        below = _sums(self.steps < np.repeat(bounds, np.diff(self._starts)))
-        starts = self._starts
-        ends: list[int] = (starts[:-1] + below[starts[1:]] - below[starts[:-1]]).tolist()
-        return ends
+def run_of(ladder: Ladder, ranks: IntArray) -> Run:
+    """The run of these ranks, which may come in any order."""
+    ranks = np.sort(ranks)
+    reach = np.cumsum(ladder.quantities[ranks])
+    return Run(ranks, reach, 0, int(reach[-1]) if len(reach) else 0)
 
 
-def price_keys(book: OrderBook) -> IntArray:
-    """The key of each order: four times its price, plus three for a bid."""
-    keys = book.price << 2
-    keys += np.where(book.side == Side.BUY, 3, 0)
-    return keys
-
-
-def _sums(values: IntArray | npt.NDArray[np.bool_]) -> IntArray:
+def sums(values: IntArray) -> IntArray:
     """Cumulative sums with a leading zero."""
-    sums = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(values, out=sums[1:])
-    return sums
+    cumulative = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=cumulative[1:])
+    return cumulative

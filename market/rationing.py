@@ -22,13 +22,17 @@ class Rationing:
     key is another one, they are both its limit.
     """
 
-    def __init__(self, feeder: Feeder, ladder: Ladder, keys: list[int]) -> None:
+    def __init__(self, book: OrderBook, feeder: Feeder, ladder: Ladder, keys: list[int]) -> None:
+        self._book = book
         self._feeder = feeder
         self._ladder = ladder
         self._keys = keys
-        self._tied_from, self._tied_to = ladder.tied(np.array(keys, np.int64))
-        self._before = ladder.supply_below(self._tied_from)
-        self._after = ladder.supply_below(self._tied_to)
+        key_array = np.array(keys, np.int64)
+        tied_from, tied_to = ladder.ends_below(key_array), ladder.ends_below(key_array + 1)
+        self._tied_from: list[int] = tied_from.tolist()
+        self._tied_to: list[int] = tied_to.tolist()
+        self._before = ladder.net_supply(tied_from)
+        self._after = ladder.net_supply(tied_to)
         self._low = [0] * len(keys)
         self._high = [0] * len(keys)
         for index in reversed(feeder.top_down):
@@ -73,15 +77,14 @@ class Rationing:
         self, index: int, rise: int, children: list[int], flows: list[int], fills: IntArray
     ) -> None:
         """Raise the branch's net supply by `rise` over the orders and children that can rise at its key."""
-        steps = self._ladder.steps[self._tied_from[index] : self._tied_to[index]]
-        tied = np.sort(self._ladder.table.slots(steps))
+        ladder = self._ladder
+        tied = ladder.order[ladder.steps[self._tied_from[index] : self._tied_to[index]] & ladder.mask]
         rising = [child for child in children if self._high[child] > self._low[child]]
         jumps = [self._high[child] - self._low[child] for child in rising]
-        quantities = np.concatenate((self._ladder.table.quantities(tied), np.array(jumps, np.int64)))
+        quantities = np.concatenate((self._book.quantity[tied], np.array(jumps, np.int64)))
         # All at one key are of one side. Of bids, what is shared out is the energy that they still get.
         if self._keys[index] % 4 == 0:
-            shares = pro_rata(rise, quantities)
-            rises = shares
+            shares = rises = pro_rata(rise, quantities)
         else:
             shares = pro_rata(self._after[index] - self._before[index] - rise, quantities)
             rises = quantities - shares
