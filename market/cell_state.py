@@ -95,7 +95,7 @@ def member_account(member: bytes) -> bytes:
 def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
     """The state as leaves: every account, open order, interval and latest reading; the rules are fixed."""
     for account, balance in state.balances.leaves():
-        yield b"account/" + account, balance
+        yield account_key(account), balance
     for (interval, member), curve in state.curves.items():
         yield b"curve/" + interval.to_bytes(8, "big") + member, encode(encode_order(curve))
     for interval, record in state.records.items():
@@ -106,6 +106,11 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
         yield b"measured/" + member, encode((interval, encode_reading(reading)))
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
+
+
+def account_key(account: bytes) -> bytes:
+    """The key of an account's leaf."""
+    return b"account/" + account
 
 
 def tariff_value(step: TariffStep) -> Value:

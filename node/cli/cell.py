@@ -66,13 +66,13 @@ def init(
     """
     import time
 
-    from market.feeder_file import load_feeder
+    from market.feeder_file import read_feeder
 
     from node.tariff_file import load_tariff
 
     if not cards:
         raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
-    plan = load_feeder(feeder)
+    plan = read_feeder(feeder)
     if plan.grid is None and tariff is None:
         raise ConfigError([f"{feeder}: has no [grid]; an islanded cell needs --tariff to settle imbalance"])
     if tariff is not None:

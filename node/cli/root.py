@@ -5,6 +5,9 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
+from devices.errors import DeviceError
+from ledger.errors import LedgerError
+from market.errors import InputError
 from node.errors import NodeError
 from node.exit_codes import ExitCode
 
@@ -14,7 +17,6 @@ GROUPS = {
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
-    "sim": ("sim.cli:app", "Search seeded worlds for broken promises."),
 }
 
 app = App(
@@ -33,10 +35,18 @@ def main() -> None:
     except CycloptsError:
         sys.exit(ExitCode.USAGE)
     except NodeError as error:
-        print(f"wattswarm: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
+        _fail(error, error.exit_code)
+    except (InputError, LedgerError, DeviceError) as error:
+        _fail(error, ExitCode.FAILED)
+    except OSError as error:
+        _fail(error, ExitCode.STORAGE)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(error: Exception, status: ExitCode) -> None:
+    sys.stderr.write("".join(f"wattswarm: {line}\n" for line in str(error).splitlines()))
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,219 @@
+"""Shell: `wattswarm ledger`: verify and show a node's ledger, offline."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from ledger.audit import AuditReport, verify_directory
+from ledger.entries import decode_entry
+from ledger.signing import unseal
+from market.cell import EnergyCell
+from market.cell_state import CellState
+from market.payloads import Kind
+from market.report_source import candidates
+from market.units import kwh_text, money_text, price_text
+from node import ledger_view
+from node.errors import InputRefusedError
+from node.exit_codes import ExitCode
+
+app = App(name="ledger", help="Verify and show a node's ledger, offline.")
+
+SHORT = 16
+"""Characters of an id in tables."""
+
+
+@app.command
+def verify(
+    directory: Path, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+) -> None:
+    """Derive a ledger again from nothing but its files: entries, certificates, clearing, balances.
+
+    Exit status 0 when everything holds, 1 with the first thing wrong otherwise.
+
+    Example: wattswarm ledger verify ./demo-cell/nodes/home-01
+
+    Parameters
+    ----------
+    directory
+        A node's data directory, or a testnet's, all of whose nodes are verified.
+    as_json
+        Print the result as one JSON object.
+    """
+    found = candidates(directory) or [directory]
+    reports = {node: verify_directory(node, EnergyCell()) for node in found}
+    if as_json:
+        results = [_as_json(node, report) for node, report in reports.items()]
+        whole = results[0] if found == [directory] else {"verified": _all_hold(reports), "nodes": results}
+        sys.stdout.write(json.dumps(whole) + "\n")
+    else:
+        for node, report in reports.items():
+            sys.stdout.write(_as_text(node, report) + "\n")
+    if not _all_hold(reports):
+        sys.exit(ExitCode.FAILED)
+
+
+@app.command
+def show(directory: Path, what: str = "blocks", which: str | None = None, /) -> None:
+    """Show a node's ledger: all blocks, one block, a member's feed, or the proof of a member's balance.
+
+    Examples:
+      wattswarm ledger show ./home-7
+      wattswarm ledger show ./home-7 block 12
+      wattswarm ledger show ./home-7 feed home-3
+      wattswarm ledger show ./home-7 proof home-3
+
+    Parameters
+    ----------
+    directory
+        A node's data directory.
+    what
+        blocks, block, feed or proof.
+    which
+        The height of a block, or a member's name or the start of its id.
+    """
+    if what == "blocks":
+        return _show_blocks(directory)
+    if which is None or what not in ("block", "feed", "proof"):
+        raise InputRefusedError(
+            f"show what? {what!r}: one of blocks, block HEIGHT, feed MEMBER, proof MEMBER"
+        )
+    match what:
+        case "block":
+            return _show_block(directory, which)
+        case "feed":
+            return _show_feed(directory, which)
+    return _show_proof(directory, which)
+
+
+def _all_hold(reports: dict[Path, AuditReport[CellState]]) -> bool:
+    return all(report.verified for report in reports.values())
+
+
+def _as_json(node: Path, report: AuditReport[CellState]) -> dict[str, Any]:
+    failure = report.failure
+    return {
+        "directory": str(node),
+        "verified": report.verified,
+        "cell": None if report.genesis is None else report.genesis.cell_id.hex(),
+        "blocks": 0 if report.tip is None else report.tip.height,
+        "last_block": None if report.tip is None else report.tip.header_id.hex(),
+        "entries": report.entries,
+        "votes": report.votes,
+        "evidence": report.evidence,
+        "guarded": report.guarded,
+        "failure": None
+        if failure is None
+        else {"where": failure.where, "expected": failure.expected, "found": failure.found},
+    }
+
+
+def _as_text(node: Path, report: AuditReport[CellState]) -> str:
+    height = 0 if report.tip is None else report.tip.height
+    if report.failure is not None:
+        failure = report.failure
+        return (
+            f"{node}: DOES NOT HOLD (after {height} good blocks)\n  where:    {failure.where}\n"
+            f"  expected: {failure.expected}\n  found:    {failure.found}"
+        )
+    assert report.tip is not None
+    last = report.tip.header_id.hex()
+    return (
+        f"{node}: holds: {height} blocks, {report.entries} entries, {report.votes} votes; last block {last}"
+    )
+
+
+def _show_blocks(directory: Path) -> None:
+    table = Table()
+    for heading in (
+        "height",
+        "id",
+        "intervals",
+        "time (cell)",
+        "round",
+        "signers",
+        "heads moved",
+        "volume kWh",
+    ):
+        table.add_column(heading, justify="right")
+    for replayed in ledger_view.blocks(directory):
+        header, certificate = replayed.block.header, replayed.certificate
+        signers = sum(signature is not None for signature in certificate.signatures)
+        table.add_row(
+            str(header.height),
+            replayed.tip.header_id.hex()[:SHORT],
+            f"{header.first_interval}..{header.last_interval}",
+            _time(header.time_ns),
+            str(certificate.round),
+            f"{signers}/{len(certificate.signatures)}",
+            str(len(replayed.block.heads)),
+            kwh_text(ledger_view.clearing_of(replayed).volume),
+        )
+    Console().print(table)
+
+
+def _show_block(directory: Path, which: str) -> None:
+    replayed = next((r for r in ledger_view.blocks(directory) if str(r.tip.height) == which), None)
+    if replayed is None:
+        raise InputRefusedError(f"{directory}: has no block {which}")
+    console = Console()
+    names = {member.id: member.name.decode() for member in replayed.tip.membership.members}
+    for field, value in ledger_view.header_fields(replayed):
+        console.print(f"{field:>24}  {value}", highlight=False)
+    table = Table(title="heads that moved", title_justify="left")
+    for heading in ("member", "incarnation", "sequence", "id"):
+        table.add_column(heading)
+    for head in replayed.block.heads:
+        table.add_row(names[head.member], str(head.incarnation), str(head.sequence), head.id.hex()[:SHORT])
+    console.print(table)
+    clearing = ledger_view.clearing_of(replayed)
+    branches = replayed.tip.state.rules.branches
+    prices = ", ".join(
+        f"{branch.name} {'-' if price is None else price_text(price)}"
+        for branch, price in zip(branches, clearing.prices, strict=True)
+    )
+    console.print(f"interval {clearing.interval}: {kwh_text(clearing.volume)} kWh traded; prices {prices}")
+    for part in clearing.members:
+        console.print(f"  {names[part.member]}: net position {kwh_text(part.position)} kWh")
+
+
+def _show_feed(directory: Path, which: str) -> None:
+    table = Table()
+    for heading in ("sequence", "kind", "interval", "time (cell)", "payload", "id"):
+        table.add_column(heading)
+    for signed_id, envelope in ledger_view.feed(directory, which):
+        entry = decode_entry(unseal(envelope, len(envelope))[0])
+        kind = Kind(entry.kind).name.lower() if entry.kind in set(Kind) else str(entry.kind)
+        payload = str(entry.payload)
+        row = (str(entry.sequence), kind, str(entry.interval), _time(entry.time_ns), payload)
+        table.add_row(*row, signed_id.hex()[:SHORT])
+    Console().print(table)
+
+
+def _show_proof(directory: Path, which: str) -> None:
+    proof = ledger_view.balance_proof(directory, which)
+    proof.verify()
+    header, certificate = proof.replayed.block.header, proof.replayed.certificate
+    signers = sum(signature is not None for signature in certificate.signatures)
+    lines = [
+        f"member      {proof.member.name.decode()} ({proof.member.id.hex()})",
+        f"balance     {money_text(proof.balance)} {proof.replayed.tip.state.rules.currency}",
+        f"leaf key    {proof.key.hex()}",
+        f"leaf value  {proof.value.hex()}",
+        f"leaf        {proof.proof.index} of {proof.proof.size}",
+        *(f"path        {node.hex()}" for node in proof.proof.path),
+        f"state root  {header.state_root.hex()} of block {header.height}",
+        f"block       {proof.replayed.tip.header_id.hex()}",
+        f"certificate round {certificate.round}, {signers} of {len(certificate.signatures)} validators signed",
+        "The path leads from the leaf to the state root: the balance is proved.",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _time(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,10 @@
+"""Shell: `wattswarm market`: clear order files by hand and report on a ledger."""
+
+from cyclopts import App
+
+from market.clear_command import clear_command
+from market.report_command import market_report
+
+app = App(name="market", help="Clear order files by hand and report on a ledger.")
+app.command(clear_command, name="clear")
+app.command(market_report, name="report")

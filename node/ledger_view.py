@@ -1,0 +1,113 @@
+"""Shell: reads a node's ledger for people: the replayed chain, one block, one feed, a proof of a balance."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ledger.commitments import APPLICATION_PREFIX, state_leaves
+from ledger.directory import GENESIS_FILE, LEDGER_FILE
+from ledger.encoding import big_int_from
+from ledger.genesis import Genesis
+from ledger.membership import Member, Membership
+from ledger.merkle import MapProof, map_proof
+from ledger.replay import Replayed, load_chain, replay
+from ledger.snapshot import copy_ledger
+from ledger.store import Store
+from market.cell import EnergyCell
+from market.cell_state import CellState, account_key, member_account
+from market.outcomes import BlockOutcomes, ClearingOutcome
+from node.errors import InputRefusedError
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceProof:
+    """That a member's balance (pico-currency) is part of the state that a certified header commits to."""
+
+    member: Member
+    balance: int
+    key: bytes
+    value: bytes
+    proof: MapProof
+    replayed: Replayed[CellState]
+
+    def verify(self) -> None:
+        """Return if the proof leads to the header's state root; raises InvalidProof."""
+        self.proof.verify(self.key, self.value, self.replayed.block.header.state_root)
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[tuple[Genesis, Store]]:
+    """A copy of a node's ledger, which a daemon may be writing. Raises `InputRefusedError` where there is none."""
+    for name in (GENESIS_FILE, LEDGER_FILE):
+        if not (directory / name).is_file():
+            raise InputRefusedError(f"{directory}: holds no {name}; name a node's data directory")
+    genesis = Genesis.decode((directory / GENESIS_FILE).read_bytes())
+    with TemporaryDirectory(prefix="wattswarm-show-") as temporary:
+        copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
+        with closing(Store.open(copy, genesis.cell_id)) as store:
+            yield genesis, store
+
+
+def blocks(directory: Path) -> list[Replayed[CellState]]:
+    """Every block of the ledger, verified on the way."""
+    with opened(directory) as (genesis, store):
+        return list(replay(store, genesis, EnergyCell()))
+
+
+def find_member(membership: Membership, name: str) -> Member:
+    """The member of this name, or whose id starts with it. Raises `InputRefusedError`."""
+    for member in membership.members:
+        if member.name.decode() == name:
+            return member
+    matching = [member for member in membership.members if member.id.hex().startswith(name)]
+    if len(matching) == 1 and name:
+        return matching[0]
+    known = ", ".join(member.name.decode() for member in membership.members)
+    raise InputRefusedError(f"no member is called {name!r}; there are {known}")
+
+
+def balance_proof(directory: Path, name: str) -> BalanceProof:
+    """The proof of a member's balance under the last block. Raises `InputRefusedError`."""
+    replayed = blocks(directory)
+    if not replayed:
+        raise InputRefusedError(f"{directory}: holds no block yet")
+    last = replayed[-1]
+    member = find_member(last.tip.membership, name)
+    pairs = state_leaves(last.tip.membership, EnergyCell().leaves(last.tip.state))
+    key = APPLICATION_PREFIX + account_key(member_account(member.id))
+    values = dict(pairs)
+    if key not in values:
+        raise InputRefusedError(f"{member.name.decode()} has no account yet: nothing was ever posted to it")
+    return BalanceProof(member, big_int_from(values[key]), key, values[key], map_proof(pairs, key), last)
+
+
+def clearing_of(replayed: Replayed[CellState]) -> ClearingOutcome:
+    """The clearing of a block."""
+    assert isinstance(replayed.outcomes, BlockOutcomes)
+    return replayed.outcomes.clearing
+
+
+def header_fields(replayed: Replayed[CellState]) -> list[tuple[str, str]]:
+    """The header, field by field, ids in hexadecimal."""
+    header = replayed.block.header
+    values = [(field.name, getattr(header, field.name)) for field in fields(header)]
+    readable = [(name, value.hex() if isinstance(value, bytes) else str(value)) for name, value in values]
+    return [
+        ("id", replayed.tip.header_id.hex()),
+        *((name.replace("_", " "), text) for name, text in readable),
+    ]
+
+
+def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
+    """A member's entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
+    with opened(directory) as (genesis, store):
+        member = find_member(load_chain(store, genesis, EnergyCell()).membership, name)
+        return [
+            (signed.id, signed.envelope)
+            for incarnation in range(member.incarnation + 1)
+            for signed in store.entries(
+                member.id, incarnation, -1, store.last_sequence(member.id, incarnation)
+            )
+        ]
