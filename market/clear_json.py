@@ -1,0 +1,40 @@
+"""A clearing as JSON text whose numbers are exact decimals: kWh and prices with six, money with up to twelve.
+
+Python's `json` would write them as binary floats, so the text is composed here. Energies go in as mWh.
+"""
+
+import json
+
+from market.clearing import Clearing
+from market.feeder import Feeder
+from market.orders import OrderBook
+from market.units import kwh_text, money_text, price_text
+
+
+def clearing_json(book: OrderBook, feeder: Feeder, clearing: Clearing) -> str:
+    """One JSON object: prices, volume_kwh, welfare, fills, flows, grid_import_kwh, grid_export_kwh.
+
+    Fills are the orders that got energy, in order of id; a price is null where nothing trades. Ids are
+    texts or integers.
+    """
+    names = [json.dumps(branch.name) for branch in feeder.branches]
+    prices = ["null" if price is None else price_text(price) for price in clearing.prices]
+    fills = [
+        f'{{"id": {json.dumps(book.ids[place])}, "kwh": {kwh_text(int(clearing.fills[place]))}, '
+        f'"price": {prices[int(book.branch[place])]}}}'
+        for place in clearing.fills.nonzero()[0].tolist()
+    ]
+    fields = {
+        "prices": _object(names, prices),
+        "volume_kwh": kwh_text(clearing.volume),
+        "welfare": money_text(clearing.welfare),
+        "fills": "[" + ", ".join(fills) + "]",
+        "flows": _object(names, [kwh_text(flow) for flow in clearing.flows]),
+        "grid_import_kwh": kwh_text(clearing.grid_import),
+        "grid_export_kwh": kwh_text(clearing.grid_export),
+    }
+    return _object([json.dumps(name) for name in fields], list(fields.values()))
+
+
+def _object(names: list[str], values: list[str]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True)) + "}"
