@@ -135,17 +135,20 @@ def test_few_entries_wait_for_a_missing_one_and_the_latest_go_first() -> None:
     assert feeds.offer(LONG[REORDER_ENTRIES + 1], 3) == Appended((LONG[REORDER_ENTRIES + 1],))
 
 
-def test_entries_that_wait_for_a_block_are_bounded() -> None:
-    """Signatures cost time and are not what is tested here: the feeds never look at them."""
-    feeds = Feeds(CELL, MEMBERSHIP)
+def unsigned_chain(length: int) -> list[SignedEntry]:
+    """A long chain of ada's at no cost: feeds rely on signatures that were checked and never look at them."""
     entries: list[SignedEntry] = []
-    for sequence in range(HELD_ENTRIES + 3):
+    for sequence in range(length):
         previous = entries[-1].id if entries else None
         entry = Entry(KEYS["ada"].verify_key.encode(), 0, sequence, previous, 32, 1, 1, ())
         body = b"%d" % sequence
         entries.append(SignedEntry(entry, body, bytes(64), identifier(MessageType.ENTRY, CELL, body)))
-    for signed in entries[:HELD_ENTRIES]:
-        assert isinstance(feeds.offer(signed, 0), Appended)
+    return entries
+
+
+def test_entries_that_wait_for_a_block_are_bounded() -> None:
+    entries = unsigned_chain(HELD_ENTRIES + 3)
+    feeds = fed(entries[:HELD_ENTRIES])
     assert isinstance(feeds.offer(entries[HELD_ENTRIES], 0), Refused)
     feeds.offer(entries[HELD_ENTRIES + 1], 0)
     feeds.forget_through(head_of(entries[: HELD_ENTRIES - 5]))
@@ -153,6 +156,15 @@ def test_entries_that_wait_for_a_block_are_bounded() -> None:
     assert resumed == Appended(tuple(entries[HELD_ENTRIES : HELD_ENTRIES + 2]))
     with pytest.raises(MissingEntries):
         feeds.entries(ADA, 0, -1, 0)
+
+
+def test_what_waited_does_not_exceed_the_bound_either() -> None:
+    entries = unsigned_chain(HELD_ENTRIES + 2)
+    feeds = fed(entries[: HELD_ENTRIES - 1])
+    feeds.offer(entries[HELD_ENTRIES], 0)
+    assert feeds.offer(entries[HELD_ENTRIES - 1], 0) == Appended((entries[HELD_ENTRIES - 1],))
+    assert feeds.first_seen(entries[HELD_ENTRIES].id) is None
+    assert isinstance(feeds.offer(entries[HELD_ENTRIES], 0), Refused)
 
 
 def test_strangers_frozen_members_and_other_incarnations_are_refused() -> None:
