@@ -56,7 +56,7 @@ class FaultPlan:
         """The plan of a world of so many validators."""
         healed_ns = random.choice((1_000, 3_000, 6_000)) * MS
         tolerated = (size - 1) // 3
-        liars = frozenset(random.sample(range(size), random.choice((0, tolerated, tolerated))))
+        liars = frozenset(random.sample(range(size), random.choice((0, tolerated, tolerated, tolerated))))
         crash_count = random.choice((0, size // 2, 2 * size))
         return cls(
             healed_ns=healed_ns,
@@ -65,7 +65,7 @@ class FaultPlan:
             repetition=random.choice((0.0, 0.1)),
             delay_ns=random.choice((5, 50, 400)) * MS,
             partitions=tuple(
-                _draw_partition(random, size, healed_ns) for _ in range(random.choice((0, 1, 4)))
+                _draw_partition(random, size, healed_ns) for _ in range(random.choice((0, 3, 6)))
             ),
             crashes=tuple(_draw_crash(random, size, healed_ns) for _ in range(crash_count)),
         )
@@ -82,8 +82,10 @@ class FaultPlan:
 
 def _draw_partition(random: Random, size: int, healed_ns: int) -> Partition:
     from_ns = random.randrange(healed_ns)
-    until_ns = min(healed_ns, from_ns + random.randint(200, 2_000) * MS)
-    return Partition(from_ns, until_ns, tuple(random.randrange(2) for _ in range(size)))
+    until_ns = min(healed_ns, from_ns + random.randint(200, 3_000) * MS)
+    alone = random.choice((None, random.randrange(size)))
+    groups = (random.randrange(2) if alone is None else int(index == alone) for index in range(size))
+    return Partition(from_ns, until_ns, tuple(groups))
 
 
 def _draw_crash(random: Random, size: int, healed_ns: int) -> tuple[int, int, int, int]:

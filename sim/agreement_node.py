@@ -241,27 +241,31 @@ class SimulatedValidator:
     def cast(self, effect: CastVote | CastProposal) -> None:
         """Log, guard, sign, send, hear oneself: in this order."""
         self.log.flush()
-        signed = self.sign(effect)
-        self.power.use()
-        self._broadcast(_packet(signed), signed)
-        self._inbox.append(
-            ReceivedVote(signed) if isinstance(signed, SignedVote) else ReceivedProposal(signed)
-        )
-
-    def sign(self, effect: CastVote | CastProposal) -> SignedVote | SignedProposal:
-        """Sign what the guard lets pass."""
         content = effect.vote if isinstance(effect, CastVote) else effect.proposal
         self.guard.advance_vote(content.height, content.round, content.step, content.encode())
+        signed = self.sign(effect)
+        self.power.use()
+        self.send_signed(signed)
+
+    def sign(self, effect: CastVote | CastProposal) -> SignedVote | SignedProposal:
+        """Sign, when log and guard know of it."""
         if isinstance(effect, CastVote):
             return sign_vote(self._key, CELL_ID, effect.vote)
         return sign_proposal(self._key, CELL_ID, effect.proposal)
+
+    def send_signed(self, signed: SignedVote | SignedProposal) -> None:
+        """Let a signature leave, and hear it ourselves."""
+        self._world.note_signed(self.index, signed)
+        self._broadcast(_packet(signed))
+        own = ReceivedVote(signed) if isinstance(signed, SignedVote) else ReceivedProposal(signed)
+        self._inbox.append(own)
 
     def _hear(self, sender: int, message: Message) -> None:
         """Into the agreement; and whoever is far behind is shown the way, as anti-entropy does in the daemon."""
         height = message.height if isinstance(message, Certificate) else message.content.height
         if height > self.agreement.height and self._may_ask(sender):
             self._send(sender, Packet("want chain", (len(self.chain) + 1).to_bytes(8, "big")))
-        elif height < self.agreement.height - 1 and self._may_ask(sender):
+        elif height <= len(self.chain) and self.agreement.decided is None and self._may_ask(sender):
             self.receive(sender, Packet("want chain", height.to_bytes(8, "big")))
         match message:
             case SignedVote():
@@ -315,9 +319,7 @@ class SimulatedValidator:
         looks_late = block.doubtful and (block.id[0] + self.index) % 3 == 0
         return sound and not (check.fresh and looks_late)
 
-    def _broadcast(self, packet: Packet, signed: SignedVote | SignedProposal | None = None) -> None:
-        if signed is not None:
-            self._world.note_signed(self.index, signed)
+    def _broadcast(self, packet: Packet) -> None:
         for receiver in range(self._world.validators.size):
             self._send(receiver, packet)
 
