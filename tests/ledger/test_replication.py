@@ -278,9 +278,29 @@ def test_hostile_replies_end_in_a_value_or_the_declared_errors(cell, data):
         lambda reply: read_recall_reply(reply, cell.cell_id, key, key),
     ):
         try:
-            read(data)
+            value = read(data)
         except PeerError:
             continue
+        assert value is not None
+
+
+@settings(max_examples=60, suppress_health_check=FUNCTION_SCOPED, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_a_reply_with_a_changed_byte_never_leads_to_another_chain(new_cell, position, mask):
+    cell = new_cell()
+    pairs = []
+    for _ in range(2):
+        block = cell.decide()
+        pairs.append((block.encode(), cell.blocks[-1][1].encode()))
+    data = bytearray(encode((Kind.BLOCKS, 2, tuple(pairs))))
+    data[position % len(data)] ^= mask
+    tip = cell.tips[0]
+    try:
+        for block, certificate in read_blocks_reply(bytes(data), 1).blocks:
+            tip, _ = follow(tip, cell.application, block, certificate, cell)
+    except (PeerError, MissingEntries):
+        pass
+    assert tip == cell.tips[tip.height]
 
 
 @settings(max_examples=100, suppress_health_check=FUNCTION_SCOPED, deadline=None)
