@@ -10,8 +10,9 @@ One block, in this order:
 3. The entries, in their agreed order (`market.intake`). 4. The auction of the last interval
    (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
    lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
-   deadline has passed. A missing reading is estimated: the member's latest measured reading, or nothing.
-   Later readings correct it, within the window, by posting the difference.
+   deadline has passed. A reading counts once its interval has ended by the block's time. A missing one is
+   estimated: the member's latest measured reading, or nothing, which silence can exploit until the branch
+   meters tell. Later readings correct it, within the window, by posting the difference.
 
 Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
 """
@@ -125,12 +126,13 @@ def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
     awaited = [rule.member for rule in draft.rules.members if rule.member not in draft.frozen]
     for interval, record in sorted(draft.records.items()):
         new = draft.touched.get(interval, {})
-        if interval > draft.last_delivered or (record.settled and not new):
+        delivered = interval <= draft.last_delivered
+        if not new and (record.settled or not delivered):
             continue
         readings = {**record.readings, **new}
         if record.settled:
             settlements.append(_correct(draft, record, readings, new))
-        elif interval <= deadline or all(member in readings for member in awaited):
+        elif interval <= deadline or (delivered and all(member in readings for member in awaited)):
             settlements.append(_settle(draft, record, readings))
         elif new:
             draft.records[interval] = replace(record, readings=readings)

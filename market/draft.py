@@ -6,6 +6,7 @@ changed. Energies are mWh, money pico-currency.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 
 from ledger.application import BlockInput
 from ledger.genesis import Role
@@ -46,6 +47,11 @@ class StateDraft:
     def last_delivered(self) -> int:
         """The last interval whose end lies before the gate of this block."""
         return self.block.last_interval - 2
+
+    def is_over(self, interval: int) -> bool:
+        """Whether the interval has ended by the time of this block, which may come later than its gate."""
+        ended = self.rules.calendar.end_ns(interval) <= self.block.time_ns
+        return interval <= self.last_delivered or (interval < self.block.last_interval and ended)
 
     def tariff_at(self, interval: int) -> TariffStep:
         """The tariff in force, the operator's later steps included."""
@@ -108,14 +114,18 @@ class StateDraft:
             balances=self.balances,
             tariffs=self._open_tariffs(),
             limits=tuple(limit for limit in self.limits if limit.last > last),
-            curves={key: curve for key, curve in sorted(self.curves.items()) if key[0] > last},
+            curves={
+                (interval, member): curve
+                for (interval, member), curve in sorted(self.curves.items(), key=itemgetter(0))
+                if interval > last and member not in self.frozen
+            },
             pending=pending,
             records={
                 interval: record
-                for interval, record in sorted(self.records.items())
+                for interval, record in sorted(self.records.items(), key=itemgetter(0))
                 if interval > closed or not record.settled
             },
-            last_measured=dict(sorted(self.last_measured.items())),
+            last_measured=dict(sorted(self.last_measured.items(), key=itemgetter(0))),
         )
 
     def _open_tariffs(self) -> tuple[TariffStep, ...]:

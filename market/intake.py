@@ -76,7 +76,7 @@ def _take_reading(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refu
     rule = draft.rules.member(member)
     if rule is None:
         return Refusal.NO_METERING_POINT
-    if interval > draft.last_delivered:
+    if not draft.is_over(interval):
         return Refusal.NOT_DELIVERED
     record = draft.records.get(interval)
     if record is None:

@@ -147,6 +147,7 @@ class CellWorld:
         skip: int = 0,
         timely: bool = True,
         voided: Iterable[int] = (),
+        time_ns: int = 0,
     ) -> BlockOutcomes:
         """Apply the next block, `skip` intervals further than the next one, and check what always holds."""
         first = self.state.last_interval + 1
@@ -155,7 +156,7 @@ class CellWorld:
             height=self.height,
             first_interval=first,
             last_interval=first + skip,
-            time_ns=self.height,
+            time_ns=time_ns,
             previous_timely=timely if self.height > 1 else None,
             entries=tuple(sorted(entries, key=lambda pair: (pair[0], pair[1].entry.sequence))),
             membership=self.membership,

@@ -82,6 +82,18 @@ def test_a_reading_counts_only_after_its_interval_is_delivered(world: Any) -> No
     assert refusals(world.block(world.reading(0, FIRST - 1, 5))) == [Refusal.WINDOW_CLOSED]
 
 
+def test_a_late_block_takes_readings_that_came_before_it_and_settles_them_in_time(world: Any) -> None:
+    trade(world)
+    end = world.rules.calendar.end_ns(FIRST)
+    entries = read_all(world, FIRST, 100, -100, 0, 0)
+    early = world.block(*entries[:2], time_ns=end - 1)
+    assert refusals(early) == [Refusal.NOT_DELIVERED] * 2
+    late = world.block(*read_all(world, FIRST + 1, 5, 0, 0, 0), *entries, time_ns=end + 3600 * 10**9)
+    assert [settlement.interval for settlement in late.settlements] == [FIRST]
+    assert refusals(world.block(world.reading(0, FIRST + 3, 5), time_ns=10**19)) == [Refusal.NOT_DELIVERED]
+    assert world.balance(0) == 100 * PRICE + 5 * FEED_IN
+
+
 def test_a_missing_reading_is_estimated_at_the_deadline_and_corrected_later(world: Any) -> None:
     trade(world)
     world.block()

@@ -51,6 +51,7 @@ def _block(draw: Any) -> dict[str, Any]:
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
         "voided": draw(st.sampled_from([()] * 9 + [(1,)])),
+        "late": draw(st.integers(-1, 1)),
     }
 
 
@@ -112,7 +113,7 @@ def test_the_order_in_which_entries_arrive_makes_no_difference(
         entries = entries_of(one, step)
         for world in (one, other):
             chance.shuffle(entries)
-            world.block(*entries, skip=step["skip"], timely=step["timely"], voided=step["voided"])
+            apply(world, step, entries)
     assert one.leaves() == other.leaves()
     assert one.outcomes == other.outcomes
 
@@ -211,12 +212,8 @@ def test_selling_air_does_not_pay_at_the_price_it_got(
             "freeze": None,
         }
         gate = world.state.last_interval + 1 + step["skip"]
-        world.block(
-            *entries_of(world, honest),
-            world.order(3, gate, sells=[(limit_price, quantity)]),
-            skip=step["skip"],
-            timely=step["timely"],
-        )
+        air = world.order(3, gate, sells=[(limit_price, quantity)])
+        apply(world, step, [*entries_of(world, honest), air])
     for _ in range(6):
         world.block()
     assert world.balance(3) <= 0
