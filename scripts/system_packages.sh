@@ -15,8 +15,10 @@ compiles() {
     "${CC:-gcc}" ${2:-} -o "$scratch/probe" "$scratch/probe.c" ${3:-} >/dev/null 2>&1
 }
 
+# Debian's python3 has venv but not the ensurepip that venv needs: a full trial takes seconds, this takes none.
 has_venv() {
-    "$python" -m venv "$scratch/venv" >/dev/null 2>&1 && [ -x "$scratch/venv/bin/pip" ]
+    "$python" -c 'import ensurepip; ensurepip.version()' >/dev/null 2>&1 &&
+        "$python" -m venv --without-pip "$scratch/venv" >/dev/null 2>&1
 }
 
 missing=()

@@ -57,7 +57,13 @@ def run(*command: str, path: Path | None = None, **environment: str) -> subproce
     if path is not None:
         variables["PATH"] = f"{path}{os.pathsep}{variables['PATH']}"
     return subprocess.run(
-        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        stdin=subprocess.DEVNULL,
     )
 
 

@@ -234,6 +234,13 @@ def test_the_honesty_rule_sees_assertions_in_functions_of_the_file() -> None:
     expect_none(list(tidy_rules.honest_tests("tests/test_a.py", tree_of(source))))
 
 
+def test_the_honesty_rule_knows_properties_of_declared_errors() -> None:
+    source = "@given(x)\ndef test_a(x):\n    try:\n        f(x)\n    except Malformed:\n        return"
+    expect_none(list(tidy_rules.honest_tests("tests/test_a.py", tree_of(source))))
+    without_given = source.removeprefix("@given(x)\n")
+    assert list(tidy_rules.honest_tests("tests/test_a.py", tree_of(without_given)))
+
+
 def test_the_link_rule_bites() -> None:
     page = (
         "[a](there.md) [b](../up.md#part) [c](https://x.org) [d](#here)\n```\n[e](nowhere)\n```\n[f](gone.md)"
