@@ -238,6 +238,39 @@ class Feeds:
         for signed in entries:
             self._append(feed, member.id, signed, now_ns)
 
+    def follow(self, head: Head, offered: Iterable[SignedEntry], now_ns: int) -> tuple[SignedEntry, ...]:
+        """Hold the branch that leads to a decided head, out of these entries and those held already.
+
+        Returns the entries that took the place of others, in order, to be stored likewise; nothing when the head is
+        held anyway or the entries do not reach from what is held to the head.
+        """
+        member = self._membership.by_id(head.member)
+        if member is None or head.incarnation != member.incarnation:
+            return ()
+        feed = self._feed_of(member)
+        candidates = {signed.id: signed for signed in offered if signed.entry.author == member.feed_key}
+        branch: list[SignedEntry] = []
+        wanted: bytes | None = head.id
+        for sequence in range(head.sequence, feed.anchored_sequence, -1):
+            held = feed.held.get(sequence)
+            if held is not None and held.id == wanted:
+                break
+            signed = None if wanted is None else candidates.get(wanted)
+            if signed is None or (signed.entry.incarnation, signed.entry.sequence) != (
+                head.incarnation,
+                sequence,
+            ):
+                return ()
+            branch.append(signed)
+            wanted = signed.entry.previous
+        else:
+            if wanted != (None if feed.anchored is None else feed.anchored.id):
+                return ()
+        branch.reverse()
+        if branch:
+            self.adopt(branch, now_ns)
+        return tuple(branch)
+
     def _feed_of(self, member: Member) -> _Feed:
         return self._feeds.setdefault(member.id, _Feed(member.incarnation))
 

@@ -260,9 +260,8 @@ def test_anchored_entries_leave_all_but_the_last_few() -> None:
     oldest = anchor - REMEMBERED_ENTRIES + 1
     assert feeds.head(ADA) == head_of(LONG)
     assert feeds.entries(ADA, 0, oldest - 1, anchor) == LONG[oldest : anchor + 1]
-    with pytest.raises(MissingEntries) as missing:
+    with pytest.raises(MissingEntries):
         feeds.entries(ADA, 0, oldest - 2, anchor)
-    assert missing.value.wanted == (Head(ADA, 0, anchor, b""),)
     assert feeds.first_seen(LONG[oldest - 1].id) is None
     assert feeds.offer(LONG[oldest], 1) == Duplicate()
     assert feeds.offer(LONG[oldest - 1], 1) == Anchored(ADA, 0, oldest - 1)
@@ -312,15 +311,6 @@ def test_an_anchor_of_no_granted_feed_is_refused() -> None:
             feeds.forget_through(head)
 
 
-def test_a_decided_branch_is_adopted_from_where_it_parts() -> None:
-    feeds = fed(branch(CHAINS["ada"][:5], 4))
-    feeds.adopt(CHAINS["ada"][5:9], 7)
-    assert feeds.head(ADA) == head_of(CHAINS["ada"][:9])
-    assert feeds.entries(ADA, 0, -1, 8) == CHAINS["ada"][:9]
-    assert feeds.first_seen(CHAINS["ada"][5].id) == 7
-    assert isinstance(feeds.offer(branch(CHAINS["ada"][:5], 1)[5], 8), Fork)
-
-
 def test_a_decided_branch_can_start_at_the_first_entry_or_at_the_anchor() -> None:
     feeds = fed(branch([], 3))
     feeds.adopt(CHAINS["ada"][:2], 1)
@@ -350,6 +340,38 @@ def test_what_is_no_chain_or_undoes_an_anchor_is_not_adopted() -> None:
         with pytest.raises(ValueError, match=r"branch|anchored"):
             feeds.adopt(entries, 1)
         assert feeds.heads() == before
+
+
+def test_a_decided_head_is_followed_on_its_branch_wherever_the_fork_was() -> None:
+    decided = CHAINS["ada"][:9]
+    for fork_at in range(9):
+        feeds = fed(branch(CHAINS["ada"][:fork_at], 9 - fork_at))
+        assert feeds.follow(head_of(decided), [*reversed(decided), *CHAINS["bob"]], 7) == tuple(
+            decided[fork_at:]
+        )
+        assert feeds.entries(ADA, 0, -1, 8) == decided
+        assert feeds.follow(head_of(decided), decided, 8) == ()
+        assert feeds.first_seen(decided[fork_at].id) == 7
+        assert isinstance(feeds.offer(branch(CHAINS["ada"][:fork_at], 1)[fork_at], 9), Fork)
+
+
+def test_a_decided_head_is_followed_from_the_anchor_after_a_restart() -> None:
+    feeds = Feeds(CELL, MEMBERSHIP)
+    feeds.forget_through(head_of(CHAINS["ada"][:4]))
+    assert feeds.follow(head_of(CHAINS["ada"][:7]), CHAINS["ada"], 1) == tuple(CHAINS["ada"][4:7])
+    assert feeds.head(ADA) == head_of(CHAINS["ada"][:7])
+
+
+def test_a_head_that_the_entries_do_not_reach_is_not_followed() -> None:
+    other = branch(CHAINS["ada"][:5], 4)
+    feeds = fed(other)
+    feeds.forget_through(head_of(other[:7]))
+    decided = head_of(CHAINS["ada"][:9])
+    foreign = [Head(bytes(32), 0, 0, bytes(32)), Head(ADA, 1, 8, decided.id), Head(ADA, 0, 9, decided.id)]
+    for head in (decided, *foreign, head_of(CHAINS["ada"][:3])):
+        assert feeds.follow(head, CHAINS["ada"], 1) == ()
+        assert feeds.head(ADA) == head_of(other)
+    assert fed(other).follow(decided, CHAINS["ada"][6:], 1) == ()
 
 
 def test_a_granted_incarnation_starts_an_empty_feed_and_the_old_one_is_over() -> None:
