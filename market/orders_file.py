@@ -102,7 +102,8 @@ class _Reading:
             )
         columns: dict[str, int] = {}
         for position, cell in enumerate(header):
-            name = ALIASES.get(cell.lower(), cell.lower())
+            spelled = cell.lower().replace(" ", "_")
+            name = ALIASES.get(spelled, spelled)
             if name not in COLUMNS:
                 self._mistake(1, cell, f"unknown column; the columns are {', '.join(COLUMNS)}")
             elif name in columns:

@@ -11,7 +11,7 @@ from market.clearing import clear
 from market.feeder import Branch, Feeder, Grid
 from market.orders import Order, OrderBook, Side
 
-ROUNDS = int(os.environ.get("WATTSWARM_SOAK", "0")) or 400
+ROUNDS = int(os.environ.get("WATTSWARM_SOAK", "0")) or 200
 FREE = 2**62
 
 
