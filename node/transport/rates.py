@@ -1,5 +1,6 @@
 """How much each other member may send, and when it has sent too much too often."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -36,7 +37,7 @@ class PeerRates:
         self.requests = TokenBucket(limits.requests_per_peer, limits.requests_burst, now_s)
         self.gossip = TokenBucket(limits.gossip_per_peer, limits.gossip_per_peer_burst, now_s)
         self.size = TokenBucket(limits.bytes_per_peer, limits.bytes_burst, now_s)
-        self.banned_until_s = now_s
+        self.banned_until_s = -math.inf
         self._patience = patience
         self._offences: deque[float] = deque(maxlen=patience.offences)
 

@@ -78,7 +78,6 @@ async def scene() -> AsyncIterator[Scene]:
 GARBAGE_PACKETS = {
     "not a packet": b"\x08\xff\xff\xff\xff\xff\xff\xff\xff",
     "a length without end": b"\xff" * 16,
-    "a topic that is not text": b"\x08\x0a\x06\x08\x01\x12\x02\xff\xfe",
     "a giant announced": b"\x80\x80\x80\x08" + bytes(1000),
     "a giant": packet(rpc_pb2.RPC(publish=[rpc_pb2.Message(data=bytes(900_000), topicIDs=[ENTRIES])])),
     "a garbage key": packet(
