@@ -396,5 +396,4 @@ def test_a_frozen_feed_keeps_what_it_has_and_forgets_what_waited() -> None:
     feeds.set_membership(MEMBERSHIP.with_frozen([ADA], 2))
     assert feeds.first_seen(CHAINS["ada"][5].id) is None
     assert feeds.entries(ADA, 0, -1, 2) == CHAINS["ada"][:3]
-    feeds.forget_through(head_of(CHAINS["ada"][:3]))
     assert feeds.head(ADA) == head_of(CHAINS["ada"][:3])
