@@ -63,7 +63,18 @@ def play(world: Any, history: list[dict[str, Any]]) -> None:
     for step in history:
         if step["freeze"] is not None:
             world.freeze(step["freeze"])
-        world.block(*entries_of(world, step), skip=step["skip"], timely=step["timely"], voided=step["voided"])
+        apply(world, step, entries_of(world, step))
+
+
+def apply(world: Any, step: dict[str, Any], entries: list[Any]) -> None:
+    gate = world.state.last_interval + 1 + step["skip"]
+    world.block(
+        *entries,
+        skip=step["skip"],
+        timely=step["timely"],
+        voided=step["voided"],
+        time_ns=world.rules.calendar.start_ns(gate + step["late"]),
+    )
 
 
 def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
