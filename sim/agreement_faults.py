@@ -40,8 +40,11 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """How bad this world is until it heals. Probabilities per packet; delays in ns; a crash is (time, node, downtime,
-    operations until power fails)."""
+    """How bad this world is until it heals. Probabilities per packet; delays in ns.
+
+    A crash is (time, node, downtime, operations until power fails). ``isolates_deciders`` cuts off whoever is the
+    first to decide a height, at that moment: nobody else may decide anything else meanwhile.
+    """
 
     healed_ns: int
     liars: frozenset[int]
@@ -50,6 +53,7 @@ class FaultPlan:
     delay_ns: int
     partitions: tuple[Partition, ...]
     crashes: tuple[tuple[int, int, int, int], ...]
+    isolates_deciders: bool
 
     @classmethod
     def draw(cls, random: Random, size: int) -> "FaultPlan":
@@ -68,14 +72,13 @@ class FaultPlan:
                 _draw_partition(random, size, healed_ns) for _ in range(random.choice((0, 3, 6)))
             ),
             crashes=tuple(_draw_crash(random, size, healed_ns) for _ in range(crash_count)),
+            isolates_deciders=random.random() < 0.5,
         )
 
     def arrivals(self, random: Random, sender: int, receiver: int, now_ns: int) -> list[int]:
         """The delays after which a packet arrives: none if it is lost, two if it is repeated."""
         if now_ns >= self.healed_ns:
             return [random.randint(MS, 20 * MS)]
-        if any(partition.separates(sender, receiver, now_ns) for partition in self.partitions):
-            return []
         copies = (random.random() >= self.loss) + (random.random() < self.repetition)
         return [random.randint(MS // 10, self.delay_ns) for _ in range(copies)]
 
@@ -133,19 +136,20 @@ class Liar:
         if (height, round_) in self._proposed:
             return
         self._proposed.add((height, round_))
-        blocks = [
-            SimulatedBlock(
-                height, previous, self._index, self._random.getrandbits(32), self._random.random() < 0.7, True
-            )
-            for _ in range(2)
-        ]
-        choices = [block.id for block in blocks] + self._named.get(height, [])[-2:]
+        blocks = [self._new_block(height, previous) for _ in range(2)]
         self._blocks.update((block.id, block) for block in blocks)
+        favourite = blocks[0].id
+        others = [blocks[1].id, *self._named.get(height, [])[-2:]]
         for receiver in range(self._world.validators.size):
-            block_id = self._random.choice(choices)
+            block_id = favourite if self._random.random() < 0.7 else self._random.choice(others)
             valid_round = self._random.choice((NO_ROUND, NO_ROUND, round_ - 1))
             proposal = Proposal(height, round_, valid_round, block_id, self._index)
             self._tell(receiver, sign_proposal(self._key, CELL_ID, proposal))
+
+    def _new_block(self, height: int, previous: bytes) -> SimulatedBlock:
+        nonce = self._random.getrandbits(32)
+        sound, doubtful = self._random.random() < 0.8, self._random.random() < 0.3
+        return SimulatedBlock(height, previous, self._index, nonce, sound, doubtful)
 
     def _vote(self, receiver: int, heard: Vote | Proposal, step: Step) -> None:
         place = (receiver, heard.height, heard.round, step)

@@ -265,7 +265,7 @@ class SimulatedValidator:
         height = message.height if isinstance(message, Certificate) else message.content.height
         if height > self.agreement.height and self._may_ask(sender):
             self._send(sender, Packet("want chain", (len(self.chain) + 1).to_bytes(8, "big")))
-        elif height <= len(self.chain) and self.agreement.decided is None and self._may_ask(sender):
+        elif height < max(self.agreement.height, len(self.chain) + 1) and self._may_ask(sender):
             self.receive(sender, Packet("want chain", height.to_bytes(8, "big")))
         match message:
             case SignedVote():

@@ -21,11 +21,14 @@ from ledger.agreement_events import Message
 from ledger.errors import InvalidCertificate
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate, SignedProposal, SignedVote, Step, open_proposal, open_vote
-from sim.agreement_faults import FaultPlan, Liar
+from sim.agreement_faults import FaultPlan, Liar, Partition
 from sim.agreement_node import CELL_ID, MS, Packet, SimulatedBlock, SimulatedValidator
 
 LIVENESS_NS = 60_000 * MS
 """Virtual time from the healing to the last decision: room for the rounds that grew long before."""
+
+ISOLATION_NS = 2_000 * MS
+"""How long the first to decide a height is cut off in worlds that do that."""
 
 _KEYS = tuple(SigningKey(sha256(b"simulated validator %d" % index).digest()) for index in range(8))
 
@@ -62,6 +65,7 @@ class AgreementWorld:
             for index in range(size)
             if index not in self.plan.liars
         }
+        self._partitions = list(self.plan.partitions)
         self._liars = {
             index: Liar(index, _KEYS[index], self, self.random) for index in sorted(self.plan.liars)
         }
@@ -140,6 +144,9 @@ class AgreementWorld:
 
     def note_decided(self, index: int, block: SimulatedBlock, certificate: Certificate) -> None:
         """Agreement, validity, and a certificate that convinces others."""
+        if self.plan.isolates_deciders and block.height not in self._decided:
+            groups = tuple(int(other == index) for other in range(self.validators.size))
+            self._partitions.append(Partition(self._now_ns, self._now_ns + ISOLATION_NS, groups))
         if self._decided.setdefault(block.height, block.id) != block.id:
             self.fail(f"node {index} decided another block at height {block.height}")
         if not block.sound:
@@ -173,6 +180,9 @@ class AgreementWorld:
         return certificate
 
     def _deliver(self, sender: int, receiver: int, packet: Packet) -> None:
+        parted = (partition.separates(sender, receiver, self._now_ns) for partition in self._partitions)
+        if self._now_ns < self.plan.healed_ns and any(parted):
+            return
         if receiver in self._liars:
             self._liars[receiver].receive(sender, packet, self._tip_before)
             return
