@@ -26,7 +26,10 @@ class _Bid:
 
 
 def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
-    """Clear the last interval of the draft's block; nothing is posted before the next block confirms it."""
+    """Clear the last interval of the draft's block; nothing is posted before the next block confirms it.
+
+    In a block proposed after the interval's trading deadline nobody bids: it only keeps the chain going.
+    """
     interval = draft.block.last_interval
     tariff = draft.tariff_at(interval)
     bids = _bids(draft, interval, tariff)
@@ -57,6 +60,8 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
 
 def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
     """The curves for the interval after the cuts, ascending by member, of everyone who may trade."""
+    if draft.block.time_ns >= draft.rules.calendar.trading_deadline_ns(interval):
+        return []
     exposure, balances = _exposure(draft), draft.balances
     bids = []
     for rule in draft.rules.members:

@@ -52,6 +52,12 @@ class Calendar:
         """Cell time after which no order for the interval counts."""
         return self.start_ns(interval) - self.gate_lead_ns
 
+    def trading_deadline_ns(self, interval: int) -> int:
+        """Cell time from which a block proposed for the interval no longer trades it: a quarter of the lead
+        before the dispatch deadline, so that a block that trades has time to be decided.
+        """
+        return self.start_ns(interval) - self.gate_lead_ns // 4
+
     def dispatch_deadline_ns(self, interval: int) -> int:
         """Cell time by which the block that trades the interval must be decided."""
         return self.start_ns(interval)

@@ -19,6 +19,7 @@ from ledger.evidence import Evidence
 from ledger.feeds import Head
 from ledger.replay import follow
 from ledger.votes import Certificate, SignedProposal, SignedVote, open_proposal, open_vote
+from ledger.votes import Step as Phase
 from market.intervals import Calendar
 from node.constants import BLOCK_IN_FRAME_BYTES, BLOCKS_HELD
 from node.events import (
@@ -34,7 +35,7 @@ from node.events import (
     StoreEvidence,
     StoreVote,
 )
-from node.timeliness import Attention, SeenOrder, next_opening_ns, tradeable_interval, unfairness
+from node.timeliness import Attention, SeenOrder, next_opening_ns, proposable_interval, unfairness
 from node.timers import Timers
 from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
 
@@ -104,7 +105,6 @@ class Ordering(Generic[State]):
     _blocks: dict[bytes, Block] = field(default_factory=dict)
     _extended: dict[bytes, tuple[Tip[State], Outcomes] | str] = field(default_factory=dict)
     _checks: list[ae.CheckBlock] = field(default_factory=list)
-    _values: list[ae.GetValue] = field(default_factory=list)
     _decision: ae.Decide | None = None
     _seen_votes: set[tuple[int, int, int]] = field(default_factory=set)
 
@@ -134,8 +134,6 @@ class Ordering(Generic[State]):
         for what in self.timers.take_due(now.real_ns):
             if what == "open":
                 steps += self._open(now)
-            elif what == "retry":
-                steps += self.retry(now)
             elif not isinstance(what, str):
                 steps += self._feed(what, now)
         return steps
@@ -226,9 +224,6 @@ class Ordering(Generic[State]):
         waiting, self._checks = self._checks, []
         for check in waiting:
             steps += self._check(check, now)
-        asked, self._values = self._values, []
-        for get in asked:
-            steps += self._build(get, now)
         return steps
 
     def found(self, evidence: Evidence) -> list[Step[State]]:
@@ -252,7 +247,6 @@ class Ordering(Generic[State]):
         """An agreement that stands before the height after the tip."""
         self.agreement = Agreement(self.timeouts, self.tip.height)
         self._checks.clear()
-        self._values.clear()
         self.timers.clear()
 
     def _feed(self, event: ae.Event, now: Now) -> list[Step[State]]:
@@ -306,14 +300,11 @@ class Ordering(Generic[State]):
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:
             return []
-        interval = tradeable_interval(self.calendar, now.cell_ns, self.margin_ns)
-        if interval is None or interval <= self.tip.last_interval:
-            self._values = [get]
-            opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
-            self.timers.at(now.real_of(opening_ns), "retry")
-            return []
         index = None if self.own_key is None else self.tip.validators.index_of(self.own_key)
         assert index is not None, "only a validator is asked for a value"
+        interval = proposable_interval(self.calendar, now.cell_ns, self.margin_ns)
+        if interval <= self.tip.last_interval:
+            return []
         draft = Draft(
             proposer=index,
             round=get.round,
@@ -358,6 +349,7 @@ class Ordering(Generic[State]):
             calendar=self.calendar,
             now_ns=now.cell_ns,
             margin_ns=self.margin_ns,
+            patience_ns=self.margin_ns + self.timeouts.of(Phase.PROPOSE, check.round) * now.speed,
             orders=self.gate.orders_for(block.header.last_interval),
             anchored=self.tip.heads,
             attention=self.attention,
@@ -404,7 +396,6 @@ class Ordering(Generic[State]):
         if self.agreement.height != tip.height or self.agreement.decided is None:
             self._reset_height()
         self._checks.clear()
-        self._values.clear()
         self.timers.clear()
         self.schedule_opening(now)
         stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())

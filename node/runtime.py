@@ -213,14 +213,17 @@ class _Daemon:
 
     async def _take_turns(self, turns: Turns) -> None:
         turns.start()
+        watched_ns = time.monotonic_ns()
         while True:
             now = self.now()
             due_ns = self._core.next_timer(now)
             inputs = list(self._waiting())
             if due_ns is not None and due_ns <= now.real_ns:
-                if now.real_ns - due_ns > STALL_NS:
-                    inputs.insert(0, ev.LoopStalled(due_ns))
+                missed_ns = max(due_ns, watched_ns)
+                if now.real_ns - missed_ns > STALL_NS:
+                    inputs.insert(0, ev.LoopStalled(missed_ns))
                 inputs.append(ev.TimerDue())
+            watched_ns = now.real_ns
             if inputs:
                 turns.take(inputs)
                 await trio.lowlevel.checkpoint()

@@ -30,44 +30,21 @@ class Attention:
     since_ns: int
 
 
-def tradeable_interval(calendar: Calendar, now_ns: int, margin_ns: int) -> int | None:
-    """The interval whose gate closed at least a margin ago and whose dispatch deadline is not yet past, if any."""
-    interval = calendar.index_of(now_ns) + 1
+def proposable_interval(calendar: Calendar, now_ns: int, margin_ns: int) -> int:
+    """The latest interval whose gate closed at least a margin ago.
+
+    Past its trading deadline the block for it trades nothing, but is still made: the chain goes on, and the next
+    interval is not held up by this one.
+    """
+    interval = calendar.index_of(now_ns)
     while calendar.gate_closure_ns(interval + 1) + margin_ns <= now_ns:
         interval += 1
-    if calendar.gate_closure_ns(interval) + margin_ns <= now_ns < calendar.dispatch_deadline_ns(interval):
-        return interval
-    return None
+    return interval
 
 
 def next_opening_ns(calendar: Calendar, now_ns: int, margin_ns: int, after_interval: int) -> int:
-    """When the next height may be proposed: a margin after the gate of the first interval that is not yet covered.
-
-    Now, if an interval after `after_interval` can be proposed at this moment.
-    """
-    current = tradeable_interval(calendar, now_ns, margin_ns)
-    if current is not None and current > after_interval:
-        return now_ns
-    interval = max(after_interval + 1, calendar.index_of(now_ns) + 1)
-    while calendar.gate_closure_ns(interval) + margin_ns <= now_ns:
-        interval += 1
-    return calendar.gate_closure_ns(interval) + margin_ns
-
-
-def heads_at_gate(
-    heads: Iterable[Head], orders: Iterable[SeenOrder], gate_ns: int
-) -> tuple[Head | tuple[bytes, int], ...]:
-    """What a fair proposer includes: every head, cut before the first order that appeared after the gate.
-
-    A cut head is given as (member, last sequence to include), since its id is not known here.
-    """
-    first_late: dict[bytes, int] = {}
-    for order in orders:
-        if order.first_seen_ns > gate_ns:
-            first_late[order.member] = min(first_late.get(order.member, order.sequence), order.sequence)
-    return tuple(
-        (head.member, first_late[head.member] - 1) if head.member in first_late else head for head in heads
-    )
+    """When the next height may be proposed: a margin after the gate of the first interval not yet covered, or now."""
+    return max(now_ns, calendar.gate_closure_ns(after_interval + 1) + margin_ns)
 
 
 def unfairness(
@@ -77,21 +54,26 @@ def unfairness(
     calendar: Calendar,
     now_ns: int,
     margin_ns: int,
+    patience_ns: int,
     orders: Iterable[SeenOrder],
     anchored: Mapping[bytes, Head],
     attention: Attention,
 ) -> str | None:
-    """Why a fresh proposal is refused, or None. `orders` are those held for the block's last interval."""
+    """Why a fresh proposal is refused, or None. `orders` are those held for the block's last interval.
+
+    `patience_ns` is how old a proposal's time may be: what the propose timeout of its round allows.
+    """
     interval = block.header.last_interval
     gate_ns = calendar.gate_closure_ns(interval)
+    time_ns = block.header.time_ns
     if block.header.round != round_:
         return f"the block says it was made in round {block.header.round}, not in {round_}"
-    if now_ns < gate_ns - margin_ns:
-        return f"the gate of interval {interval} has not closed"
-    if now_ns >= calendar.dispatch_deadline_ns(interval):
-        return f"the dispatch deadline of interval {interval} has passed"
-    if not gate_ns - margin_ns <= block.header.time_ns <= now_ns + margin_ns:
-        return "the block's time is not between its gate and now"
+    if not max(gate_ns, now_ns - patience_ns) <= time_ns <= now_ns + margin_ns:
+        return "the block's time is not between its gate and now, or too old"
+    if interval < proposable_interval(calendar, time_ns - 2 * margin_ns, margin_ns):
+        return f"interval {interval} is not the latest whose gate has closed"
+    if time_ns >= calendar.trading_deadline_ns(interval):
+        return None
     if attention.since_ns > gate_ns - margin_ns:
         return None
     moved = {head.member: head for head in block.heads}

@@ -67,7 +67,6 @@ def init(
     import time
 
     from market.feeder_file import read_feeder
-
     from node.tariff_file import load_tariff
 
     if not cards:
