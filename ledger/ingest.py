@@ -28,6 +28,8 @@ class Ingested:
     """What became of a batch. `appended` are new and queued for the store, each feed's in order."""
 
     appended: list[SignedEntry] = field(default_factory=list)
+    opened: list[SignedEntry] = field(default_factory=list)
+    """All entries of good form, whatever the feeds said: for `Branches`, when a block named them."""
     gaps: list[Gap] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     duplicates: int = 0
@@ -56,6 +58,7 @@ def ingest(
         if isinstance(opened, PeerError):
             result.faults.append(opened)
         else:
+            result.opened.append(opened)
             offer(opened, feeds, membership, store, now_ns, result)
     return result
 
