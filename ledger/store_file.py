@@ -51,6 +51,8 @@ def connect(path: Path, cell_id: bytes, *, create: bool) -> sqlite3.Connection:
         if create and not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             _create(connection, cell_id)
         _check_identity(path, connection, cell_id)
+        # On a read-only file SQLite makes BEGIN IMMEDIATE a read transaction: only a write tells.
+        connection.execute("UPDATE cell SET schema_version = schema_version")
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL")
         _check_integrity(path, connection)

@@ -166,6 +166,17 @@ def test_a_read_only_database_is_named(cell, store):
         store.commit()
 
 
+def test_a_read_only_file_is_refused_at_opening(cell, store, monkeypatch):
+    store.close()
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        "ledger.store_file.sqlite3.connect",
+        lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options),
+    )
+    with pytest.raises(StorageReadOnly, match="allow"):
+        Store.open(store.path, cell.cell_id)
+
+
 def test_a_database_that_another_program_locks_is_named(cell, store):
     store._connection.execute("PRAGMA busy_timeout = 0")
     other = sqlite3.connect(store.path, isolation_level=None)
