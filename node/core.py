@@ -29,8 +29,9 @@ from node import events as ev
 from node.constants import CAPACITY_EVERY_NS, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
-from node.ordering import Decided, Ordering, Step, WantBlock, WantEntries
+from node.ordering import Ordering
 from node.recall import Recall, Remembered
+from node.steps import Decided, Step, WantBlock, WantEntries
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
 from node.timeliness import Attention
 from node.timers import Timers

@@ -11,21 +11,21 @@ from typing import Generic, Protocol
 from ledger import agreement_events as ae
 from ledger.agreement import Agreement
 from ledger.agreement_records import read_records
-from ledger.application import Application, Outcomes, State
+from ledger.application import Application, State
 from ledger.blocks import Block, decode_block
-from ledger.chain import Draft, EntrySource, Tip, extend, propose
-from ledger.errors import InvalidBlock, MissingEntries, PeerError
+from ledger.chain import Draft, EntrySource, Tip
+from ledger.errors import InvalidBlock, MissingEntries
 from ledger.evidence import Evidence
 from ledger.feeds import Head
 from ledger.replay import follow
-from ledger.votes import Certificate, SignedProposal, SignedVote, open_proposal, open_vote
+from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase
 from market.intervals import Calendar
-from node.constants import BLOCK_IN_FRAME_BYTES, BLOCKS_HELD
+from node.candidates import Candidates, Invalid, Leads
+from node.constants import BLOCK_IN_FRAME_BYTES
 from node.events import (
     AppendToLog,
     Broadcast,
-    Effect,
     Now,
     Report,
     SignProposal,
@@ -35,6 +35,7 @@ from node.events import (
     StoreEvidence,
     StoreVote,
 )
+from node.steps import Decided, Step, WantBlock, WantEntries
 from node.timeliness import Attention, SeenOrder, next_opening_ns, proposable_interval, unfairness
 from node.timers import Timers
 from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
@@ -50,35 +51,6 @@ class Gate(Protocol):
     def heads_for(self, interval: int, gate_ns: int) -> tuple[Head, ...]:
         """What a fair proposer includes: every feed, up to its last entry before an order that came too late."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Decided(Generic[State]):
-    """A height that was decided and applied here. `opened_real_ns` is when this node began it, None if it synced."""
-
-    block: Block
-    certificate: Certificate
-    tip: Tip[State]
-    outcomes: Outcomes
-    opened_real_ns: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WantBlock:
-    """This block is needed and not held; `holders` are validator indices that voted for it (maybe none known)."""
-
-    block_id: bytes
-    holders: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WantEntries:
-    """Entries up to these heads are needed to judge a block."""
-
-    heads: tuple[Head, ...]
-
-
-Step = Effect | Decided[State] | WantBlock | WantEntries
 
 
 @dataclass(slots=True)
@@ -102,14 +74,14 @@ class Ordering(Generic[State]):
     evidence: dict[bytes, None] = field(default_factory=dict)
     can_sign: bool = False
     opened_real_ns: int | None = None
-    _blocks: dict[bytes, Block] = field(default_factory=dict)
-    _extended: dict[bytes, tuple[Tip[State], Outcomes] | str] = field(default_factory=dict)
+    _candidates: Candidates[State] = field(init=False)
     _checks: list[ae.CheckBlock] = field(default_factory=list)
     _decision: ae.Decide | None = None
     _seen_votes: set[tuple[int, int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.agreement = Agreement(self.timeouts, self.tip.height)
+        self._candidates = Candidates(self.cell_id, self.application, self.source)
 
     @property
     def height(self) -> int:
@@ -169,12 +141,18 @@ class Ordering(Generic[State]):
     def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
         """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
         signed = open_proposal(envelope, self.cell_id, self.tip.validators)
-        if signed.proposal.height == self.height and block is not None:
+        if block is not None and self._is_expected(signed.proposal):
             decoded = decode_block(block)
             if decoded.block_id(self.cell_id) != signed.proposal.block_id:
                 raise InvalidBlock("the block is not the one that the proposal names")
-            self._hold(decoded)
+            self._candidates.hold(decoded)
         return self._heard_proposal(signed, now) + self.retry(now)
+
+    def _is_expected(self, proposal: Proposal) -> bool:
+        """The first of a round that is near: no proposer can fill the memory with blocks; what is needed is pulled."""
+        near = proposal.round <= self.agreement.round + 1 or self.agreement.height != self.height
+        first = (proposal.round, int(proposal.step), proposal.validator) not in self._seen_votes
+        return proposal.height == self.height and near and first
 
     def _heard_proposal(self, signed: SignedProposal, now: Now) -> list[Step[State]]:
         proposal = signed.proposal
@@ -203,18 +181,18 @@ class Ordering(Generic[State]):
     def pulled(self, block: Block, now: Now) -> list[Step[State]]:
         """A block that we asked for by its id."""
         if block.header.height == self.height:
-            self._hold(block)
+            self._candidates.hold(block)
         return self.retry(now)
 
     def proposed(self, block_id: bytes) -> bytes | None:
         """The bytes of a block that is being agreed on, for a peer that lacks it."""
-        block = self._blocks.get(block_id)
+        block = self._candidates.get(block_id)
         return None if block is None else block.encode()
 
     def adopt(self, block: Block, certificate: Certificate, now: Now) -> list[Step[State]]:
         """A decided block with its certificate, from a peer that is ahead. Raises `PeerError`, `MissingEntries`."""
-        tip, outcomes = follow(self.tip, self.application, block, certificate, self.source)
-        return self._advance(block, certificate, tip, outcomes, None, now)
+        leads = Leads(*follow(self.tip, self.application, block, certificate, self.source))
+        return self._advance(block, certificate, leads, None, now)
 
     def retry(self, now: Now) -> list[Step[State]]:
         """Try again what waited: something arrived, or a gate closed."""
@@ -274,7 +252,7 @@ class Ordering(Generic[State]):
             case ae.CheckBlock():
                 return self._check(effect, now)
             case ae.RequestBlock(_, block_id, holders):
-                return [] if block_id in self._blocks else [WantBlock(block_id, holders)]
+                return [WantBlock(block_id, holders)] if self._candidates.get(block_id) is None else []
             case ae.Decide():
                 return self._decide(effect, now)
             case ae.FoundEvidence(first, second):
@@ -293,10 +271,6 @@ class Ordering(Generic[State]):
                     block = None
                 return [Broadcast(encode_frame(ProposalFrame(message.envelope, block)))]
 
-    def _hold(self, block: Block) -> None:
-        if len(self._blocks) < BLOCKS_HELD:
-            self._blocks[block.block_id(self.cell_id)] = block
-
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:
             return []
@@ -314,16 +288,13 @@ class Ordering(Generic[State]):
             evidence=tuple(sorted(self.evidence)),
             last_certificate=self.last_certificate,
         )
-        block, tip, outcomes = propose(self.tip, self.application, draft, self.source)
-        block_id = block.block_id(self.cell_id)
-        self._blocks[block_id] = block
-        self._extended[block_id] = (tip, outcomes)
+        block_id = self._candidates.build(self.tip, draft)
         return self._feed(ae.ValueReady(get.height, get.round, block_id), now)
 
     def _check(self, check: ae.CheckBlock, now: Now) -> list[Step[State]]:
         if check.height != self.height:
             return []
-        held = self._blocks.get(check.block_id)
+        held = self._candidates.get(check.block_id)
         if held is None:
             self._checks.append(check)
             return [WantBlock(check.block_id, ())]
@@ -340,9 +311,11 @@ class Ordering(Generic[State]):
         return steps + self._feed(answer, now)
 
     def _fault(self, block: Block, check: ae.CheckBlock, now: Now) -> str | None:
-        extended = self._extend(check.block_id, block)
-        if isinstance(extended, str) or not check.fresh:
-            return extended if isinstance(extended, str) else None
+        verdict = self._candidates.judge(self.tip, block)
+        if isinstance(verdict, Invalid):
+            return verdict.reason
+        if not check.fresh:
+            return None
         return unfairness(
             block,
             check.round,
@@ -355,41 +328,30 @@ class Ordering(Generic[State]):
             attention=self.attention,
         )
 
-    def _extend(self, block_id: bytes, block: Block) -> tuple[Tip[State], Outcomes] | str:
-        known = self._extended.get(block_id)
-        if known is None:
-            try:
-                known = extend(self.tip, self.application, block, self.source)
-            except PeerError as fault:
-                known = str(fault)
-            self._extended[block_id] = known
-        return known
-
     def _decide(self, decision: ae.Decide, now: Now) -> list[Step[State]]:
         self._decision = decision
-        held = self._blocks.get(decision.block_id)
+        held = self._candidates.get(decision.block_id)
         if held is None:
             return [WantBlock(decision.block_id, ())]
         try:
-            extended = self._extend(decision.block_id, held)
+            verdict = self._candidates.judge(self.tip, held)
         except MissingEntries as missing:
             return [WantEntries(missing.wanted)]
-        if isinstance(extended, str):
-            raise AssertionError(f"a quorum decided a block that this node finds invalid: {extended}")
-        return self._advance(held, decision.certificate, *extended, self.opened_real_ns, now)
+        if isinstance(verdict, Invalid):
+            raise AssertionError(f"a quorum decided a block that this node finds invalid: {verdict.reason}")
+        return self._advance(held, decision.certificate, verdict, self.opened_real_ns, now)
 
     def _advance(
         self,
         block: Block,
         certificate: Certificate,
-        tip: Tip[State],
-        outcomes: Outcomes,
+        leads: Leads[State],
         opened_real_ns: int | None,
         now: Now,
     ) -> list[Step[State]]:
+        tip = leads.tip
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
-        self._blocks.clear()
-        self._extended.clear()
+        self._candidates.clear()
         self._seen_votes.clear()
         for proof in block.evidence:
             self.evidence.pop(proof, None)
@@ -399,7 +361,7 @@ class Ordering(Generic[State]):
         self.timers.clear()
         self.schedule_opening(now)
         stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
-        return [stored, Decided(block, certificate, tip, outcomes, opened_real_ns)]
+        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
 
 
 def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:

@@ -12,6 +12,8 @@ from hashlib import sha256
 
 NS_PER_S = 1_000_000_000
 SECONDS_PER_DAY = 86_400
+MORNING_S = 9 * 3_600
+"""A run starts at nine in the morning where the recording starts at midnight: the sun is up and there is trade."""
 MWH_PER_KWH = 1_000_000
 MICRO_PER_UNIT = 1_000_000
 
@@ -127,7 +129,7 @@ def choose(recording: Recording, *, homes: int, seed: int, history_days: int) ->
     The same arguments give the same neighbourhood, for ever: the order is by SHA-256 of seed and home. Raises
     HouseholdError when there are not so many complete homes, or when the history leaves nothing to play.
     """
-    history = history_days * SECONDS_PER_DAY // recording.interval_s
+    history = (history_days * SECONDS_PER_DAY + MORNING_S) // recording.interval_s
     if history >= recording.intervals:
         raise HouseholdError(
             f"{recording.source}: {recording.intervals} intervals of {recording.interval_s} s leave nothing"

@@ -2,16 +2,23 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from cyclopts import App
 
+from ledger.directory import GENESIS_FILE
+from ledger.genesis import Genesis
+from ledger.validators import TOLERANT_SIZE
+from market.feeder import Feeder
+from market.feeder_file import read_feeder
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
 from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
-from node.member_card import read_card
+from node.member_card import MemberCard, read_card
+from node.tariff_file import load_tariff
 
 app = App(name="cell", help="Found a cell: members, tariff and feeder into one genesis.")
 
@@ -64,21 +71,9 @@ def init(
         CSV of the supplier's prices over time with the columns from_interval, import_price, export_price (per kWh);
         without it the grid's prices in the feeder file hold always.
     """
-    import time
-
-    from market.feeder_file import read_feeder
-    from node.tariff_file import load_tariff
-
     if not cards:
         raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
     plan = read_feeder(feeder)
-    if plan.grid is None and tariff is None:
-        raise ConfigError([f"{feeder}: has no [grid]; an islanded cell needs --tariff to settle imbalance"])
-    if tariff is not None:
-        steps = load_tariff(tariff)
-    else:
-        assert plan.grid is not None
-        steps = (TariffStep(0, plan.grid.import_price, plan.grid.export_price),)
     if first_interval is None:
         first_interval = time.time_ns() // (interval_s * NS_PER_S) + 2
     terms = CellTerms(
@@ -88,19 +83,36 @@ def init(
         currency=currency,
         first_interval=first_interval,
         feeder=plan,
-        tariff=steps,
+        tariff=_tariff(tariff, plan, feeder),
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
     )
     members = [read_card(card) for card in cards]
     genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
-    validators = sum(card.consensus_key is not None for card in members)
-    sys.stdout.write(
-        f"cell {genesis.cell_id.hex()}\n{len(members)} members, {validators} validators\n"
-        f"Give {directory / 'genesis.cbor'} and {directory / MEMBERS_FILE} to every member; keep "
-        f"{directory / OPERATOR_KEY_FILE} offline.\n"
-    )
-    if validators < 4:
-        sys.stdout.write(
-            f"Note: {validators} validators tolerate no faulty one among them; from four on, one in three may fail.\n"
+    sys.stdout.write(_founded(directory, genesis, members))
+
+
+def _tariff(path: Path | None, feeder: Feeder, feeder_path: Path) -> tuple[TariffStep, ...]:
+    """The tariff of its own file, else the grid's prices for ever."""
+    if path is not None:
+        return load_tariff(path)
+    if feeder.grid is None:
+        raise ConfigError(
+            [f"{feeder_path}: has no [grid]; an islanded cell needs --tariff to settle imbalance"]
         )
+    return (TariffStep(0, feeder.grid.import_price, feeder.grid.export_price),)
+
+
+def _founded(directory: Path, genesis: Genesis, members: list[MemberCard]) -> str:
+    validators = sum(card.consensus_key is not None for card in members)
+    lines = [
+        f"cell {genesis.cell_id.hex()}",
+        f"{len(members)} members, {validators} validators",
+        f"Give {directory / GENESIS_FILE} and {directory / MEMBERS_FILE} to every member;",
+        f"keep {directory / OPERATOR_KEY_FILE} offline.",
+    ]
+    if validators < TOLERANT_SIZE:
+        lines.append(
+            f"Note: {validators} validators tolerate no faulty one; from {TOLERANT_SIZE} on, one in three may fail."
+        )
+    return "\n".join(lines) + "\n"

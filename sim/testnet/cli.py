@@ -90,7 +90,8 @@ def _print(summary: dict[str, object]) -> None:
         ("covered locally", "-" if share is None else f"{share:.1%} of consumption"),
         (
             "agreement",
-            f"p50 {_figure(summary['agreement_ms_p50'], '.0f')} ms, p99 {_figure(summary['agreement_ms_p99'], '.0f')} ms",
+            f"p50 {_figure(summary['agreement_ms_p50'], '.0f')} ms,"
+            f" p99 {_figure(summary['agreement_ms_p99'], '.0f')} ms",
         ),
         (
             "per node, interval",

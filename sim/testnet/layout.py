@@ -1,4 +1,4 @@
-"""Where a testnet keeps what: one directory for the cell, one per node, one file that says how it was made."""
+"""Shell: where a testnet keeps what: one directory for the cell, one per node, one file that says how it was made."""
 
 from pathlib import Path
 

@@ -111,6 +111,14 @@ class MembersPubsub(Pubsub):
         """The peer's connection is gone or replaced; its streams with it."""
         self._handle_dead_peer(peer_id)
 
+    async def _handle_new_peer(self, peer_id: ID) -> None:
+        """Open our stream to the peer; again, if its connection was replaced meanwhile."""
+        await super()._handle_new_peer(peer_id)
+        stream = self.peers.get(peer_id)
+        current = [connection.muxed_conn for connection in self.host.get_network().get_connections(peer_id)]
+        if stream is not None and stream.muxed_conn not in current:
+            self._handle_dead_peer(peer_id)
+
     async def _receive(self, peer: ID, packet: rpc_pb2.RPC) -> None:
         """Signed address records are left alone: addresses come from the cell, and each check costs a signature."""
         if len(packet.publish) > self._limits.gossip_batch_messages:

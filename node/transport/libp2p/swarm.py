@@ -86,6 +86,7 @@ class MembersSwarm(Swarm):
         self._counters = counters
         self._handshakes = _Handshakes(limits, patience, counters)
         self._connected_at_s: dict[SwarmConn, float] = {}
+        self._admitting: dict[ID, trio.Lock] = {}
         super().__init__(
             own_id,
             peerstore,
@@ -155,6 +156,21 @@ class MembersSwarm(Swarm):
             self._counters.add("strangers_refused")
             await _close_now(muxed_conn)
             raise SwarmException(f"{peer_id} is not a member")
+        async with self._admitting.setdefault(peer_id, trio.Lock()):
+            return await self._admit(muxed_conn, direction)
+
+    def remove_conn(self, swarm_conn: SwarmConn) -> None:
+        """Called by the library when a connection has ended."""
+        self._connected_at_s.pop(swarm_conn, None)
+        super().remove_conn(swarm_conn)
+
+    def disconnect(self, peer_id: ID) -> None:
+        """Close all connections of a peer soon."""
+        for connection in tuple(self.connections.get(peer_id, ())):
+            self.manager.run_task(self._close_contained, connection)
+
+    async def _admit(self, muxed_conn: IMuxedConn, direction: str) -> SwarmConn:
+        peer_id = muxed_conn.peer_id
         if self._loses_against_simultaneous_dial(muxed_conn):
             self._counters.add("simultaneous_dials_refused")
             await _close_now(muxed_conn)
@@ -168,16 +184,6 @@ class MembersSwarm(Swarm):
         self._counters.add("connections")
         self._on_connection(connection)
         return connection
-
-    def remove_conn(self, swarm_conn: SwarmConn) -> None:
-        """Called by the library when a connection has ended."""
-        self._connected_at_s.pop(swarm_conn, None)
-        super().remove_conn(swarm_conn)
-
-    def disconnect(self, peer_id: ID) -> None:
-        """Close all connections of a peer soon."""
-        for connection in tuple(self.connections.get(peer_id, ())):
-            self.manager.run_task(self._close_contained, connection)
 
     def _loses_against_simultaneous_dial(self, muxed_conn: IMuxedConn) -> bool:
         smaller_is_us = self.self_id.to_bytes() < muxed_conn.peer_id.to_bytes()

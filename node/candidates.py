@@ -1,0 +1,70 @@
+"""The blocks of the height being agreed on, and what each would lead to. Each is judged once."""
+
+from dataclasses import dataclass, field
+from typing import Generic
+
+from ledger.application import Application, Outcomes, State
+from ledger.blocks import Block
+from ledger.chain import Draft, EntrySource, Tip, extend, propose
+from ledger.errors import PeerError
+from node.constants import BLOCKS_HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Leads(Generic[State]):
+    """What a valid block leads to."""
+
+    tip: Tip[State]
+    outcomes: Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """Why a block may not follow the tip; every node finds the same."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class Candidates(Generic[State]):
+    """Bounded: what is not held is pulled when votes name it."""
+
+    cell_id: bytes
+    application: Application[State]
+    source: EntrySource
+    _blocks: dict[bytes, Block] = field(default_factory=dict)
+    _verdicts: dict[bytes, Leads[State] | Invalid] = field(default_factory=dict)
+
+    def hold(self, block: Block) -> None:
+        """Keep a block of the height that is open."""
+        if len(self._blocks) < BLOCKS_HELD:
+            self._blocks[block.block_id(self.cell_id)] = block
+
+    def get(self, block_id: bytes) -> Block | None:
+        """A held block."""
+        return self._blocks.get(block_id)
+
+    def build(self, tip: Tip[State], draft: Draft) -> bytes:
+        """Make a block of our own on `tip`; returns its id."""
+        block, next_tip, outcomes = propose(tip, self.application, draft, self.source)
+        block_id = block.block_id(self.cell_id)
+        self._blocks[block_id] = block
+        self._verdicts[block_id] = Leads(next_tip, outcomes)
+        return block_id
+
+    def judge(self, tip: Tip[State], block: Block) -> Leads[State] | Invalid:
+        """What a block leads to on `tip`. Raises `MissingEntries`: then ask again when they are here."""
+        block_id = block.block_id(self.cell_id)
+        verdict = self._verdicts.get(block_id)
+        if verdict is None:
+            try:
+                verdict = Leads(*extend(tip, self.application, block, self.source))
+            except PeerError as fault:
+                verdict = Invalid(str(fault))
+            self._verdicts[block_id] = verdict
+        return verdict
+
+    def clear(self) -> None:
+        """A new height: nothing of the last one is a candidate any more."""
+        self._blocks.clear()
+        self._verdicts.clear()
