@@ -49,7 +49,7 @@ class Clearing:
 def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     """Clear the book on the feeder. Raises OrderError when an order names a branch that is not there."""
     branches = len(feeder.branches)
-    if len(book) and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < branches:
+    if _outside(book, branches):
         raise OrderError(f"an order is on a branch that is not one of the feeder's {branches}")
     order_keys = price_keys(book)
     ladder = Ladder(book, order_keys, branches)
@@ -59,7 +59,13 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     fills = filled_below(book, order_keys, keys)
     root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
     flows = rationing.split(root_flow, fills)
-    return _summary(book, feeder, fills, flows, top_key, keys)
+    return _summary(book, feeder, ladder, fills, flows, top_key, keys)
+
+
+def _outside(book: OrderBook, branches: int) -> bool:
+    if branches == 1:
+        return bool(book.branch.any())
+    return len(book) > 0 and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < branches
 
 
 def _connection_limits(feeder: Feeder) -> tuple[int, int]:
@@ -129,16 +135,22 @@ def _root_flow(
 
 
 def _summary(
-    book: OrderBook, feeder: Feeder, fills: IntArray, flows: list[int], top_key: int, keys: list[int]
+    book: OrderBook,
+    feeder: Feeder,
+    ladder: Ladder,
+    fills: IntArray,
+    flows: list[int],
+    top_key: int,
+    keys: list[int],
 ) -> Clearing:
     grid_import, grid_export = max(0, -flows[feeder.root]), max(0, flows[feeder.root])
-    bought = fills * (book.side == Side.BUY)
-    bought_total = int(bought.sum())
-    welfare = _value(book.price, 2 * bought - fills)
+    bought = fills * (book.side == Side.BUY.value)
+    volume = int(bought.sum()) + grid_export
+    welfare = _value(book, ladder, 2 * bought - fills)
     if feeder.grid is not None:
         welfare += grid_export * feeder.grid.export_price - grid_import * feeder.grid.import_price
     rent = 0
-    trades = _traded(book, fills, len(keys))
+    trades = [volume > 0] if len(keys) == 1 else _traded(book, fills, len(keys))
     for index, branch in enumerate(feeder.branches):
         flow = flows[index]
         if flow:
@@ -148,23 +160,25 @@ def _summary(
             if branch.parent is not None:
                 trades[branch.parent] = True
     prices = tuple(key // 4 if traded else None for key, traded in zip(keys, trades, strict=True))
-    volume = bought_total + grid_export
     return Clearing(prices, tuple(keys), fills, tuple(flows), grid_import, grid_export, volume, welfare, rent)
 
 
 def _traded(book: OrderBook, fills: IntArray, branches: int) -> list[bool]:
-    if branches == 1:
-        return [bool(fills.any())]
+    """For each branch whether one of its own orders got energy."""
     counts = np.bincount(book.branch[fills > 0], minlength=branches)
     traded: list[bool] = (counts > 0).tolist()
     return traded
 
 
-def _value(prices: IntArray, energies: IntArray) -> int:
+def _value(book: OrderBook, ladder: Ladder, energies: IntArray) -> int:
     """Sum of price times energy, exact: in 64 bits where that is safe, in Python's integers where not."""
-    if not len(prices):
+    if not len(book):
         return 0
-    largest = max(int(prices.max()), -int(prices.min()))
-    if largest * int(np.abs(energies).sum()) < 2**63:
-        return int(np.dot(prices, energies))
-    return sum(price * energy for price, energy in zip(prices.tolist(), energies.tolist(), strict=True))
+    largest = max(abs(int(ladder.keys[0])), abs(int(ladder.keys[-1]))) // 4 + 1
+    if largest * int(ladder.reach[-1]) < 2**63:
+        return int(book.price.dot(energies))
+    traded = energies.nonzero()[0]
+    return sum(
+        price * energy
+        for price, energy in zip(book.price[traded].tolist(), energies[traded].tolist(), strict=True)
+    )

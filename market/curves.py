@@ -1,10 +1,11 @@
 """Step curves: net supply against price key, merged up a feeder and clipped to its limits.
 
-A curve starts at a base (minus all demand), rises by the quantity of each step at the step's key, and ends at a top
-(all supply). Energies are mWh, injection positive, so base <= 0 <= top.
+A curve starts at a base (minus all demand), rises by the quantity of each step at the step's key, and ends
+at a top (all supply). Energies are mWh, injection positive, so base <= 0 <= top.
 
-A step is known by its rank: its order's place among all orders of the book sorted by key and then by id. So sorting
-steps is sorting small integers, no two steps are equal, and one table holds their keys and quantities.
+A step is known by its rank: its order's place among all orders of the book sorted by key and then by id. So
+sorting steps is sorting small integers, no two steps are equal, and one table holds their keys and
+quantities.
 """
 
 from collections.abc import Iterable
@@ -27,16 +28,16 @@ SMALL_RUN = 1_024
 def price_keys(book: OrderBook) -> IntArray:
     """The key of each order: four times its price, plus three for a bid."""
     keys = book.price << 2
-    keys += np.multiply(book.side == Side.BUY, 3, dtype=np.int64)
+    keys |= (book.side == Side.BUY.value) * np.int8(3)
     return keys
 
 
 class Ladder:
     """The orders of a book as steps.
 
-    order, keys, quantities: by rank, the order's place in the book, its key, and what clipping has left of it so far.
-    steps: every order as `branch << bits | rank`, in ascending order; `starts` says where each branch's begin.
-    supply, demand: what the orders of each branch offer and ask for in all.
+    order, keys, quantities: by rank, the order's place in the book, its key, and what clipping has left of
+    it so far. steps: every order as `branch << bits | rank`, in ascending order; `starts` says where each
+    branch's begin. supply, demand: what the orders of each branch offer and ask for in all.
     """
 
     def __init__(self, book: OrderBook, keys: IntArray, branches: int) -> None:
@@ -67,8 +68,9 @@ class Ladder:
             ranks = self.steps & self.mask
             quantities, bids = quantities[ranks], bids[ranks]
         self.reach = sums(quantities)
-        self.demand: IntArray = np.diff(sums(quantities * bids)[self.starts])
-        self.supply: IntArray = np.diff(self.reach[self.starts]) - self.demand
+        demand, reach = sums(quantities * bids)[self.starts], self.reach[self.starts]
+        self.demand: IntArray = demand[1:] - demand[:-1]
+        self.supply: IntArray = reach[1:] - reach[:-1] - self.demand
 
     def ends_below(self, keys: IntArray) -> IntArray:
         """For each branch, where its steps with lower keys than the branch's end."""
@@ -87,8 +89,8 @@ class Ladder:
 class Run:
     """Ranks in ascending order and their cumulative quantities, `reach`.
 
-    `start` is where the reach stands before the first of them, `end` after the last: closer than the reach itself
-    says where clipping took a part of the first or last step.
+    `start` is where the reach stands before the first of them, `end` after the last: closer than the reach
+    itself says where clipping took a part of the first or last step.
     """
 
     ranks: IntArray
@@ -102,22 +104,39 @@ class Run:
             return 0
         return (self.end if position == len(self.ranks) else int(self.reach[position - 1])) - self.start
 
-    def drop_before(self, position: int, taken: int) -> None:
-        """Forget the steps before this position, and `taken` of the quantity in all of the run."""
+    def rank_at(self, reach: int) -> int:
+        """Rank of the first step that takes the run to this reach, at most its end."""
+        # The last step may be cut short, so that its reach lies beyond the end.
+        return int(self.ranks[min(int(self.reach.searchsorted(reach)), len(self.ranks) - 1)])
+
+    def drop_ranks_below(self, rank: int) -> int:
+        """Forget the steps of lower rank and return their quantity."""
+        position = int(self.ranks.searchsorted(rank))
+        taken = self.rise_before(position)
         self.start += taken
         self.ranks, self.reach = self.ranks[position:], self.reach[position:]
+        return taken
 
-    def drop_after(self, position: int, kept: int) -> None:
-        """Forget the steps from this position on, and all but `kept` of the quantity of the run."""
+    def keep_ranks_below(self, rank: int) -> int:
+        """Forget the steps of this rank and higher and return the quantity of those that stay."""
+        position = int(self.ranks.searchsorted(rank))
+        kept = self.rise_before(position)
         self.end = self.start + kept
         self.ranks, self.reach = self.ranks[:position], self.reach[:position]
+        return kept
+
+    def first_quantity(self, rank: int) -> int:
+        """Quantity of the first step if it has this rank, else zero."""
+        return self.rise_before(1) if len(self.ranks) and self.ranks[0] == rank else 0
 
 
 class Curve:
-    """Net supply of a part of the feeder, as a few sorted runs, each more than twice as long as all shorter ones.
+    """Net supply of a part of the feeder, as a few sorted runs, each more than twice as long as all shorter
+    ones.
 
-    Keeping several runs is what makes a chain of branches cheap: a short run that joins a long one waits until enough
-    others have come, so that each step is moved O(log n) times and not once per branch on its way up.
+    Keeping several runs is what makes a chain of branches cheap: a short run that joins a long one waits
+    until enough others have come, so that each step is moved O(log n) times and not once per branch on its
+    way up.
     """
 
     def __init__(self, ladder: Ladder, base: int, top: int, runs: Iterable[Run]) -> None:
@@ -134,8 +153,8 @@ class Curve:
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
         """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
 
-        It goes from the first key at which supply after the step reaches `lower` to the last key at which supply
-        before the step is at most `upper`.
+        It goes from the first key at which supply after the step reaches `lower` to the last key at which
+        supply before the step is at most `upper`.
         """
         first, last = LOWEST_KEY, HIGHEST_KEY
         if self.base < lower:
@@ -152,59 +171,64 @@ class Curve:
 
     def _drop_below(self, rank: int, rise: int) -> None:
         """Take `rise` off the lower end, the last of it from the step of this rank."""
-        holder = self._runs[0]
         for run in self._runs:
-            position = int(run.ranks.searchsorted(rank))
-            if position < len(run.ranks) and run.ranks[position] == rank:
-                holder, holder_position = run, position
-            else:
-                taken = run.rise_before(position)
-                run.drop_before(position, taken)
-                rise -= taken
-        left = holder.rise_before(holder_position + 1) - rise
-        self._ladder.quantities[rank] = left
-        holder.drop_before(holder_position if left else holder_position + 1, rise)
+            rise -= run.drop_ranks_below(rank)
+        for run in self._runs:
+            quantity = run.first_quantity(rank)
+            if quantity:
+                self._ladder.quantities[rank] = quantity - rise
+                if quantity > rise:
+                    run.start += rise
+                else:
+                    run.drop_ranks_below(rank + 1)
 
     def _drop_above(self, rank: int, rise: int) -> None:
         """Keep only `rise` from the lower end, the last of it from the step of this rank."""
         holder = self._runs[0]
         for run in self._runs:
-            position = int(run.ranks.searchsorted(rank))
-            if position < len(run.ranks) and run.ranks[position] == rank:
-                holder, holder_position = run, position
-            else:
-                kept = run.rise_before(position)
-                run.drop_after(position, kept)
-                rise -= kept
-        left = rise - holder.rise_before(holder_position)
-        self._ladder.quantities[rank] = left
-        holder.drop_after(holder_position + 1 if left else holder_position, rise)
+            before = len(run.ranks)
+            rise -= run.keep_ranks_below(rank + 1)
+            if before and len(run.ranks) and run.ranks[-1] == rank:
+                holder = run
+        quantity = holder.rise_before(len(holder.ranks)) - holder.rise_before(len(holder.ranks) - 1)
+        # So far all of the step of this rank is kept; `rise` says, as a negative number, by how much that is too much.
+        self._ladder.quantities[rank] = quantity + rise
+        if quantity + rise:
+            holder.end += rise
+        else:
+            holder.keep_ranks_below(rank)
 
     def _first_reaching(self, rise: int) -> int:
         """Rank of the first step with which the curve has risen by `rise` > 0."""
         below, run = (0, self._runs[0]) if len(self._runs) == 1 else self._narrowed(rise)
-        position = int(run.reach.searchsorted(run.start + rise - below))
-        return int(run.ranks[min(position, len(run.ranks) - 1)])
+        return run.rank_at(run.start + rise - below)
 
     def _narrowed(self, rise: int) -> tuple[int, Run]:
         """The rise before a part of the curve that holds the step sought, and that part of all runs in one.
 
-        Halves the longest remaining part until what is left is small enough to merge.
+        No run may reach `rise` alone before that step, nor fall too far behind from above after it; what
+        these bounds leave is halved until it is small enough to merge.
         """
+        fall = self.top - self.base - rise
+        floor, ceiling = 0, len(self._ladder.keys)
+        for run in self._runs:
+            if run.end - run.start >= rise:
+                ceiling = min(ceiling, run.rank_at(run.start + rise))
+            if run.end - run.start > fall:
+                floor = max(floor, run.rank_at(run.end - fall))
         parts = [Run(run.ranks, run.reach, run.start, run.end) for run in self._runs]
-        below = 0
+        below = sum(part.drop_ranks_below(floor) for part in parts)
+        for part in parts:
+            part.keep_ranks_below(ceiling + 1)
         while sum(len(part.ranks) for part in parts) > max(SMALL_RUN, len(parts)):
             longest = max(parts, key=lambda part: len(part.ranks)).ranks
             pivot = int(longest[len(longest) // 2])
-            positions = [int(part.ranks.searchsorted(pivot)) for part in parts]
-            rises = [part.rise_before(position) for part, position in zip(parts, positions, strict=True)]
-            if sum(rises) >= rise - below:
-                for part, position, kept in zip(parts, positions, rises, strict=True):
-                    part.drop_after(position, kept)
+            rises = sum(part.rise_before(int(part.ranks.searchsorted(pivot))) for part in parts)
+            if rises >= rise - below:
+                for part in parts:
+                    part.keep_ranks_below(pivot)
             else:
-                below += sum(rises)
-                for part, position, taken in zip(parts, positions, rises, strict=True):
-                    part.drop_before(position, taken)
+                below += sum(part.drop_ranks_below(pivot) for part in parts)
         return below, _merged(self._ladder, parts)
 
 

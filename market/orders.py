@@ -126,12 +126,12 @@ def _check_ranges(price: npt.NDArray[Any], quantity: npt.NDArray[Any], side: npt
         raise OrderError(f"{len(price)} orders, the most that one auction can hold are {MAX_ORDERS}")
     if not len(price):
         return
-    if price.max() > MAX_PRICE or price.min() < -MAX_PRICE:
+    if not -MAX_PRICE <= int(price.min()) <= int(price.max()) <= MAX_PRICE:
         raise OrderError(f"a price is beyond {MAX_PRICE} µ/kWh")
     largest = int(quantity.max())
-    if quantity.min() <= 0 or largest > MAX_QUANTITY:
+    if int(quantity.min()) <= 0 or largest > MAX_QUANTITY:
         raise OrderError(f"a quantity is not between 1 and {MAX_QUANTITY} mWh")
-    if side.min() < Side.BUY or side.max() > Side.SELL:
+    if int(side.min()) < 1 or int(side.max()) > 2:
         raise OrderError("a side is neither 1 (buy) nor 2 (sell)")
     # The quick bound almost always suffices. Chunks of 2**20 quantities of at most 2**40 cannot overflow.
     if largest * len(quantity) > MAX_LIMIT and _exact_sum(quantity) > MAX_LIMIT:

@@ -1,9 +1,10 @@
-"""The pass up the feeder: clip each branch's curve to its limit, remember its free interval, add it to its parent.
+"""The pass up the feeder: clip each branch's curve to its limit, remember its free interval, add it to its
+parent.
 
-A branch whose limit cannot bind shares its parent's curve, so curves are kept per zone: a branch whose limit may bind,
-or the root, with the branches below it up to the next such ones. Zones with few orders below them are clipped level by
-level, all zones of a level in one go; the others, few in number, one by one as a `Curve`. Energies are mWh, injection
-positive.
+A branch whose limit cannot bind shares its parent's curve, so curves are kept per zone: a branch whose
+limit may bind, or the root, with the branches below it up to the next such ones. Zones with few orders
+below them are clipped level by level, all zones of a level in one go; the others, few in number, one by one
+as a `Curve`. Energies are mWh, injection positive.
 """
 
 import itertools
@@ -16,12 +17,16 @@ from market.feeder import Feeder
 from market.orders import IntArray
 
 SMALL_ZONE = 4_096
-"""Orders in and below a zone up to which it is merged step by step: bounded work per zone, however deep the tree."""
+"""Orders in and below a zone up to which it is merged step by step: bounded work per zone, however deep the
+tree.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class PassUp:
-    """The free interval of keys of each branch, and the curve of the whole feeder at its root, not yet clipped."""
+    """The free interval of keys of each branch, and the curve of the whole feeder at its root, not yet
+    clipped.
+    """
 
     first: list[int]
     last: list[int]
@@ -46,7 +51,8 @@ def pass_up(feeder: Feeder, ladder: Ladder) -> PassUp:
 
 
 class _Zones:
-    """All zones, numbered so that every parent comes after its children, the small ones by level, the root last.
+    """All zones, numbered so that every parent comes after its children, the small ones by level, the root
+    last.
 
     Within a level they are ordered by parent, so that what a level passes on to one place is contiguous.
     """
@@ -171,7 +177,9 @@ def _heads(feeder: Feeder, ladder: Ladder) -> list[int]:
 def _numbered(
     feeder: Feeder, ladder: Ladder, head_of: list[int]
 ) -> tuple[dict[int, int], list[int], list[int], list[int]]:
-    """Number the zones: number by head, and by number the head, the parent's number and the level (-1: large)."""
+    """Number the zones: number by head, and by number the head, the parent's number and the level (-1:
+    large).
+    """
     orders: list[int] = np.diff(ladder.starts).tolist()
     heights = [0] * len(head_of)
     for index in reversed(feeder.top_down[1:]):
