@@ -99,8 +99,9 @@ def _draw_crash(random: Random, size: int, healed_ns: int) -> tuple[int, int, in
 class Liar:
     """A Byzantine validator: proposes different blocks to different nodes and votes for all of them at once.
 
-    It answers what it hears. ``echo`` liars tell each node what that node wants to hear, so that it sees quorums
-    which others do not; the others vote at random.
+    It answers what it hears. ``echo`` liars tell each node what that node wants to hear, but precommit only to one
+    victim unless the round is theirs: the victim decides alone, and then they lead the others elsewhere. The
+    other liars vote at random.
     """
 
     def __init__(self, index: int, key: SigningKey, world: Surroundings, random: Random) -> None:
@@ -157,7 +158,11 @@ class Liar:
             return
         self._told.add(place)
         block_id = heard.block_id
-        if not self._echo or block_id is None:
+        victim = (heard.height + self._index + 1) % self._world.validators.size
+        theirs = self._world.validators.proposer(heard.height, heard.round) == self._index
+        if self._echo and step is Step.PRECOMMIT and not theirs and receiver != victim:
+            block_id = None
+        elif not self._echo or block_id is None:
             block_id = self._random.choice([None, *self._named[heard.height]])
         vote = Vote(heard.height, heard.round, step, block_id, NO_ROUND, self._index)
         self._tell(receiver, sign_vote(self._key, CELL_ID, vote))

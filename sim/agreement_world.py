@@ -45,18 +45,19 @@ class Outcome:
     healed_after_ns: int
 
 
-def run_seed(seed: int) -> Outcome:
-    """Run the world of this seed to its end."""
-    return AgreementWorld(seed).run()
+def run_seed(seed: int, *, size: int | None = None) -> Outcome:
+    """Run the world of this seed to its end; ``size`` fixes the number of validators, else the seed draws it."""
+    return AgreementWorld(seed, size).run()
 
 
 class AgreementWorld:
     """One world: validators, liars, a network, a clock and the checkers."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, size: int | None = None) -> None:
         self.seed = seed
         self.random = Random(seed)
-        size = self.random.choice((1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 8))
+        drawn = self.random.choice((1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 8))
+        size = drawn if size is None else size
         self.validators = ValidatorSet(tuple(key.verify_key.encode() for key in _KEYS[:size]))
         self.last_height = self.random.randint(1, 3)
         self.plan = FaultPlan.draw(self.random, size)
@@ -145,8 +146,7 @@ class AgreementWorld:
     def note_decided(self, index: int, block: SimulatedBlock, certificate: Certificate) -> None:
         """Agreement, validity, and a certificate that convinces others."""
         if self.plan.isolates_deciders and block.height not in self._decided:
-            groups = tuple(int(other == index) for other in range(self.validators.size))
-            self._partitions.append(Partition(self._now_ns, self._now_ns + ISOLATION_NS, groups))
+            self._isolate(index)
         if self._decided.setdefault(block.height, block.id) != block.id:
             self.fail(f"node {index} decided another block at height {block.height}")
         if not block.sound:
@@ -164,6 +164,15 @@ class AgreementWorld:
     def fail(self, violation: str) -> None:
         """Keep the first violation; the run ends with it."""
         self._violation = self._violation or f"{violation} (at {self._now_ns / MS:.1f} ms)"
+
+    def _isolate(self, index: int) -> None:
+        """Cut a node off, and let the lights go out for some of the others."""
+        groups = tuple(int(other == index) for other in range(self.validators.size))
+        self._partitions.append(Partition(self._now_ns, self._now_ns + ISOLATION_NS, groups))
+        for other, node in self.honest.items():
+            if other != index and self._now_ns < self.plan.healed_ns and self.random.random() < 0.4:
+                down_ns, operations = self.random.randint(1, 300) * MS, self.random.randint(1, 20)
+                self.call_after(0, partial(self._cut_power, node, down_ns, operations), b"cut power")
 
     def _finished(self) -> bool:
         return self._now_ns >= self.plan.healed_ns and all(
@@ -209,11 +218,10 @@ class AgreementWorld:
         self._start(node)
 
 
-def search(first: int, count: int) -> Outcome | None:
+def search(first: int, count: int, *, size: int | None = None) -> Outcome | None:
     """The first failing world among ``count`` seeds from ``first``, or None."""
-    return next(
-        (outcome for outcome in map(run_seed, range(first, first + count)) if outcome.violation), None
-    )
+    outcomes = (run_seed(seed, size=size) for seed in range(first, first + count))
+    return next((outcome for outcome in outcomes if outcome.violation), None)
 
 
 if __name__ == "__main__":

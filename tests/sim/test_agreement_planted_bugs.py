@@ -43,7 +43,8 @@ def lock_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     class Forgets(Agreement):
         def _lock_on_quorum_of_prevotes(self) -> bool:
             applied = super()._lock_on_quorum_of_prevotes()
-            self._locked_block, self._locked_round = None, NO_ROUND
+            self._locked_block = self._valid_block = None
+            self._locked_round = self._valid_round = NO_ROUND
             return applied
 
     monkeypatch.setattr(sim.agreement_node, "Agreement", Forgets)
@@ -128,6 +129,6 @@ def test_the_search_finds_a_planted_bug_and_the_seed_is_clean_without_it(
 ) -> None:
     with monkeypatch.context() as planted:
         plant(planted)
-        found = search(0, SEEDS)
+        found = search(0, SEEDS, size=4)
     assert found is not None, f"{SEEDS} seeds did not expose it"
-    assert run_seed(found.seed).violation is None
+    assert run_seed(found.seed, size=4).violation is None
