@@ -4,6 +4,7 @@ In this order: the exclusive lock, the genesis, the keys, the ledger (replayed a
 write-ahead log. What the guard signed must not be more than what ledger and log remember.
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,29 @@ def open_directory(config: Config, passphrase: str | None) -> Opened:
         stack.callback(store.close)
         signer = _signer(directory, genesis, identity, consensus, create=first_start)
         stack.callback(signer.close)
+        return trusted(
+            genesis,
+            store,
+            signer,
+            lambda tip: _member(config, genesis, tip, identity, consensus),
+            stack.pop_all(),
+        )
+
+
+def trusted(
+    genesis: Genesis,
+    store: Store,
+    signer: Signer,
+    find_member: Callable[[Tip[CellState]], Member],
+    stack: ExitStack,
+) -> Opened:
+    """What ledger, guard and log remember together. Raises `LocalError` or `NodeError` when they contradict each other.
+
+    `stack` closes them; it is closed here when this raises.
+    """
+    with stack:
         tip, feeds = reopen(store, genesis, EnergyCell())
-        member = _member(config, genesis, tip, identity, consensus)
+        member = find_member(tip)
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _check_feed(signer.guard, feeds, member)
         _check_votes(signer.guard, records, tip)
