@@ -142,7 +142,7 @@ def test_depth_is_limited_alike_for_writing_and_reading() -> None:
 def test_a_claimed_length_costs_nothing_before_the_bytes_are_there() -> None:
     huge_lengths = [bytes([major + 27]) + (1 << 62).to_bytes(8, "big") for major in (0x40, 0x80)]
     for data in huge_lengths:
-        with pytest.raises(Malformed, match="longer than what is left"):
+        with pytest.raises(Malformed, match="not the encoding"):
             decode(data + bytes(1000), max_bytes=LIMIT)
 
 
