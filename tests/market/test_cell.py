@@ -127,6 +127,26 @@ def test_an_estimate_repeats_the_latest_measurement(world: Any) -> None:
     assert world.balance(1) == -60 * RETAIL
 
 
+def test_a_late_reading_of_an_older_interval_is_not_the_latest_measurement(world: Any) -> None:
+    for _ in range(3):
+        world.block()
+    world.block(world.reading(1, FIRST + 1, -30))
+    world.block(world.reading(1, FIRST, -7))
+    outcomes = world.block(*read_all(world, FIRST + 1, 0))
+    line = next(line for line in world.block().settlements[0].lines if line.member == world.ids[1])
+    assert refusals(outcomes) == []
+    assert (line.interval, line.consumption, line.estimated) == (FIRST + 2, 30, True)
+
+
+def test_after_its_trading_deadline_a_block_trades_nothing(world: Any) -> None:
+    deadline = world.rules.calendar.trading_deadline_ns(FIRST)
+    orders = [world.order(0, FIRST, sells=[(50, 100)]), world.order(1, FIRST, buys=[(250, 100)])]
+    assert world.block(*orders, time_ns=deadline).clearing.members == ()
+    again = [world.order(0, FIRST + 1, sells=[(50, 100)]), world.order(1, FIRST + 1, buys=[(250, 100)])]
+    deadline = world.rules.calendar.trading_deadline_ns(FIRST + 1)
+    assert world.block(*again, time_ns=deadline - 1).position_of(world.ids[0]) == 100
+
+
 def test_a_measured_reading_is_not_replaced_by_an_estimated_one(world: Any) -> None:
     world.block()
     world.block()

@@ -51,7 +51,7 @@ def _block(draw: Any) -> dict[str, Any]:
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
         "voided": draw(st.sampled_from([()] * 9 + [(1,)])),
-        "late": draw(st.integers(-1, 1)),
+        "late": draw(st.sampled_from([-1, -1, -1, 0, 1])),
     }
 
 
