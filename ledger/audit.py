@@ -21,8 +21,9 @@ from ledger.audit_checks import (
     AuditFault,
     check_entries,
     check_evidence,
-    check_guard,
     check_guard_height,
+    check_own_feed,
+    check_own_votes,
     check_votes,
 )
 from ledger.chain import Tip, genesis_tip
@@ -81,18 +82,19 @@ def verify_directory(directory: Path, application: Application[State]) -> AuditR
 def _verify(directory: Path, application: Application[State], report: AuditReport[State]) -> None:
     report.genesis = _read_genesis(directory / GENESIS_FILE)
     report.tip = _initial_tip(report.genesis, application)
-    # The guard is read before the ledger: a daemon that goes on signing can only add rows meanwhile.
+    # The guard is read before the ledger and after: a daemon that goes on signing adds rows meanwhile.
     guard = _read_guard(directory / GUARD_FILE)
     path = directory / LEDGER_FILE
     if not path.exists():
         raise AuditFault(LEDGER_FILE, "a ledger", "no such file")
     with TemporaryDirectory(prefix="wattswarm-audit-") as temporary:
         copy = copy_ledger(path, Path(temporary))
+        later_guard = _read_guard(directory / GUARD_FILE)
         _check_log(log_path(copy))
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
                 connection.text_factory = bytes_as_text
-                _verify_rows(connection, application, report, guard)
+                _verify_rows(connection, application, report, guard, later_guard)
         except (sqlite3.Error, UnicodeDecodeError) as fault:
             # A damaged schema may leave SQLite with an error message that is no text.
             raise AuditFault(LEDGER_FILE, "a readable database", str(fault)) from fault
@@ -103,6 +105,7 @@ def _verify_rows(
     application: Application[State],
     report: AuditReport[State],
     guard: GuardState | None,
+    later_guard: GuardState | None,
 ) -> None:
     genesis = report.genesis
     assert genesis is not None and report.tip is not None
@@ -127,9 +130,12 @@ def _verify_rows(
     report.evidence = check_evidence(
         connection.execute("SELECT id, evidence FROM evidence ORDER BY id"), cell_id, membership
     )
-    if guard is not None:
+    if guard is not None and later_guard is not None:
         report.guarded = True
-        report.member = check_guard(guard, entries, membership, validators, bodies)
+        owner = check_own_feed(guard, entries, membership)
+        if owner is not None:
+            report.member = owner.id
+            check_own_votes(later_guard, owner.consensus_key, validators, bodies)
 
 
 @dataclass(frozen=True, slots=True)

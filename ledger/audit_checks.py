@@ -12,7 +12,7 @@ from ledger.entries import SignedEntry, open_entry
 from ledger.errors import LedgerError, MissingEntries, PeerError
 from ledger.evidence import Evidence
 from ledger.feeds import Head
-from ledger.membership import Membership
+from ledger.membership import Member, Membership
 from ledger.rows import EntryRow, VoteRow, first_seen_check
 from ledger.sign_guard import GuardState
 from ledger.validators import ValidatorSet
@@ -137,15 +137,12 @@ def check_guard_height(guard: GuardState, height: int) -> None:
         )
 
 
-def check_guard(
+def check_own_feed(
     guard: GuardState,
     entries: AuditedEntries,
     membership: Membership,
-    validators: Mapping[int, ValidatorSet],
-    bodies: Mapping[tuple[int, int, int, int], set[bytes]],
-) -> bytes | None:
-    """What this node signed last is in its ledger: rows were not lost. The member whose guard it is, if it
-    has spoken.
+) -> Member | None:
+    """The last entry that this node signed is in its ledger. The member whose guard it is, if it has spoken.
 
     The guard names the head of the own feed, which also tells whose directory this is.
     """
@@ -166,11 +163,10 @@ def check_guard(
     assert head is not None
     place = (head.entry.incarnation, head.entry.sequence)
     _require("guard: place of the own feed's head", place, (guard.feed_incarnation, guard.feed_sequence))
-    _check_own_votes(guard, owner.consensus_key, validators, bodies)
-    return owner.id
+    return owner
 
 
-def _check_own_votes(
+def check_own_votes(
     guard: GuardState,
     consensus_key: bytes | None,
     validators: Mapping[int, ValidatorSet],

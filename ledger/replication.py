@@ -8,7 +8,6 @@ claim: entries still go through `open_entry` and `Feeds`, blocks through `follow
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, Protocol
 
 from ledger.application import State
@@ -37,13 +36,13 @@ _REPLY_ROOM: Final = SYNC_BYTES - 64
 """What a reply's items may take; the rest is for its frame."""
 
 
-class Kind(IntEnum):
+class Kind:
     """The first field of a request and of its reply."""
 
-    FEEDS = 1
-    BLOCKS = 2
-    BLOCK = 3
-    RECALL = 4
+    FEEDS: Final = 1
+    BLOCKS: Final = 2
+    BLOCK: Final = 3
+    RECALL: Final = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
@@ -20,6 +20,9 @@ from ledger.feeds import Head
 from ledger.rows import BlockRow, VoteRow, first_seen_check
 from ledger.storage_errors import NotALedger, storage_error
 from ledger.store_file import connect, refuse_rotten_log
+
+RECENT_BLOCKS: Final = 1024
+"""Blocks that are found by id: peers ask so for what is being decided; an old one is asked for by height."""
 
 _EntryRow = tuple[bytes, int, int, bytes, bytes, int, bytes]
 
@@ -186,9 +189,9 @@ class Store:
         return BlockRow(*rows[0]) if rows else None
 
     def block_height(self, block_id: bytes) -> int | None:
-        """The height of a decided block by its id, searched from the newest."""
+        """The height of a decided block by its id, None when it is not among the last `RECENT_BLOCKS`."""
         rows = self._select(
-            "SELECT height FROM blocks WHERE id = ? ORDER BY height DESC LIMIT 1", (block_id,)
+            "SELECT height FROM blocks WHERE id = ? AND height > ?", (block_id, self.height() - RECENT_BLOCKS)
         )
         return rows[0][0] if rows else None
 

@@ -250,7 +250,10 @@ def test_entries_of_strangers_and_damaged_ones_are_counted_and_not_kept(cell, ne
 
 
 VALUES = st.recursive(
-    st.none() | st.integers(-(2**63), 2**63 - 1) | st.binary(max_size=40) | st.sampled_from(list(Kind)),
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.binary(max_size=40)
+    | st.integers(Kind.FEEDS, Kind.RECALL),
     lambda inner: st.lists(inner, max_size=5).map(tuple),
     max_leaves=12,
 )
