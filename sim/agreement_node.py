@@ -41,7 +41,7 @@ from ledger.agreement_events import (
 )
 from ledger.agreement_records import log_is_behind, read_records
 from ledger.encoding import decode, encode
-from ledger.errors import LocalError
+from ledger.errors import LocalError, ReadOnly
 from ledger.sign_guard import SignGuard, blank_guard
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate, SignedProposal, SignedVote, sign_proposal, sign_vote
@@ -146,19 +146,20 @@ class SimulatedValidator:
         self._key = key
         self._world = world
         self._asked_ns: dict[int, int] = {}
+        self._inbox: deque[Event] = deque()
+        self._checks: list[CheckBlock] = []
 
     def start(self) -> None:
         """Come up from what the disk holds."""
         self.up = True
         self.life += 1
-        self._inbox: deque[Event] = deque()
-        self._checks: list[CheckBlock] = []
-        try:
-            self.log = WriteAheadLog(self.log_file)
-            self.guard = SignGuard(self.guard_file)
-        except LocalError as fault:
-            self._world.fail(f"node {self.index} cannot start: {fault}")
-            return
+        self.attempt(self._recover)
+
+    def _recover(self) -> None:
+        self._inbox.clear()
+        self._checks.clear()
+        self.log = WriteAheadLog(self.log_file)
+        self.guard = SignGuard(self.guard_file)
         self.agreement = Agreement(TIMEOUTS, len(self.chain))
         if len(self.chain) < self._world.last_height:
             self._start_height()
@@ -171,6 +172,8 @@ class SimulatedValidator:
             action()
         except PowerLost:
             self.black_out()
+        except LocalError as fault:
+            self._world.fail(f"node {self.index} stopped: {fault}")
 
     def black_out(self) -> None:
         """Stop, with what the disk then holds."""
@@ -288,7 +291,7 @@ class SimulatedValidator:
         if not records:
             self.log.reset()
         if log_is_behind(records, height, self.guard.last.place):
-            self._world.fail(f"node {self.index} signed what its log has lost")
+            raise ReadOnly("it signed what its log has lost")
         self._checks.clear()
         self.feed(StartHeight(height, self._world.validators, self.index, can_sign=True, records=records))
 
