@@ -106,7 +106,7 @@ class Patience:
     stall_s: float = 5.0
     """for a peer to read what we send; then it is disconnected, because it holds our memory."""
 
-    fallback_dial_s: float = 2.0
+    fallback_dial_s: float = 2.5
     """until the member with the larger key dials too: the other may be behind a firewall, or hold a dead connection."""
 
     dial_timeout_s: float = 5.0

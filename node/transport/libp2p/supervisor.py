@@ -116,4 +116,13 @@ class Supervisor:
                 self._counters.add("addresses_invalid")
                 continue
             self._counters.add("dials")
-            await self._swarm.dial_once(address, member.peer_id)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when, member.up, nursery.cancel_scope)
+                await self._swarm.dial_once(address, member.peer_id)
+                nursery.cancel_scope.cancel()
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    """The member reached us first: a second connection would only be closed again."""
+    await event.wait()
+    scope.cancel()

@@ -18,21 +18,21 @@ from node.transport.memory import MemoryNetwork, MemoryTransport
 CELL_ID = hashlib.sha256(b"cell of the transport tests").digest()
 
 IMPATIENT = Patience(
-    ping_every_s=0.5,
-    ping_timeout_s=0.5,
+    ping_every_s=1.0,
+    ping_timeout_s=1.5,
     stall_s=1.5,
-    fallback_dial_s=0.3,
-    dial_timeout_s=3.0,
-    redial_s=0.1,
-    redial_longest_s=0.4,
-    handshake_timeout_s=3.0,
+    fallback_dial_s=1.0,
+    dial_timeout_s=5.0,
+    redial_s=0.2,
+    redial_longest_s=0.5,
+    handshake_timeout_s=5.0,
     close_timeout_s=1.0,
     serve_timeout_s=1.0,
     ban_s=0.5,
 )
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 25.0) -> None:
     """Wait for a condition, looking each time that everything in this process has come to rest. TooSlowError."""
     with trio.fail_after(timeout_s):
         while not condition():
