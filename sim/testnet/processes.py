@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,9 @@ STOP_TIMEOUT_S = 15.0
 """Real seconds a daemon has to leave after SIGTERM before it is killed."""
 
 POLL_S = 0.05
+
+PROGRAM = ("-m", "node.cli.root")
+"""What Python runs: the command line of this installation."""
 
 
 @dataclass(slots=True)
@@ -39,9 +43,9 @@ class Daemon:
         """Whether the process lives (stopped or not)."""
         return self.process is not None and self.process.poll() is None
 
-    def start(self) -> None:
-        """Start the daemon; its output goes to a file in its directory."""
-        command = [sys.executable, "-m", "node.cli.root", "node", "run"]
+    def start(self, wrapper: Sequence[str] = (), program: Sequence[str] = PROGRAM) -> None:
+        """Start the daemon; its output goes to a file in its directory. `wrapper` is a command that starts it."""
+        command = [*wrapper, sys.executable, *program, "node", "run"]
         with (self.directory / DAEMON_LOG).open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--config", str(self.directory / CONFIG_FILE)],

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import trio
 
-from node.errors import NodeError
-from node.exit_codes import ExitCode
 from sim.neighbourhood import Neighbourhood
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.summary import agreed, audit, summarise
+from sim.testnet.waiting import TestnetError, until
 
 READY_S = 120.0
 """Real seconds for all interpreters and libraries to be loaded, on few cores."""
@@ -26,15 +25,7 @@ SETTLING_INTERVALS = 2
 PATIENCE_S = 20.0
 """Real seconds past the planned end that nodes may need to catch up."""
 
-POLL_S = 0.1
-
 Progress = Callable[[Prepared, list[Daemon]], None]
-
-
-class TestnetError(NodeError):
-    """The testnet could not do what it was asked for; the message names the node and its log."""
-
-    exit_code = ExitCode.FAILED
 
 
 async def run_testnet(
@@ -66,13 +57,16 @@ async def run_testnet(
 
 async def until_ready(daemons: list[Daemon]) -> None:
     """Wait until every daemon has opened its directory and loaded what it needs. Raises `TestnetError`."""
-    with trio.move_on_after(READY_S) as patience:
-        while not all(daemon.view.ready for daemon in daemons):
-            await trio.sleep(POLL_S)
-            follow(daemons)
-    if patience.cancelled_caught:
-        late = ", ".join(daemon.name for daemon in daemons if not daemon.view.ready)
-        raise TestnetError(f"{late}: not ready within {READY_S:g} s")
+
+    def late() -> str:
+        return ", ".join(daemon.name for daemon in daemons if not daemon.view.ready)
+
+    def ready() -> bool:
+        follow(daemons)
+        return not late()
+
+    if not await until(ready, READY_S):
+        raise TestnetError(f"{late()}: not ready within {READY_S:g} s")
 
 
 def follow(daemons: list[Daemon]) -> None:
@@ -90,14 +84,17 @@ async def watch(
     last = last_interval(prepared, parameters)
     rounds = parameters.intervals + SETTLING_INTERVALS + 1
     planned_s = connect_s + rounds * prepared.interval_s / parameters.speed
-    with trio.move_on_after(planned_s + PATIENCE_S) as patience:
-        while any(daemon.view.interval < last for daemon in daemons):
-            await trio.sleep(POLL_S)
-            follow(daemons)
-            progress(prepared, daemons)
-    if patience.cancelled_caught:
-        late = ", ".join(daemon.name for daemon in daemons if daemon.view.interval < last)
-        raise TestnetError(f"{late}: had not covered interval {last} {PATIENCE_S:g} s after its time")
+
+    def late() -> str:
+        return ", ".join(daemon.name for daemon in daemons if daemon.view.interval < last)
+
+    def covered() -> bool:
+        follow(daemons)
+        progress(prepared, daemons)
+        return not late()
+
+    if not await until(covered, planned_s + PATIENCE_S):
+        raise TestnetError(f"{late()}: had not covered interval {last} {PATIENCE_S:g} s after its time")
 
 
 def last_interval(prepared: Prepared, parameters: Parameters) -> int:

@@ -20,8 +20,9 @@ class BlockSeen:
 
 @dataclass(slots=True)
 class NodeView:
-    """What one daemon said so far."""
+    """What one daemon said so far. `starts` counts its runs; what only one run can say is forgotten at the next."""
 
+    starts: int = 0
     ready: bool = False
     listening: bool = False
     active: bool = False
@@ -41,6 +42,12 @@ class NodeView:
         """The last interval covered by a decided block, -1 before the first."""
         return max((block.interval for block in self.blocks.values()), default=-1)
 
+    @property
+    def decided(self) -> int:
+        """The last height this node decided itself, 0 before the first; blocks it only fetched do not count."""
+        own = (block.height for block in self.blocks.values() if block.agreement_ms is not None)
+        return max(own, default=0)
+
     def read(self, lines: Iterable[bytes]) -> None:
         """Take the next lines of the daemon's log."""
         for line in lines:
@@ -54,7 +61,9 @@ class NodeView:
     def _take(self, event: dict[str, object]) -> None:
         match event.get("event"):
             case "ready":
-                self.ready = True
+                self.starts += 1
+                self.ready, self.listening, self.active = True, False, False
+                self.peers, self.failure = 0, None
             case "listening":
                 self.listening = True
             case "active":
