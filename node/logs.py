@@ -34,13 +34,10 @@ def open_log(name: str) -> structlog.typing.FilteringBoundLogger:
     """The log of one node, with its name in every line."""
     logging.getLogger("libp2p").setLevel(logging.ERROR)
     terminal = sys.stderr.isatty()
-    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    stamped = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+    as_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
+        processors=[*stamped, structlog.dev.ConsoleRenderer()] if terminal else [*stamped, *as_lines],
         logger_factory=structlog.PrintLoggerFactory(file=_PatientStream(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
