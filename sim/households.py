@@ -8,9 +8,6 @@ from sim.household_csv import parse_households
 from sim.household_samples import SOURCES, load_sample
 from sim.neighbourhood import HouseholdError, Neighbourhood, Recording, choose
 
-HISTORY_DAYS = 2
-"""Days before the run that forecasters may use: the least for which yesterday has a day before it."""
-
 
 def load_households(
     source: str | Path,
@@ -18,7 +15,7 @@ def load_households(
     *,
     homes: int,
     seed: int = 0,
-    history_days: int = HISTORY_DAYS,
+    intervals: int = 1,
 ) -> Neighbourhood:
     """The neighbourhood of `homes` homes from "fontana", "london", or a CSV file.
 
@@ -29,7 +26,7 @@ def load_households(
     recording = (
         load_sample(source, season) if isinstance(source, str) and source in SOURCES else _read(source)
     )
-    return choose(recording, homes=homes, seed=seed, history_days=history_days)
+    return choose(recording, homes=homes, seed=seed, intervals=intervals)
 
 
 def _read(source: str | Path) -> Recording:

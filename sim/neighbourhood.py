@@ -12,8 +12,9 @@ from hashlib import sha256
 
 NS_PER_S = 1_000_000_000
 SECONDS_PER_DAY = 86_400
-MORNING_S = 9 * 3_600
-"""A run starts at nine in the morning where the recording starts at midnight: the sun is up and there is trade."""
+HISTORY_S = 2 * SECONDS_PER_DAY + 9 * 3_600
+"""The longest history, in seconds: two days for forecasters, and the run starts at nine in the morning where the
+recording starts at midnight, when the sun is up and there is trade."""
 MWH_PER_KWH = 1_000_000
 MICRO_PER_UNIT = 1_000_000
 
@@ -123,18 +124,19 @@ class Neighbourhood:
         return len(self.prices.import_price) - self.history
 
 
-def choose(recording: Recording, *, homes: int, seed: int, history_days: int) -> Neighbourhood:
+def choose(recording: Recording, *, homes: int, seed: int, intervals: int) -> Neighbourhood:
     """Picks `homes` complete homes by seed, trustworthy records first; every second one gets a battery.
 
-    The same arguments give the same neighbourhood, for ever: the order is by SHA-256 of seed and home. Raises
-    HouseholdError when there are not so many complete homes, or when the history leaves nothing to play.
+    Of the recording, `intervals` are left to play; what comes before, up to `HISTORY_S`, is history. The same
+    arguments give the same neighbourhood, for ever: the order is by SHA-256 of seed and home. Raises
+    HouseholdError when there are not so many intervals or complete homes.
     """
-    history = (history_days * SECONDS_PER_DAY + MORNING_S) // recording.interval_s
-    if history >= recording.intervals:
+    if not 1 <= intervals <= recording.intervals:
         raise HouseholdError(
-            f"{recording.source}: {recording.intervals} intervals of {recording.interval_s} s leave nothing"
-            f" to play after {history_days} days of history; give more data or less history"
+            f"{recording.source}: {intervals} intervals asked for, but the recording has {recording.intervals} of"
+            f" {recording.interval_s} s; ask for 1 to {recording.intervals}"
         )
+    history = min(HISTORY_S // recording.interval_s, recording.intervals - intervals)
     complete = [record for record in recording.records if record.complete]
     if not 1 <= homes <= len(complete):
         raise HouseholdError(

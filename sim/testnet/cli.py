@@ -59,11 +59,9 @@ def run(
     """
     parameters = Parameters(nodes, intervals, speed, data, season, seed)
     try:
-        neighbourhood = load_households(data, season, homes=nodes, seed=seed)
+        neighbourhood = load_households(data, season, homes=nodes, seed=seed, intervals=intervals)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    if not 1 <= intervals <= neighbourhood.run_intervals:
-        raise ConfigError([f"--intervals: {data} has 1 to {neighbourhood.run_intervals}, not {intervals}"])
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))

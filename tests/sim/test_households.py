@@ -37,10 +37,10 @@ def test_a_sample_gives_aligned_complete_homes_with_tariff(source: str, season: 
     place = load_households(source, season, homes=8, seed=1)
     assert len(place.homes) == 8
     assert place.first_start_ns % (place.interval_s * NS_PER_S) == 0
-    assert place.start_ns == place.first_start_ns + 2 * 86_400 * NS_PER_S
+    assert place.start_ns == place.first_start_ns + (2 * 24 + 9) * 3_600 * NS_PER_S
     assert place.first_interval * place.interval_s * NS_PER_S == place.start_ns
     intervals = 14 * 86_400 // place.interval_s
-    assert place.run_intervals == intervals - 2 * 86_400 // place.interval_s
+    assert place.run_intervals == intervals - (2 * 24 + 9) * 3_600 // place.interval_s
     for home in place.homes:
         assert len(home.load) == len(home.pv) == len(place.prices.import_price) == intervals
         assert min(home.load) >= 0
@@ -135,7 +135,7 @@ def test_without_solar_and_prices_defaults_hold(tmp_path: Path) -> None:
     path = tmp_path / "meters.csv"
     path.write_text("\n".join(rows))
     place = load_households(path, homes=1)
-    assert (place.history, place.run_intervals) == (48, 24)
+    assert (place.history, place.run_intervals) == (57, 15)
     assert set(place.prices.import_price) == {300_000}
     assert set(place.homes[0].pv) == {0}
 
@@ -145,11 +145,13 @@ def test_an_empty_cell_is_a_missing_reading_and_excludes_the_home() -> None:
     assert [record.complete for record in recording.records] == [False, True]
 
 
-def test_a_short_file_leaves_nothing_to_play(tmp_path: Path) -> None:
+def test_what_is_asked_for_is_left_to_play_and_the_rest_is_history(tmp_path: Path) -> None:
     path = tmp_path / "meters.csv"
     path.write_text("\n".join(GOOD))
-    with pytest.raises(HouseholdError, match="2 intervals of 900 s leave nothing to play after 2 days"):
-        load_households(path, homes=1)
+    assert load_households(path, homes=1, intervals=1).history == 1
+    assert load_households(path, homes=1, intervals=2).history == 0
+    with pytest.raises(HouseholdError, match="3 intervals asked for, but the recording has 2 of 900 s"):
+        load_households(path, homes=1, intervals=3)
 
 
 def replaced(index: int, row: str) -> list[str]:
