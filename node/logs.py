@@ -34,8 +34,11 @@ def open_log(name: str) -> structlog.typing.FilteringBoundLogger:
     """The log of one node, with its name in every line."""
     logging.getLogger("libp2p").setLevel(logging.ERROR)
     terminal = sys.stderr.isatty()
-    stamped = [structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True)]
-    as_lines = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    stamped: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    as_lines = (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
     structlog.configure(
         processors=[*stamped, structlog.dev.ConsoleRenderer()] if terminal else [*stamped, *as_lines],
         logger_factory=structlog.PrintLoggerFactory(file=_PatientStream(sys.stderr)),  # type: ignore[arg-type]
