@@ -2,7 +2,7 @@
 
 from ledger.application import Application, State
 from ledger.chain import Tip
-from ledger.errors import Corrupt
+from ledger.errors import Corrupt, MissingEntries
 from ledger.feeds import Appended, Feeds
 from ledger.genesis import Genesis
 from ledger.replay import load_chain
@@ -29,11 +29,20 @@ def _restore(store: Store, feeds: Feeds, member: bytes, incarnation: int) -> Non
     anchored = feeds.head(member)
     after = -1 if anchored is None else anchored.sequence
     last = store.last_sequence(member, incarnation)
-    for signed in store.entries(member, incarnation, after, max(after, last)):
-        first_seen_ns = store.first_seen(member, incarnation, signed.entry.sequence)
+    try:
+        entries = store.entries(member, incarnation, after, max(after, last))
+    except MissingEntries as fault:
+        raise _broken(store, member, incarnation, f"lacks an entry between {after} and {last}") from fault
+    for signed in entries:
+        sequence = signed.entry.sequence
+        first_seen_ns = store.first_seen(member, incarnation, sequence)
         result = feeds.offer(signed, 0 if first_seen_ns is None else first_seen_ns)
         if not isinstance(result, Appended):
-            raise Corrupt(
-                f"{store.path}: entry {signed.entry.sequence} of member {member.hex()}, incarnation {incarnation},"
-                " does not continue its feed; move the ledger away and let the node rebuild it from its peers"
-            )
+            raise _broken(store, member, incarnation, f"does not continue with entry {sequence}")
+
+
+def _broken(store: Store, member: bytes, incarnation: int, what: str) -> Corrupt:
+    return Corrupt(
+        f"{store.path}: the feed of member {member.hex()}, incarnation {incarnation}, {what};"
+        " move the ledger away and let the node rebuild it from its peers"
+    )
