@@ -5,7 +5,6 @@ import json
 import os
 import queue
 import threading
-import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -24,10 +23,17 @@ def load_config(path: Path) -> ControlConfig:
     """Read a configuration file, JSON or (by its suffix) TOML. Raises ConfigurationError."""
     try:
         text = path.read_text(encoding="utf-8")
-        source: object = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        source = _read_toml(text) if path.suffix == ".toml" else json.loads(text)
     except (OSError, ValueError) as error:
         raise ConfigurationError((f"{path}: {error}",)) from error
     return parse_config(source)
+
+
+def _read_toml(text: str) -> object:
+    # Imported here, because it costs a tenth of the start and a daemon writes JSON.
+    import tomllib
+
+    return tomllib.loads(text)
 
 
 def load_profile(config: ControlConfig) -> Profile | None:

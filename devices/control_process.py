@@ -8,7 +8,6 @@ Exit codes: 0 stopped (by message, SIGTERM, SIGINT, or left alone for `linger_s`
 profile, 3 another process controls the directory, 4 the saved state does not read back.
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -34,10 +33,11 @@ NS_PER_MS = 1_000_000
 
 def main(arguments: list[str]) -> int:
     """Run until told to stop; returns the exit code and says on standard error why it is not 0."""
-    parser = argparse.ArgumentParser(prog="python -m devices.control_process", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="JSON or TOML file")
+    if len(arguments) != 2 or arguments[0] != "--config":
+        sys.stderr.write("usage: python -m devices.control_process --config FILE\n")
+        return EXIT_CONFIGURATION
     try:
-        control(load_config(parser.parse_args(arguments).config))
+        control(load_config(Path(arguments[1])))
     except (ConfigurationError, ProfileError) as error:
         return _complain(error, EXIT_CONFIGURATION)
     except AlreadyControlledError as error:

@@ -1,3 +1,5 @@
+"""Cell time: exact, monotone and invertible."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,3 +1,5 @@
+"""The configuration of a control process: one message per mistake."""
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Messages on the control socket: they come back equal, and hostile bytes are one declared error."""
+
 from dataclasses import replace
 from typing import TypeVar
 

@@ -1,3 +1,5 @@
+"""Leases, ranges and readings: everything ends, narrows or goes stale."""
+
 from dataclasses import replace
 
 from hypothesis import given

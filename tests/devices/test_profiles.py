@@ -1,3 +1,5 @@
+"""Profiles: exact energies however they are cut, and files refused with line and column."""
+
 from itertools import pairwise
 
 import pytest

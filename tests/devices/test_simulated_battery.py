@@ -1,3 +1,5 @@
+"""The simulated battery's physics: no energy appears, none vanishes."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
