@@ -16,6 +16,7 @@ from market.feeder import Feeder
 from market.feeder_file import read_feeder
 from market.orders import OrderBook, Side
 from market.orders_file import read_orders
+from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 
 MAX_ROWS = 200  # of a table on the screen; --json has all
@@ -80,7 +81,7 @@ def clear_command(orders: Path, *, feeder: Path | None = None, json: bool = Fals
     if json:
         sys.stdout.write(clearing_json(book, tree, clearing) + "\n")
     else:
-        _show(Console(), book, tree, clearing)
+        _show(table_console(), book, tree, clearing)
     return 0
 
 

@@ -12,6 +12,7 @@ from market.report import IntervalReport, Report
 from market.report_page import HEADINGS, member_cells, percent, report_page
 from market.report_source import read_report
 from market.report_tables import kwh, report_json, report_tables, start_time, unit_price, units
+from market.terminal import table_console
 
 MAX_ROWS = 48
 """Intervals shown in the terminal: two days of hours; more are in the page and the files."""
@@ -51,7 +52,7 @@ def market_report(
         parquet.mkdir(parents=True, exist_ok=True)
         for name, table in report_tables(report).items():
             table.write_parquet(parquet / f"{name}.parquet")
-    console = Console()
+    console = table_console()
     if as_json:
         console.file.write(json.dumps(report_json(report), ensure_ascii=False) + "\n")
         return

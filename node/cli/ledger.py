@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
 from rich.table import Table
 
 from ledger.audit import AuditReport, verify_directory
@@ -17,6 +16,7 @@ from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.payloads import Kind
 from market.report_source import candidates
+from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 from node import ledger_view
 from node.errors import InputRefusedError
@@ -154,14 +154,14 @@ def _show_blocks(directory: Path) -> None:
             str(len(replayed.block.heads)),
             kwh_text(ledger_view.clearing_of(replayed).volume),
         )
-    Console().print(table)
+    table_console().print(table)
 
 
 def _show_block(directory: Path, which: str) -> None:
     replayed = next((r for r in ledger_view.blocks(directory) if str(r.tip.height) == which), None)
     if replayed is None:
         raise InputRefusedError(f"{directory}: has no block {which}")
-    console = Console()
+    console = table_console()
     names = {member.id: member.name.decode() for member in replayed.tip.membership.members}
     for field, value in ledger_view.header_fields(replayed):
         console.print(f"{field:>24}  {value}", highlight=False)
@@ -192,7 +192,7 @@ def _show_feed(directory: Path, which: str) -> None:
         payload = str(entry.payload)
         row = (str(entry.sequence), kind, str(entry.interval), _time(entry.time_ns), payload)
         table.add_row(*row, signed_id.hex()[:SHORT])
-    Console().print(table)
+    table_console().print(table)
 
 
 def _show_proof(directory: Path, which: str) -> None:
