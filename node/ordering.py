@@ -311,6 +311,8 @@ class Ordering(Generic[State]):
         return steps + self._feed(answer, now)
 
     def _fault(self, block: Block, check: ae.CheckBlock, now: Now) -> str | None:
+        if block.header.last_interval > self.calendar.index_of(now.cell_ns) + 1:
+            return "its last interval is not yet open for proposals"
         verdict = self._candidates.judge(self.tip, block)
         if isinstance(verdict, Invalid):
             return verdict.reason
