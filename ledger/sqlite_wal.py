@@ -44,29 +44,49 @@ def inspect_log(log: bytes) -> LogState:
     order = {_MAGIC_LITTLE_ENDIAN: "<", _MAGIC_BIG_ENDIAN: ">"}.get(magic)
     if order is None or _checksum(order, log[:24], (0, 0)) != tuple(expected):
         return LogState(LogVerdict.ROTTEN, 0)
+    salts = (salt_1, salt_2)
     frame_size = _FRAME.size + page_size
     running = (expected[0], expected[1])
-    for number, start in enumerate(range(_HEADER.size, len(log) - frame_size + 1, frame_size), start=1):
-        header = _FRAME.unpack_from(log, start)
-        if header[2] != salt_1 and header[3] != salt_2:
-            return _after(log, start, frame_size, (salt_1, salt_2), number)
-        running = _checksum(order, log[start : start + 8], running)
-        running = _checksum(order, log[start + _FRAME.size : start + frame_size], running)
-        if header[2:] != (salt_1, salt_2, *running):
-            return _after(log, start, frame_size, (salt_1, salt_2), number)
+    starts = range(_HEADER.size, len(log) - frame_size + 1, frame_size)
+    for number, start in enumerate(starts, start=1):
+        frame = log[start : start + frame_size]
+        checksum = _frame_checksum(order, frame, running)
+        if _FRAME.unpack_from(frame)[2:] != (*salts, *checksum):
+            rest = [_FRAME.unpack_from(log, later) for later in starts[number - 1 :]]
+            commits = sum(1 for header in rest if _is_of(header, salts) and header[1])
+            if commits == 0 and _is_of(rest[0], salts) and _lost_its_commit_mark(order, frame, running):
+                commits = 1
+            return LogState(_VERDICTS[min(commits, 2)], number if commits else None)
+        running = checksum
     return LogState(LogVerdict.SOUND, None)
 
 
-def _after(log: bytes, start: int, frame_size: int, salts: tuple[int, int], number: int) -> LogState:
-    """The state of a log whose valid frames end before `start`."""
-    headers = [
-        _FRAME.unpack_from(log, offset) for offset in range(start, len(log) - frame_size + 1, frame_size)
-    ]
-    ours = [header for header in headers if header[2] == salts[0] or header[3] == salts[1]]
-    if not ours:
-        return LogState(LogVerdict.SOUND, None)
-    commits = sum(1 for header in ours if header[1])
-    return LogState(LogVerdict.ROTTEN if commits > 1 else LogVerdict.TORN, number)
+_VERDICTS = (LogVerdict.SOUND, LogVerdict.TORN, LogVerdict.ROTTEN)
+"""By how many commits of this log are at the first bad frame or after it. Without any, the frames are the
+remains of a transaction that was rolled back or never finished, or of an older log.
+"""
+
+
+def _is_of(header: tuple[int, ...], salts: tuple[int, int]) -> bool:
+    """Whether a frame belongs to the log with these salts, even if one of them was damaged."""
+    return header[2] == salts[0] or header[3] == salts[1]
+
+
+def _lost_its_commit_mark(order: str, frame: bytes, running: tuple[int, int]) -> bool:
+    """Whether the frame would be valid with one byte of its commit mark restored: it is damaged, and no
+    remains.
+    """
+    expected = _FRAME.unpack_from(frame)[4:]
+    for position in range(4, 8):
+        for value in range(1, 256):
+            restored = frame[:position] + bytes([value]) + frame[position + 1 :]
+            if _frame_checksum(order, restored, running) == expected:
+                return True
+    return False
+
+
+def _frame_checksum(order: str, frame: bytes, running: tuple[int, int]) -> tuple[int, int]:
+    return _checksum(order, frame[_FRAME.size :], _checksum(order, frame[:8], running))
 
 
 def _checksum(order: str, data: bytes, start: tuple[int, int]) -> tuple[int, int]:

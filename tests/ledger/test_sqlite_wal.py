@@ -45,6 +45,20 @@ def test_damage_that_commits_follow_is_rot(log):
         assert inspect_log(_flipped(log, position)) == LogState(LogVerdict.ROTTEN, frame), position
 
 
+def test_the_remains_of_a_transaction_that_never_committed_are_no_damage(log):
+    remains = bytearray(log[-FRAME_BYTES:])
+    remains[4:8] = bytes(4)
+    remains[-1] ^= 1
+    assert inspect_log(log + remains) == LogState(LogVerdict.SOUND, None)
+
+
+def test_a_last_commit_that_lost_its_mark_is_found_all_the_same(log):
+    start = HEADER_BYTES + 3 * FRAME_BYTES
+    assert any(log[start + 4 : start + 8])
+    unmarked = log[: start + 4] + bytes(4) + log[start + 8 :]
+    assert inspect_log(unmarked) == LogState(LogVerdict.TORN, 4)
+
+
 def test_a_damaged_header_is_rot_because_it_hides_the_whole_log(log):
     for position in range(HEADER_BYTES):
         assert inspect_log(_flipped(log, position)) == LogState(LogVerdict.ROTTEN, 0), position
