@@ -1,3 +1,5 @@
+"""The sign guard: no place twice, at whatever byte a write is torn."""
+
 from pathlib import Path
 from random import Random
 

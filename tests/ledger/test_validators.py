@@ -1,3 +1,5 @@
+"""Who may vote, how many must, whose turn it is."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

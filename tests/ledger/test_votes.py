@@ -1,3 +1,5 @@
+"""Votes, proposals and certificates: what passes and what is refused."""
+
 from dataclasses import replace
 
 import pytest

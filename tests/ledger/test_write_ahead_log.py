@@ -1,3 +1,5 @@
+"""The write-ahead log: a torn tail is cut, rot is refused."""
+
 from pathlib import Path
 from random import Random
 

@@ -21,7 +21,7 @@ from sim.agreement_world import run_seed, search
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
-SEEDS = 100
+SEEDS = 200
 
 
 def vote_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,9 +115,9 @@ PLANTS = {
     lock_forgotten_in_a_restart: 200,
     quorum_of_two_of_four: 0,
     log_flushed_after_the_send: 0,
-    signed_past_the_guard_and_flushed_after: 0,
+    signed_past_the_guard_and_flushed_after: 100,
     verdict_on_blocks_ignored: 0,
-    unlocked_without_a_quorum: 0,
+    unlocked_without_a_quorum: 300,
     nothing_repeated: 0,
     later_rounds_ignored: 0,
 }
