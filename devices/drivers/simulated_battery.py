@@ -67,10 +67,13 @@ class SimulatedBattery:
 
     def _advance(self, now: Instant) -> None:
         earlier = self._time
+        flowing = True
         for end, setpoint_w in self._setpoint.pieces(earlier, now):
             for power_w, duration_ns in self._ramp(setpoint_w, end.cell_ns - earlier.cell_ns):
-                self._exchange(power_w, duration_ns)
+                flowing = self._exchange(power_w, duration_ns)
             earlier = end
+        if not flowing:
+            self._power_w = 0.0
         self._time = now
 
     def _ramp(self, target_w: float, duration_ns: int) -> Iterator[tuple[float, int]]:
@@ -92,21 +95,24 @@ class SimulatedBattery:
             self._power_w = target_w
             yield target_w, duration_ns
 
-    def _exchange(self, power_w: float, duration_ns: int) -> None:
-        """Move energy at the terminals; a full or an empty battery ends it, and the power is then zero."""
+    def _exchange(self, power_w: float, duration_ns: int) -> bool:
+        """Move energy at the terminals; false when a full or an empty battery ended it."""
         energy = round(power_w * 1000 * duration_ns)
         if energy > 0:
             efficiency = self._nameplate.discharge_efficiency
             most = int(self._stored_wh * efficiency * PICOJOULES_PER_WH)
             if energy >= most:
-                energy, self._stored_wh, self._power_w = most, 0.0, 0.0
-            else:
-                self._stored_wh -= energy / efficiency / PICOJOULES_PER_WH
+                self._counter += most
+                self._stored_wh = 0.0
+                return False
+            self._stored_wh -= energy / efficiency / PICOJOULES_PER_WH
         elif energy < 0:
             efficiency = self._nameplate.charge_efficiency
             most = int((self._capacity_wh - self._stored_wh) / efficiency * PICOJOULES_PER_WH)
             if -energy >= most:
-                energy, self._stored_wh, self._power_w = -most, self._capacity_wh, 0.0
-            else:
-                self._stored_wh -= energy * efficiency / PICOJOULES_PER_WH
+                self._counter -= most
+                self._stored_wh = self._capacity_wh
+                return False
+            self._stored_wh -= energy * efficiency / PICOJOULES_PER_WH
         self._counter += energy
+        return True

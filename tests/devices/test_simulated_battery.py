@@ -67,3 +67,10 @@ def test_a_ramp_limits_how_fast_power_moves() -> None:
     assert half_way.power_w.value == 500.0
     assert half_way.counter == 1250 * 10**12
     assert battery.measure(Instant(20 * SECOND_NS, 20 * SECOND_NS)).power_w.value == 1000.0
+
+
+def test_an_empty_battery_under_a_tiny_setpoint_costs_no_time() -> None:
+    battery = build(10_000.0, 0.9, 0.0)
+    battery.command(Lease(1e-5, 0.0, 0, 60 * SECOND_NS, "test", 1), Instant(0, 0))
+    image = battery.measure(Instant(SECOND_NS, 3600 * SECOND_NS))
+    assert (image.counter, image.power_w.value) == (0, 0.0)
