@@ -182,6 +182,12 @@ class Feeds:
             raise MissingEntries((Head(member, incarnation, through, b""),))
         return [held[sequence] for sequence in range(after + 1, through + 1)]
 
+    def may_grow(self, member: bytes) -> bool:
+        """Whether another entry of this member has a place: it is not frozen, and blocks keep up with its entries."""
+        known = self._membership.by_id(member)
+        feed = self._feeds.get(member)
+        return known is not None and known.frozen_at is None and (feed is None or not feed.is_full)
+
     def unanchored(self, member: bytes) -> list[SignedEntry]:
         """The entries of a member that no block has anchored yet, in order."""
         feed = self._feeds.get(member)

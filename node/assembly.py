@@ -1,10 +1,12 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
 from devices.profiles import read_profile
+from ledger.entries import Entry
 from ledger.genesis import Role
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
 from market.forecast import PriceHistory, SeasonalNaive
+from market.payloads import Kind
 from market.rules import CellRules
 from node.config import Config
 from node.core import Identity, NodeCore
@@ -19,6 +21,8 @@ from node.trading import PPM, Trading
 SETTLING_INTERVALS = 2
 """Intervals after the last trading one that blocks still cover, so that its readings are settled."""
 PRICE_DAYS = 3
+RECENT_ENTRIES = 256
+"""Own entries read again at a start: more than control can hold back in the moment of a crash."""
 S_PER_DAY = 86_400
 
 
@@ -61,6 +65,7 @@ def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, n
     if rule is None or not opened.member.roles & Role.PROSUMER:
         return None
     season = S_PER_DAY // rules.interval_s
+    recent = _recent_entries(opened)
     load, generation = _learned(config, rules, season, now)
     return Trading(
         rules=rules,
@@ -73,7 +78,17 @@ def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, n
         load=load,
         generation=generation,
         prices=_known_prices(rules, opened, season),
+        reported={said.interval for said in recent if said.kind == Kind.READING},
+        bid_for=max((said.interval for said in recent if said.kind == Kind.ORDER), default=-1),
     )
+
+
+def _recent_entries(opened: Opened) -> list[Entry]:
+    """What this member said last, so that a restarted node does not say it again."""
+    member, store = opened.member, opened.store
+    last = store.last_sequence(member.id, member.incarnation)
+    after = max(-1, last - RECENT_ENTRIES)
+    return [signed.entry for signed in store.entries(member.id, member.incarnation, after, last)]
 
 
 def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[SeasonalNaive, SeasonalNaive]:

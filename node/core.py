@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from devices.control_messages import MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
 from ledger.errors import MissingEntries, PeerError
@@ -78,6 +79,7 @@ class NodeCore:
     waits_out: int = 0
     timers: Timers[str] = field(default_factory=Timers)
     _wanted: tuple[Head, ...] = ()
+    _unread: dict[int, MeterRecord] = field(default_factory=dict)
 
     def start(self, now: Now) -> list[Effect]:
         """The first effects of a run."""
@@ -86,10 +88,12 @@ class NodeCore:
         self.ordering.schedule_opening(now)
         return [*self._follow(self.ordering.resume(self.records, now), now), *self._activate(now)]
 
-    def own_feed(self) -> tuple[Head | None, int]:
-        """The head of our own feed, and the incarnation the next entry belongs to."""
+    def own_feed(self) -> tuple[Head | None, int] | None:
+        """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
         member = self.gathering.membership.by_id(self.identity.member)
         assert member is not None, "the node is a member of its cell"
+        if not self.gathering.feeds.may_grow(member.id):
+            return None
         return self.gathering.feeds.head(member.id), member.incarnation
 
     def next_timer(self, now: Now) -> int | None:
@@ -133,7 +137,10 @@ class NodeCore:
                 stored = self._trade(lambda t: t.entry_stored(entry.entry.kind, entry.entry.interval))
                 return [ev.Publish(ENTRIES, entry.envelope), *stored]
             case ev.MeterRead(record):
-                return self._trade(lambda t: t.read(record, now)) if self.active else []
+                if not self.active:
+                    self._unread[record.interval] = record
+                    return []
+                return self._trade(lambda t: t.read(record, now))
             case ev.DevicesMeasured(image):
                 return self._tell_trading(lambda t: t.measured(image))
             case ev.ControlAttached(attached):
@@ -259,7 +266,11 @@ class NodeCore:
             wait_ns = 2 * self.ordering.calendar.interval_ns // now.speed
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
-        return [ev.Report("active", fields), *self._follow(steps, now)]
+        unread, self._unread = self._unread, {}
+        readings = self._trade(
+            lambda t: [effect for record in unread.values() for effect in t.read(record, now)]
+        )
+        return [ev.Report("active", fields), *self._follow(steps, now), *readings]
 
     def _timers_due(self, now: Now) -> list[Effect]:
         effects: list[Effect] = []

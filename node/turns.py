@@ -124,8 +124,11 @@ class Turns:
 
     def _sign_entry(self, wanted: ev.SignEntry) -> None:
         """Sign and offer at once, so that the next entry chains to this one."""
-        head, incarnation = self.core.own_feed()
-        signed = self.signer.entry(wanted, head, incarnation)
+        place = self.core.own_feed()
+        if place is None:
+            self.log.warning("entry_dropped", kind=wanted.kind, interval=wanted.interval)
+            return
+        signed = self.signer.entry(wanted, *place)
         self._own_entries.append(signed)
         self._carry_out(self.core.handle(ev.EntrySigned(signed), self.now()), deque())
 
