@@ -35,9 +35,10 @@ def price_keys(book: OrderBook) -> IntArray:
 class Ladder:
     """The orders of a book as steps.
 
-    order, keys, quantities: by rank, the order's place in the book, its key, and what clipping has left of
-    it so far. steps: every order as `branch << bits | rank`, in ascending order; `starts` says where each
-    branch's begin. supply, demand: what the orders of each branch offer and ask for in all.
+    - order, keys, quantities: by rank, the place in the book, the key, and what clipping has left so far.
+    - steps: every order as `branch << bits | rank`, ascending; `starts` says where each branch's begin,
+      `reach` how much quantity comes before each.
+    - supply, demand: what the orders of each branch offer and ask for in all.
     """
 
     def __init__(self, book: OrderBook, keys: IntArray, branches: int) -> None:
@@ -45,21 +46,17 @@ class Ladder:
         self.mask = (1 << self.bits) - 1
         lowest = int(keys.min()) if len(book) else 0
         places = np.arange(len(book))
+        # Key and place in one integer: one sort of plain integers, several times faster than an argsort. The
+        # limits on prices and numbers of orders are such that it fits 64 bits.
         packed = keys - lowest
         packed <<= self.bits
         packed |= places
         packed.sort()
         self.order: IntArray = packed & self.mask
-        packed >>= self.bits
-        packed += lowest
-        self.keys: IntArray = packed
+        self.keys: IntArray = (packed >> self.bits) + lowest
         self.quantities: IntArray = book.quantity[self.order]
-        self.steps, self.starts, quantities, bids = (
-            places,
-            np.array([0, len(book)]),
-            self.quantities,
-            packed & 1,
-        )
+        self.steps, self.starts = places, np.array([0, len(book)])
+        quantities, bids = self.quantities, self.keys & 1
         if branches > 1:
             branch = book.branch[self.order].astype(np.int64)
             self.steps = (branch << self.bits) | places
@@ -125,18 +122,13 @@ class Run:
         self.ranks, self.reach = self.ranks[:position], self.reach[:position]
         return kept
 
-    def first_quantity(self, rank: int) -> int:
-        """Quantity of the first step if it has this rank, else zero."""
-        return self.rise_before(1) if len(self.ranks) and self.ranks[0] == rank else 0
-
 
 class Curve:
-    """Net supply of a part of the feeder, as a few sorted runs, each more than twice as long as all shorter
-    ones.
+    """Net supply of a part of the feeder, as a few sorted runs.
 
-    Keeping several runs is what makes a chain of branches cheap: a short run that joins a long one waits
-    until enough others have come, so that each step is moved O(log n) times and not once per branch on its
-    way up.
+    Each run is more than twice as long as all shorter ones together. That is what makes a chain of branches
+    cheap: a short run that joins a long one waits until enough others have come, so that each step is moved
+    O(log n) times and not once per branch on its way up.
     """
 
     def __init__(self, ladder: Ladder, base: int, top: int, runs: Iterable[Run]) -> None:
@@ -171,31 +163,22 @@ class Curve:
 
     def _drop_below(self, rank: int, rise: int) -> None:
         """Take `rise` off the lower end, the last of it from the step of this rank."""
-        for run in self._runs:
-            rise -= run.drop_ranks_below(rank)
-        for run in self._runs:
-            quantity = run.first_quantity(rank)
-            if quantity:
-                self._ladder.quantities[rank] = quantity - rise
-                if quantity > rise:
-                    run.start += rise
-                else:
-                    run.drop_ranks_below(rank + 1)
+        taken = sum(run.drop_ranks_below(rank) for run in self._runs)
+        holder = next(run for run in self._runs if len(run.ranks) and run.ranks[0] == rank)
+        holder.start += rise - taken
+        left = holder.rise_before(1)
+        self._ladder.quantities[rank] = left
+        if not left:
+            holder.drop_ranks_below(rank + 1)
 
     def _drop_above(self, rank: int, rise: int) -> None:
         """Keep only `rise` from the lower end, the last of it from the step of this rank."""
-        holder = self._runs[0]
-        for run in self._runs:
-            before = len(run.ranks)
-            rise -= run.keep_ranks_below(rank + 1)
-            if before and len(run.ranks) and run.ranks[-1] == rank:
-                holder = run
-        quantity = holder.rise_before(len(holder.ranks)) - holder.rise_before(len(holder.ranks) - 1)
-        # So far all of the step of this rank is kept; `rise` says, as a negative number, by how much that is too much.
-        self._ladder.quantities[rank] = quantity + rise
-        if quantity + rise:
-            holder.end += rise
-        else:
+        kept = sum(run.keep_ranks_below(rank + 1) for run in self._runs)
+        holder = next(run for run in self._runs if len(run.ranks) and run.ranks[-1] == rank)
+        holder.end -= kept - rise
+        left = holder.end - holder.start - holder.rise_before(len(holder.ranks) - 1)
+        self._ladder.quantities[rank] = left
+        if not left:
             holder.keep_ranks_below(rank)
 
     def _first_reaching(self, rise: int) -> int:

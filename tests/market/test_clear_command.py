@@ -1,3 +1,5 @@
+"""`wattswarm market clear`, as its user sees it; the example is the documentation's."""
+
 import json
 import re
 from decimal import Decimal

@@ -1,3 +1,5 @@
+"""Step curves: clipped, merged, and the same however their steps are dealt out."""
+
 import itertools
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""What is a feeder and what is refused as none."""
+
 import pytest
 
 from market.errors import FeederError

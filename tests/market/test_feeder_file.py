@@ -1,3 +1,5 @@
+"""The TOML file of a feeder: read exactly, or every mistake named by its key."""
+
 from pathlib import Path
 
 import pytest

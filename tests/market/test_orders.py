@@ -1,3 +1,5 @@
+"""What a book takes, and that it does not depend on the order of arrival."""
+
 import numpy as np
 import pytest
 

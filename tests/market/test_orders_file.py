@@ -1,3 +1,5 @@
+"""The CSV file of orders: read exactly, or every mistake named by its place."""
+
 from pathlib import Path
 
 import pytest

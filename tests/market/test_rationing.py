@@ -1,3 +1,5 @@
+"""The split of what lies at the margin: exact, fair, and the same for everyone."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

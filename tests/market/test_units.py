@@ -1,3 +1,5 @@
+"""Amounts as text and as integers: exact or refused."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -71,26 +71,13 @@ def plain_clear(orders: list[Order], feeder: Feeder) -> tuple[list[int], dict[ob
             limits = [FREE if own is None else own for own in (grid.import_limit, grid.export_limit)]
             bounds[b] = max(bounds[b][0], -limits[0]), min(bounds[b][1], limits[1])
         free[b] = total.free_interval(*bounds[b])
-    root = feeder.root
     if feeder.grid is None:
-        free[root] = (-FREE, FREE)
-        first, last = curve[root].free_interval(0, 0)
-        finite = [key for key in (first, last) if abs(key) != FREE]
-        top = sum(finite) // len(finite) if finite else 0
-        flow = 0
-    else:
-        with_supplier = curve[root].clipped(*bounds[root])
-        bid, ask = 4 * feeder.grid.export_price + 1, 4 * feeder.grid.import_price + 2
-        with_supplier.base -= FREE
-        with_supplier.steps |= {bid: FREE, ask: FREE}
-        first, last = with_supplier.free_interval(0, 0)
-        top = (first + last) // 2
-        supply = curve[root].clipped(*bounds[root]).around(top)[0]
-        flow = supply if top in (bid, ask) else 0
+        free[feeder.root] = (-FREE, FREE)
+    top, flow = plain_top(curve[feeder.root], bounds[feeder.root], feeder)
     keys = [0] * count
     fills = {o.id: o.quantity if o.side == Side.BUY else 0 for o in orders}
     flows = [0] * count
-    flows[root] = flow
+    flows[feeder.root] = flow
     for b in feeder.top_down:
         parent = feeder.branches[b].parent
         keys[b] = min(max(top if parent is None else keys[parent], free[b][0]), free[b][1])
@@ -122,6 +109,21 @@ def plain_clear(orders: list[Order], feeder: Feeder) -> tuple[list[int], dict[ob
             else:
                 flows[what] += quantity - shares[place] if bids else shares[place]
     return keys, fills, flows
+
+
+def plain_top(root: PlainCurve, bounds: tuple[int, int], feeder: Feeder) -> tuple[int, int]:
+    """The key at the top and the flow to the grid."""
+    if feeder.grid is None:
+        finite = [key for key in root.free_interval(0, 0) if abs(key) != FREE]
+        return sum(finite) // len(finite) if finite else 0, 0
+    with_supplier = root.clipped(*bounds)
+    bid, ask = 4 * feeder.grid.export_price + 1, 4 * feeder.grid.import_price + 2
+    with_supplier.base -= FREE
+    with_supplier.steps |= {bid: FREE, ask: FREE}
+    first, last = with_supplier.free_interval(0, 0)
+    top = (first + last) // 2
+    supply = root.clipped(*bounds).around(top)[0]
+    return top, supply if top in (bid, ask) else 0
 
 
 def random_market(rng: random.Random) -> tuple[list[Order], Feeder]:
