@@ -52,6 +52,9 @@ MS = 1_000_000
 TIMEOUTS = Timeouts(
     propose_ns=300 * MS, prevote_ns=100 * MS, precommit_ns=100 * MS, delta_ns=100 * MS, tick_ns=250 * MS
 )
+COMPACTION_RECORDS = 40
+"""The log is cut to what still matters at each multiple of this, far more often than need be, to try it."""
+
 CELL_ID = b"simulated cell".ljust(32, b".")
 
 
@@ -215,6 +218,8 @@ class SimulatedValidator:
         match effect:
             case Persist(record):
                 self.log.append(record)
+                if self.log.too_long or len(self.log.records) % COMPACTION_RECORDS == 0:
+                    self.log.reset(self.agreement.records())
             case CastVote() | CastProposal():
                 self.cast(effect)
             case Broadcast(message):
