@@ -54,6 +54,11 @@ class MemoryNetwork:
         """A member's end of this network; it takes part while its `run` runs."""
         return MemoryTransport(self, own_key, queues or QueueLimits())
 
+    @property
+    def size(self) -> int:
+        """How many members run."""
+        return len(self._running)
+
     def partition(self, *groups: Iterable[bytes]) -> None:
         """Cut the network so that only members of the same group reach each other.
 
@@ -267,7 +272,7 @@ class MemoryTransport:
         """Members connected to us directly or through others: gossip is relayed."""
         found: dict[bytes, MemoryTransport] = {}
         frontier: list[MemoryTransport] = [self]
-        while frontier:
+        while frontier and len(found) < self._network.size - 1:
             for key, transport in frontier.pop()._connected.items():
                 if key not in found and key != self._own_key:
                     found[key] = transport

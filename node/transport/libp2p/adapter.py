@@ -129,6 +129,7 @@ class Libp2pTransport:
         host.set_stream_handler(self._frames_protocol, self._serving(self._frame_server.serve))
         host.set_stream_handler(self._requests_protocol, self._serving(self._request_server.serve))
         self._swarm, self._host, self._pubsub, self._supervisor = swarm, host, pubsub, supervisor
+        in_use: AddressInUse | None = None  # raised at the end, outside of the library's exception groups
         try:
             async with background_trio_service(swarm), trio.open_nursery() as self._nursery:
                 try:
@@ -136,8 +137,12 @@ class Libp2pTransport:
                         await pubsub.wait_until_ready()
                         for topic in self._topic_names:
                             await pubsub.subscribe(topic)
-                        task_status.started(await self._start_listening(swarm))
-                        await supervisor.run()
+                        try:
+                            task_status.started(await self._start_listening(swarm))
+                        except AddressInUse as error:
+                            in_use = error
+                        else:
+                            await supervisor.run()
                 finally:
                     deadline = trio.current_time() + self._patience.close_timeout_s
                     with trio.CancelScope(shield=True, deadline=deadline):
@@ -146,6 +151,8 @@ class Libp2pTransport:
             pubsub.seen_messages.stop()
             self._nursery = self._swarm = self._host = self._pubsub = self._supervisor = None
             self._links.clear()
+        if in_use is not None:
+            raise in_use
 
     def set_members(self, addresses: Mapping[bytes, tuple[str, ...]]) -> None:
         """See Transport."""

@@ -37,6 +37,9 @@ _INITIAL_WINDOW = 256 * 1024
 _FRAME_BYTES = 63 * 1024
 """bytes of data per frame: with its header it fits one Noise message of 65,519 bytes."""
 
+_OWN_STALL_S = 0.5
+"""seconds to find an answer that came in time while this process itself was held up."""
+
 
 class YamuxViolationError(Exception):
     """The peer's fault: it broke the protocol or one of our bounds; its connection is closed."""
@@ -360,6 +363,8 @@ class YamuxConnection(IMuxedConn):
                 suppress(IOException),
             ):
                 await self._write(_HEADER.pack(0, _PING, _SYN, 0, 0), interruptible=True)
+                await self._pong.wait()
+            with trio.move_on_after(_OWN_STALL_S):
                 await self._pong.wait()
             if not self._pong.is_set():
                 self.counters.add("pings_unanswered")
