@@ -1,6 +1,4 @@
-"""Shell: `wattswarm market clear`, which clears a file of orders so that anyone can check the auction by
-hand.
-"""
+"""Shell: `wattswarm market clear`: clears a file of orders, so that anyone can check the auction by hand."""
 
 import sys
 from pathlib import Path

@@ -113,9 +113,7 @@ def pro_rata(amount: int, quantities: IntArray) -> IntArray:
 
 
 def filled_below(book: OrderBook, order_keys: IntArray, keys: list[int]) -> IntArray:
-    """What each order gets just below its branch's key: in the money all, out of it nothing, a bid at it
-    all.
-    """
+    """What each order gets just below its branch's key: in the money all, out of it nothing, a bid at it all."""
     key_of_order = np.array(keys, np.int64)[book.branch] if len(keys) > 1 else keys[0]
     filled: IntArray = (order_keys < key_of_order) == (book.side == Side.SELL.value)
     return filled * book.quantity

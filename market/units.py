@@ -40,9 +40,7 @@ def energy_of_power(power_mw: int, interval_s: int) -> int:
 
 
 def power_of_energy(energy: int, interval_s: int) -> int:
-    """Smallest power in mW that gives at least this energy in mWh over one interval; the energy is not
-    negative.
-    """
+    """Smallest power in mW that gives at least this energy in mWh >= 0 over one interval."""
     return -(-energy * S_PER_HOUR // interval_s)
 
 

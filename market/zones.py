@@ -1,5 +1,4 @@
-"""The pass up the feeder: clip each branch's curve to its limit, remember its free interval, add it to its
-parent.
+"""The pass up the feeder: clip each branch's curve, remember its free interval, add it to its parent.
 
 A branch whose limit cannot bind shares its parent's curve, so curves are kept per zone: a branch whose
 limit may bind, or the root, with the branches below it up to the next such ones. Zones with few orders
@@ -17,16 +16,12 @@ from market.feeder import Feeder
 from market.orders import IntArray
 
 SMALL_ZONE = 4_096
-"""Orders in and below a zone up to which it is merged step by step: bounded work per zone, however deep the
-tree.
-"""
+"""Orders in and below a zone up to which it is merged anew at each level: bounded work, however deep the tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class PassUp:
-    """The free interval of keys of each branch, and the curve of the whole feeder at its root, not yet
-    clipped.
-    """
+    """The free interval of keys of each branch, and the curve of the whole feeder at its root, not yet clipped."""
 
     first: list[int]
     last: list[int]
@@ -51,10 +46,10 @@ def pass_up(feeder: Feeder, ladder: Ladder) -> PassUp:
 
 
 class _Zones:
-    """All zones, numbered so that every parent comes after its children, the small ones by level, the root
-    last.
+    """All zones, numbered so that parents come after children: the small ones by level, the large ones, the root.
 
     Within a level they are ordered by parent, so that what a level passes on to one place is contiguous.
+    A place is where steps wait: one for each level of small zones, one for each large zone.
     """
 
     def __init__(self, feeder: Feeder, ladder: Ladder) -> None:
@@ -63,6 +58,7 @@ class _Zones:
         number_of, self.heads, parents, levels = _numbered(feeder, ladder, head_of)
         count = len(self.heads)
         small = levels.index(-1)
+        self._small = small
         self.level_starts: list[int] = np.searchsorted(
             levels[:small], range((levels[small - 1] + 2) if small else 1)
         ).tolist()
@@ -78,8 +74,6 @@ class _Zones:
         self.last = np.full(count, HIGHEST_KEY)
         steps = (zone_of_branch[ladder.steps >> ladder.bits] << ladder.bits) | (ladder.steps & ladder.mask)
         steps.sort()
-        self._small = small
-        # Where what a zone passes on goes: to the level of a small parent, to a large parent itself.
         places = len(self.level_starts) - 1
         self._place = np.array(
             [level if level >= 0 else places + number - small for number, level in enumerate(levels)]
@@ -177,9 +171,7 @@ def _heads(feeder: Feeder, ladder: Ladder) -> list[int]:
 def _numbered(
     feeder: Feeder, ladder: Ladder, head_of: list[int]
 ) -> tuple[dict[int, int], list[int], list[int], list[int]]:
-    """Number the zones: number by head, and by number the head, the parent's number and the level (-1:
-    large).
-    """
+    """Number the zones: number by head; by number the head, the parent's number and the level (-1: large)."""
     orders: list[int] = np.diff(ladder.starts).tolist()
     heights = [0] * len(head_of)
     for index in reversed(feeder.top_down[1:]):
