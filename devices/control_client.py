@@ -4,6 +4,7 @@
 The control process outlives the daemon on purpose; a restarted daemon finds it again by its directory.
 """
 
+import math
 import os
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from devices.control_messages import (
     Stop,
     Upward,
 )
-from devices.errors import ControlError, MessageError
+from devices.errors import EXIT_CONFIGURATION, EXIT_STATE, ControlError, MessageError
 from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.limits import PowerRange
 from devices.standing_orders import HEARTBEAT_NS, StandingOrders
@@ -43,6 +44,8 @@ time).
 ATTACH_S = 15.0
 """How long a control process may take to answer: eight may start at once on two cores (real time)."""
 RETRY_S = 0.02
+RESTART_S = 1.0
+"""Between two starts: the one that holds the directory may still be on its way to the socket, or out."""
 MOST_FAILURES = 5
 """Attachments in a row that may end early before the daemon is told."""
 GOOD_SESSION_S = 10.0
@@ -69,6 +72,7 @@ class ControlClient:
         issuer = f"daemon-{os.getpid()}-{time.monotonic_ns()}"
         self._orders = StandingOrders(clock, interval_s, issuer)
         self._process: subprocess.Popen[bytes] | None = None
+        self._next_start_s = -math.inf
         self._outbox: trio.MemorySendChannel[Downward] | None = None
         self._session: trio.CancelScope | None = None
         self._started = False
@@ -162,8 +166,11 @@ class ControlClient:
             code = self._process.poll()
             if code is None:
                 return
-            if code in (2, 4):
+            if code in (EXIT_CONFIGURATION, EXIT_STATE):
                 raise ControlError(f"control refuses to start (exit code {code}){self._last_words()}")
+        if trio.current_time() < self._next_start_s:
+            return
+        self._next_start_s = trio.current_time() + RESTART_S
         with (self._data_dir / "control.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "devices.control_process", "--config", str(self._config_path)],

@@ -22,11 +22,16 @@ from devices.control_files import StateWriter, load_config, load_profile, load_s
 from devices.control_messages import Stop
 from devices.control_socket import ControlSocket, DaemonAttached
 from devices.drivers.simulated import build_ders
-from devices.errors import AlreadyControlledError, ConfigurationError, ProfileError, StateError
+from devices.errors import (
+    EXIT_ALREADY_CONTROLLED,
+    EXIT_CONFIGURATION,
+    EXIT_STATE,
+    AlreadyControlledError,
+    ConfigurationError,
+    ProfileError,
+    StateError,
+)
 
-EXIT_CONFIGURATION = 2
-EXIT_ALREADY_CONTROLLED = 3
-EXIT_STATE = 4
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 

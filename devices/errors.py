@@ -1,5 +1,10 @@
 """Errors of the devices package, by whose fault they are."""
 
+EXIT_CONFIGURATION = 2
+EXIT_ALREADY_CONTROLLED = 3
+EXIT_STATE = 4
+"""Exit codes of the control process for the errors that end it."""
+
 
 class DeviceError(Exception):
     """Anything this package raises on purpose."""
