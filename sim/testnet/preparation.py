@@ -55,14 +55,18 @@ class Prepared:
     speed: int
     first_gate_ns: int
 
+    @property
+    def clock_path(self) -> Path:
+        """The file that all nodes wait for."""
+        return self.directory / CELL_DIRECTORY / CLOCK_FILE
+
     def start_clock(self, now_wall_ns: int, until_gate_s: float) -> None:
-        """Write the file that all nodes wait for: cell time now, so that the first gate closes in real seconds."""
+        """Write the clock file: cell time now, so that the first gate closes in so many real seconds."""
         epoch_ns = self.first_gate_ns - round(until_gate_s * self.speed * NS_PER_S)
         text = config_text({"start_wall_ns": now_wall_ns, "epoch_ns": epoch_ns, "speed": self.speed})
-        path = self.directory / CELL_DIRECTORY / CLOCK_FILE
-        draft = path.with_suffix(".new")
+        draft = self.clock_path.with_suffix(".new")
         draft.write_text(text, "utf-8")
-        draft.rename(path)
+        draft.rename(self.clock_path)
 
 
 def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhood) -> Prepared:
