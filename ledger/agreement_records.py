@@ -1,7 +1,10 @@
-"""The records of the write-ahead log: what this node is about to sign, and what it heard and counted.
+"""The records of the write-ahead log: what this node is about to sign, what it heard and counted, and the blocks it
+is about to prevote.
 
 A record is ``[kind, bytes]``. What is about to be signed is kept as its bare body; what was heard is kept
 with its signature, because a restarted node must be able to show it to others (the quorum of a valid round).
+A block is kept before it is prevoted, in pieces: when the whole cell loses power with a lock on a block, somebody
+must still have it.
 """
 
 from collections.abc import Iterable
@@ -23,11 +26,15 @@ from ledger.votes import (
     open_proposal,
     open_vote,
 )
+from ledger.write_ahead_log import RECORD_BYTES as LOG_RECORD_BYTES
 
 RECORD_BYTES = PROPOSAL_BYTES + 8
 """The largest record: a proposal's envelope and its framing."""
 
-_CAST_VOTE, _CAST_PROPOSAL, _HEARD_VOTE, _HEARD_PROPOSAL = range(4)
+PIECE_BYTES = 3 * 1024
+"""Of a block in one record of the log."""
+
+_CAST_VOTE, _CAST_PROPOSAL, _HEARD_VOTE, _HEARD_PROPOSAL, _BLOCK_PIECE = range(5)
 
 
 def encode_record(record: Record) -> bytes:
@@ -41,6 +48,27 @@ def encode_record(record: Record) -> bytes:
             return encode((_HEARD_VOTE, record.envelope))
         case SignedProposal():
             return encode((_HEARD_PROPOSAL, record.envelope))
+
+
+def block_records(block: bytes) -> tuple[bytes, ...]:
+    """The records that keep an encoded block."""
+    return tuple(
+        encode((_BLOCK_PIECE, len(block), offset, block[offset : offset + PIECE_BYTES]))
+        for offset in range(0, len(block), PIECE_BYTES)
+    )
+
+
+def read_blocks(records: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The encoded blocks that the records keep; one whose end is torn off is left out."""
+    blocks: list[bytes] = []
+    block = b""
+    for record in records:
+        match decode(record, max_bytes=LOG_RECORD_BYTES):
+            case (4, int(size), int(offset), bytes(piece)):
+                block = block[:offset] + piece
+                if len(block) == size:
+                    blocks.append(block)
+    return tuple(blocks)
 
 
 def read_records(
@@ -72,7 +100,7 @@ def log_is_behind(records: Iterable[Record], height: int, signed: tuple[int, int
 
 
 def _read(data: bytes, height: int, cell_id: bytes, validators: ValidatorSet) -> Record | None:
-    match decode(data, max_bytes=RECORD_BYTES):
+    match decode(data, max_bytes=LOG_RECORD_BYTES):
         case (0, bytes(body)):
             vote = decode_vote(body)
             return vote if vote.height == height else None
@@ -85,4 +113,6 @@ def _read(data: bytes, height: int, cell_id: bytes, validators: ValidatorSet) ->
         case (3, bytes(envelope)):
             proposal = decode_proposal(unseal(envelope, PROPOSAL_BYTES)[0])
             return open_proposal(envelope, cell_id, validators) if proposal.height == height else None
+        case (4, int(), int(), bytes()):
+            return None
     raise Corrupt("the write-ahead log holds a record of no known kind")

@@ -47,6 +47,7 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         last_certificate=opened.last_certificate,
         last_interval=None if last is None else last + SETTLING_INTERVALS,
     )
+    ordering.keep(opened.blocks)
     validators = opened.tip.validators
     others = len(opened.tip.membership.members) - 1
     return NodeCore(

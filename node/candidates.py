@@ -35,10 +35,12 @@ class Candidates(Generic[State]):
     _blocks: dict[bytes, Block] = field(default_factory=dict)
     _verdicts: dict[bytes, Leads[State] | Invalid] = field(default_factory=dict)
 
-    def hold(self, block: Block) -> None:
-        """Keep a block of the height that is open."""
+    def hold(self, block: Block) -> bytes:
+        """Keep a block of the height that is open, unless there are too many; returns its id."""
+        block_id = block.block_id(self.cell_id)
         if len(self._blocks) < BLOCKS_HELD:
-            self._blocks[block.block_id(self.cell_id)] = block
+            self._blocks[block_id] = block
+        return block_id
 
     def get(self, block_id: bytes) -> Block | None:
         """A held block."""

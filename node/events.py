@@ -182,6 +182,13 @@ class AppendToLog:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepBlock:
+    """Append a block to the write-ahead log: it is about to be prevoted, and must outlive this process."""
+
+    block: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StartLog:
     """Begin the write-ahead log of a new height: what was logged for earlier ones is no longer needed."""
 
@@ -275,6 +282,7 @@ Effect = (
     | Broadcast
     | SendRequest
     | AppendToLog
+    | KeepBlock
     | StartLog
     | SignVote
     | SignProposal

@@ -10,7 +10,7 @@ from typing import Generic, Protocol
 
 from ledger import agreement_events as ae
 from ledger.agreement import Agreement
-from ledger.agreement_records import read_records
+from ledger.agreement_records import block_records, read_records
 from ledger.application import Application, State
 from ledger.blocks import Block, decode_block
 from ledger.chain import Draft, EntrySource, Tip
@@ -26,6 +26,7 @@ from node.constants import BLOCK_IN_FRAME_BYTES
 from node.events import (
     AppendToLog,
     Broadcast,
+    KeepBlock,
     Now,
     Report,
     SignProposal,
@@ -78,6 +79,7 @@ class Ordering(Generic[State]):
     _checks: list[ae.CheckBlock] = field(default_factory=list)
     _decision: ae.Decide | None = None
     _seen_votes: set[tuple[int, int, int]] = field(default_factory=set)
+    _kept: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.agreement = Agreement(self.timeouts, self.tip.height)
@@ -113,6 +115,17 @@ class Ordering(Generic[State]):
     def resume(self, records: tuple[ae.Record, ...], now: Now) -> list[Step[State]]:
         """Continue the height that the write-ahead log was in; nothing to do when it is empty."""
         return self._open(now, records) if records else []
+
+    def keep(self, blocks: Iterable[Block]) -> None:
+        """Hold the blocks that the write-ahead log kept."""
+        for block in blocks:
+            self._kept.add(self._candidates.hold(block))
+
+    def log_records(self) -> tuple[bytes, ...]:
+        """What a log that grew too long may be cut down to."""
+        kept = (self._candidates.get(block_id) for block_id in sorted(self._kept))
+        pieces = (record for block in kept if block is not None for record in block_records(block.encode()))
+        return (*pieces, *self.agreement.records())
 
     def let_vote(self, now: Now) -> list[Step[State]]:
         """From now on we vote, in the open height too; what was counted of it is kept."""
@@ -307,6 +320,9 @@ class Ordering(Generic[State]):
         if reason is not None:
             fields = {"height": check.height, "round": check.round, "reason": reason}
             steps.append(Report("proposal_refused", fields))
+        elif check.block_id not in self._kept:
+            self._kept.add(check.block_id)
+            steps.append(KeepBlock(held.encode()))
         answer = ae.BlockChecked(check.height, check.round, check.block_id, check.fresh, reason is None)
         return steps + self._feed(answer, now)
 
@@ -355,6 +371,7 @@ class Ordering(Generic[State]):
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
         self._candidates.clear()
         self._seen_votes.clear()
+        self._kept.clear()
         for proof in block.evidence:
             self.evidence.pop(proof, None)
         if self.agreement.height != tip.height or self.agreement.decided is None:

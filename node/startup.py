@@ -12,7 +12,8 @@ from pathlib import Path
 from nacl.signing import SigningKey
 
 from ledger.agreement_events import Record, Timeouts
-from ledger.agreement_records import log_is_behind, read_records
+from ledger.agreement_records import log_is_behind, read_blocks, read_records
+from ledger.blocks import Block, decode_block
 from ledger.chain import Tip
 from ledger.directory import (
     AGREEMENT_LOG_FILE,
@@ -55,6 +56,7 @@ class Opened:
     signer: Signer
     remembered: Remembered
     records: tuple[Record, ...]
+    blocks: tuple[Block, ...]
     last_certificate: Certificate | None
     _stack: ExitStack
 
@@ -102,7 +104,7 @@ def trusted(
         tip, feeds = reopen(store, genesis, EnergyCell())
         member = find_member(tip)
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
-        _check_feed(signer.guard, feeds, member)
+        _check_feed(signer.guard, store, member)
         _check_votes(signer.guard, records, tip)
         row = store.block(tip.height)
         return Opened(
@@ -114,6 +116,7 @@ def trusted(
             signer=signer,
             remembered=_remembered(signer.guard),
             records=records,
+            blocks=_kept_blocks(signer, tip),
             last_certificate=None if row is None else Certificate.decode(row.certificate),
             _stack=stack.pop_all(),
         )
@@ -196,10 +199,9 @@ def _member(
     return member
 
 
-def _check_feed(guard: SignGuard, feeds: Feeds, member: Member) -> None:
+def _check_feed(guard: SignGuard, store: Store, member: Member) -> None:
     """The own feed must reach the last entry that the guard let through, or the ledger lost entries."""
-    head = feeds.head(member.id)
-    held = (member.incarnation, -1 if head is None else head.sequence)
+    held = (member.incarnation, store.last_sequence(member.id, member.incarnation))
     signed = (guard.last.feed_incarnation, guard.last.feed_sequence)
     if signed > held and signed[1] >= 0:
         raise UntrustedStateError(
@@ -216,6 +218,12 @@ def _check_votes(guard: SignGuard, records: tuple[Record, ...], tip: Tip[CellSta
             f"the sign guard knows a vote at height {last.height}, round {last.round}, but not the write-ahead log:"
             " the log lost records; this validator needs a new consensus key"
         )
+
+
+def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
+    """The blocks of the height after the tip that this node was about to prevote."""
+    blocks = (decode_block(encoded) for encoded in read_blocks(signer.log.records))
+    return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
 def _remembered(guard: SignGuard) -> Remembered:

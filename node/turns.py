@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from ledger.agreement_records import block_records
 from ledger.entries import SignedEntry
 from ledger.rows import VoteRow
 from ledger.store import Store
@@ -81,6 +82,8 @@ class Turns:
         while inputs:
             self._carry_out(self.core.handle(inputs.popleft(), self.now()), inputs)
         self.signer.log.flush()
+        if self.signer.log.too_long:
+            self.signer.log.reset(self.core.ordering.log_records())
         self.store.commit()
         for signed in self._own_entries:
             self.signer.claim(signed)
@@ -100,6 +103,9 @@ class Turns:
                     self._outbox.append(effect)
                 case ev.AppendToLog(record):
                     self.signer.log.append(record)
+                case ev.KeepBlock(block):
+                    for record in block_records(block):
+                        self.signer.log.append(record)
                 case ev.StartLog():
                     self.store.commit()
                     self.signer.log.reset()
