@@ -146,6 +146,8 @@ def purity(path: str, tree: ast.Module) -> Iterator[Violation]:
     }
     for statement, module in imports(tree):
         top = module.split(".")[0]
+        if path.startswith("sim/") and draws_from_a_seed(statement):
+            continue
         if top in IMPURE_MODULES or (top in NETWORK_MODULES and not path.startswith(LIBP2P_ADAPTER)):
             yield Violation(
                 path, statement.lineno, f"purity: a core imports {module} (is it a Shell: module?)"
@@ -159,6 +161,15 @@ def purity(path: str, tree: ast.Module) -> Iterator[Violation]:
             yield Violation(path, node.lineno, f"purity: {reason}")
 
 
+def draws_from_a_seed(statement: ast.stmt) -> bool:
+    """Whether this imports `Random` alone: a seeded world's generator, never the module's shared one."""
+    return (
+        isinstance(statement, ast.ImportFrom)
+        and statement.module == "random"
+        and [alias.name for alias in statement.names] == ["Random"]
+    )
+
+
 def impure_call(call: ast.Call) -> str | None:
     """Why a core must not make this call, or None."""
     name = ast.unparse(call.func)
@@ -169,7 +180,9 @@ def impure_call(call: ast.Call) -> str | None:
         return f"a core calls {name}()"
     if name in {"SigningKey.generate", "PrivateKey.generate"} or name.endswith(".SigningKey.generate"):
         return f"{name}() draws a random key"
-    if ("random." in name and last != "default_rng") or (last == "default_rng" and not call.args):
+    from_module = name.startswith(("np.random.", "numpy.random."))
+    seeded_by_name = last in {"default_rng", "Random"}
+    if (from_module and not seeded_by_name) or (seeded_by_name and not call.args):
         return f"{name}() draws unseeded numbers"
     return None
 
