@@ -1,12 +1,14 @@
 """The blocks of the height being agreed on, and what each would lead to. Each is judged once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, Protocol
 
 from ledger.application import Application, Outcomes, State
 from ledger.blocks import Block
 from ledger.chain import Draft, EntrySource, Tip, extend, propose
 from ledger.errors import PeerError
+from ledger.feeds import Head
 from node.constants import BLOCKS_HELD
 
 
@@ -25,13 +27,21 @@ class Invalid:
     reason: str
 
 
+class BranchSource(EntrySource, Protocol):
+    """Entries, with those branches of a forked feed that a block names."""
+
+    def naming(self, tip: Tip[State], heads: Sequence[Head]) -> EntrySource:
+        """The entries as a block on `tip` with these heads sees them."""
+        ...
+
+
 @dataclass(slots=True)
 class Candidates(Generic[State]):
     """Bounded: what is not held is pulled when votes name it."""
 
     cell_id: bytes
     application: Application[State]
-    source: EntrySource
+    source: BranchSource
     _blocks: dict[bytes, Block] = field(default_factory=dict)
     _verdicts: dict[bytes, Leads[State] | Invalid] = field(default_factory=dict)
 
@@ -60,7 +70,7 @@ class Candidates(Generic[State]):
         verdict = self._verdicts.get(block_id)
         if verdict is None:
             try:
-                verdict = Leads(*extend(tip, self.application, block, self.source))
+                verdict = Leads(*extend(tip, self.application, block, self.source.naming(tip, block.heads)))
             except PeerError as fault:
                 verdict = Invalid(str(fault))
             self._verdicts[block_id] = verdict

@@ -17,6 +17,7 @@ from ledger.feeds import Head
 from ledger.ingest import Ingested
 from ledger.replication import (
     Position,
+    anchored_positions,
     read_block_reply,
     read_blocks_reply,
     read_feeds_reply,
@@ -207,7 +208,7 @@ class NodeCore:
                 effects += self._follow(self.ordering.adopt(block, certificate, now), now)
             except MissingEntries as missing:
                 self._wanted = missing.wanted
-                return [*effects, *self.syncing.ask_entries(self._positions(), self.syncing.peers)]
+                return [*effects, *self._ask_for(missing.wanted)]
         return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if blocks else [])]
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
@@ -219,10 +220,9 @@ class NodeCore:
             effects += self._follow(self.ordering.found(evidence), now)
         if taken.gaps:
             effects += self.syncing.ask_entries(self._positions(), senders)
-        if taken.appended:
-            effects += self._follow(self.ordering.retry(now), now)
-            if self._wanted:
-                effects += self._retry_adoption()
+        effects += self._follow(self.ordering.retry(now), now)
+        if self._wanted:
+            effects += self._retry_adoption()
         return effects
 
     def _retry_adoption(self) -> list[Effect]:
@@ -312,11 +312,15 @@ class NodeCore:
                     effects += self.syncing.ask_block(
                         block_id, self._feed_keys(keys[index] for index in holders)
                     )
-                case WantEntries():
-                    effects += self.syncing.ask_entries(self._positions(), self.syncing.peers)
+                case WantEntries(heads):
+                    effects += self._ask_for(heads)
                 case _:
                     effects.append(step)
         return effects
+
+    def _ask_for(self, heads: Iterable[Head]) -> list[Effect]:
+        """Ask for the entries that lead to these heads, from what is anchored on: it may be another branch."""
+        return self.syncing.ask_entries(anchored_positions(self.ordering.tip, heads), self.syncing.peers)
 
     def _feed_keys(self, consensus_keys: Iterable[bytes]) -> list[bytes]:
         wanted = set(consensus_keys)
@@ -325,7 +329,7 @@ class NodeCore:
 
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
         tip, header = decided.tip, decided.block.header
-        self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval)
+        self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
         voting: list[Step[CellState]] = []
         if self.active and tip.height >= self.waits_out:
             voting = self.ordering.let_vote(now)

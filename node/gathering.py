@@ -1,12 +1,16 @@
 """Gathering: takes entries from anywhere into the feeds, and knows which orders were here when.
 
 Everything offered is hostile until `ledger.ingest` accepts it; what it accepts is queued in the store, durable after
-the turn's commit. What joins no feed says that something is missing, which anti-entropy repairs.
+the turn's commit. What joins no feed says that something is missing, which anti-entropy repairs, or that its author
+shows different branches to different members: then it is kept to prove that, and for blocks that name it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ledger.application import State
+from ledger.branches import Branches
+from ledger.chain import EntrySource, Tip
 from ledger.entries import SignedEntry
 from ledger.errors import MissingEntries
 from ledger.feeds import Feeds, Head
@@ -26,11 +30,17 @@ class Gathering:
     membership: Membership
     store: Store
     _orders: dict[int, list[SeenOrder]] = field(default_factory=dict)
+    _branches: Branches = field(default_factory=Branches)
+    _strays: dict[bytes, SignedEntry] = field(default_factory=dict)
 
     def take(self, envelopes: Sequence[bytes], now: Now) -> Ingested:
         """Offer envelopes from a peer. Bad ones are reported in the result and change nothing."""
         result = ingest(envelopes, self.feeds, self.membership, self.store, now.cell_ns)
         self._index(result.appended)
+        if len(result.opened) > len(result.appended) + result.duplicates:
+            self._branches.keep(result.opened)
+            self._keep_strays(result.opened)
+        self._compare_strays(result, now)
         return result
 
     def take_own(self, signed: SignedEntry, now: Now) -> None:
@@ -47,8 +57,15 @@ class Gathering:
             if head is not None:
                 self._index(self.feeds.unanchored(member.id))
 
-    def anchor(self, membership: Membership, moved: Iterable[Head], last_interval: int) -> None:
-        """A block was decided: its heads are anchored and the orders of its intervals are done with."""
+    def naming(self, tip: Tip[State], heads: Sequence[Head]) -> EntrySource:
+        """The entries with the branches that a block on `tip` names by these heads."""
+        return self._branches.over(self, tip, heads)
+
+    def anchor(self, membership: Membership, moved: Sequence[Head], last_interval: int, now: Now) -> None:
+        """A block was decided: its heads are anchored, and the orders of its intervals are done with."""
+        for member, entries in self._branches.adopt(moved, self.feeds, now.cell_ns):
+            self.store.adopt(member, entries, now.cell_ns)
+            self._index(entries)
         self.membership = membership
         self.feeds.set_membership(membership)
         for head in moved:
@@ -76,6 +93,23 @@ class Gathering:
             return self.feeds.entries(member, incarnation, after, through)
         except MissingEntries:
             return self.store.entries(member, incarnation, after, through)
+
+    def _keep_strays(self, opened: Iterable[SignedEntry]) -> None:
+        """Remember what stands right after a head but names another predecessor, one entry per author."""
+        for signed in opened:
+            author = self.membership.by_feed_key(signed.entry.author)
+            head = None if author is None else self.feeds.head(author.id)
+            if head is not None and (signed.entry.incarnation, signed.entry.sequence) == (
+                head.incarnation,
+                head.sequence + 1,
+            ):
+                self._strays[signed.entry.author] = signed
+
+    def _compare_strays(self, result: Ingested, now: Now) -> None:
+        """Where a feed went on past a stray, the two prove a fork."""
+        for key in {signed.entry.author for signed in result.appended} & self._strays.keys():
+            stray = self._strays.pop(key)
+            offer(stray, self.feeds, self.membership, self.store, now.cell_ns, result)
 
     def _before(self, head: Head, late: SeenOrder | None) -> Head | None:
         if late is None or late.incarnation != head.incarnation:

@@ -13,7 +13,7 @@ from ledger.agreement import Agreement
 from ledger.agreement_records import block_records, read_records
 from ledger.application import Application, State
 from ledger.blocks import Block, decode_block
-from ledger.chain import Draft, EntrySource, Tip
+from ledger.chain import Draft, Tip
 from ledger.errors import InvalidBlock, MissingEntries
 from ledger.evidence import Evidence
 from ledger.feeds import Head
@@ -21,7 +21,7 @@ from ledger.replay import follow
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase
 from market.intervals import Calendar
-from node.candidates import Candidates, Invalid, Leads
+from node.candidates import BranchSource, Candidates, Invalid, Leads
 from node.constants import BLOCK_IN_FRAME_BYTES
 from node.events import (
     AppendToLog,
@@ -63,7 +63,7 @@ class Ordering(Generic[State]):
     tip: Tip[State]
     calendar: Calendar
     margin_ns: int
-    source: EntrySource
+    source: BranchSource
     gate: Gate
     timeouts: ae.Timeouts
     own_key: bytes | None
@@ -204,7 +204,8 @@ class Ordering(Generic[State]):
 
     def adopt(self, block: Block, certificate: Certificate, now: Now) -> list[Step[State]]:
         """A decided block with its certificate, from a peer that is ahead. Raises `PeerError`, `MissingEntries`."""
-        leads = Leads(*follow(self.tip, self.application, block, certificate, self.source))
+        source = self.source.naming(self.tip, block.heads)
+        leads = Leads(*follow(self.tip, self.application, block, certificate, source))
         return self._advance(block, certificate, leads, None, now)
 
     def retry(self, now: Now) -> list[Step[State]]:

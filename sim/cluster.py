@@ -20,7 +20,7 @@ from ledger.votes import open_proposal, open_vote
 from node import events as ev
 from node.wire import ProposalFrame, VoteFrame, decode_frame
 from sim.cluster_cheats import Cheater
-from sim.cluster_checks import Seen, final_faults
+from sim.cluster_checks import Expected, Seen, final_faults
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
 from sim.cluster_keys import FIRST_INTERVAL, GATE_LEAD_S, INTERVAL_S, SPEED, Keys, founded
 from sim.cluster_node import ClusterNode
@@ -304,13 +304,13 @@ class Cluster:
             Seen(f"node {node.index}", node.keys.member, node.store, self.positions[node.index])
             for node in self.honest
         ]
-        return final_faults(
-            self.genesis,
-            seen,
-            range(self.calm_from, self.last_interval + 1),
+        expected = Expected(
+            calm=range(self.calm_from, self.last_interval + 1),
             exposed=self._members_that(Cheat.FORKS_FEED, Cheat.FORKS_VOTES),
             latecomers=self._members_that(Cheat.LOOKS_LAST),
+            cheats=self._members_that(*Cheat),
         )
+        return final_faults(self.genesis, seen, expected)
 
     def _members_that(self, *cheats: Cheat) -> frozenset[bytes]:
         return frozenset(self.keys[index].member for index, cheat in self.plan.cheats if cheat in cheats)
