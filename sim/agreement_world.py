@@ -224,6 +224,15 @@ def search(first: int, count: int, *, size: int | None = None) -> Outcome | None
     return next((outcome for outcome in outcomes if outcome.violation), None)
 
 
+def main(first: int, count: int) -> int:
+    """Search seeds and say what was found; the exit status."""
+    found = search(first, count)
+    if found is None:
+        sys.stdout.write(f"{count} worlds from seed {first}: nothing violated\n")
+        return 0
+    sys.stderr.write(f"seed {found.seed}: {found.violation}\n")
+    return 1
+
+
 if __name__ == "__main__":
-    found = search(int(sys.argv[1]), int(sys.argv[2]))
-    sys.exit(0 if found is None else f"seed {found.seed}: {found.violation}")
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
