@@ -1,6 +1,7 @@
 """Shell: `wattswarm testnet`: run a whole cell of real processes on this machine."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -34,7 +35,8 @@ def run(
 ) -> None:
     """Found a cell, run one daemon per home on loopback, and verify every ledger at the end.
 
-    The homes are measured ones. Exit status 0 only if all nodes agree and all ledgers verify.
+    The homes are measured ones. Exit status 0 only if all nodes agree and all ledgers verify. Interrupted, it stops
+    every node first.
 
     Example: wattswarm testnet run --nodes 8 --intervals 24 --speed 1200 --data-dir ./demo-cell
 
@@ -65,8 +67,13 @@ def run(
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
-    with ProgressView(names, intervals) as view:
-        summary = trio.run(run_testnet, data_dir, parameters, neighbourhood, view.update)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with ProgressView(names, intervals) as view:
+            summary = trio.run(run_testnet, data_dir, parameters, neighbourhood, view.update)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
+        raise
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     else:

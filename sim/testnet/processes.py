@@ -87,14 +87,20 @@ async def stop_all(daemons: list[Daemon]) -> dict[str, int]:
     """Ask every daemon to leave, wait, and kill what did not; returns exit statuses by name."""
     started = [daemon for daemon in daemons if daemon.process is not None]
     with trio.CancelScope(shield=True):
-        for daemon in started:
-            if daemon.running:
-                daemon.signal(signal.SIGCONT)
-                daemon.signal(signal.SIGTERM)
-        with trio.move_on_after(STOP_TIMEOUT_S):
+        try:
+            await _ask_to_leave(started)
+        finally:  # nobody who interrupts this again leaves a process behind
             for daemon in started:
-                await daemon.ended()
-        for daemon in started:
-            if daemon.running:
-                daemon.cut_power()
+                if daemon.running:
+                    daemon.cut_power()
         return {daemon.name: await daemon.ended() for daemon in started}
+
+
+async def _ask_to_leave(daemons: list[Daemon]) -> None:
+    for daemon in daemons:
+        if daemon.running:
+            daemon.signal(signal.SIGCONT)
+            daemon.signal(signal.SIGTERM)
+    with trio.move_on_after(STOP_TIMEOUT_S):
+        for daemon in daemons:
+            await daemon.ended()
