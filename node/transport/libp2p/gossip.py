@@ -31,6 +31,8 @@ from node.transport.libp2p.identity import NotAMemberKeyError, public_key_of
 _SIGNED_PREFIX = PUBSUB_SIGNING_PREFIX.encode()
 _SEQUENCE_BYTES = 8
 _VARINT_BYTES = 5
+_BATCH_BYTES = 32 * 1024
+"""bytes of queued packets written at once; one frame of the multiplexer."""
 
 
 class BadGossipError(TransportError):
@@ -93,9 +95,14 @@ class MembersPubsub(Pubsub):
         await self.router.publish(msg_forwarder, msg)
 
     async def handle_sending_messages(self, peer_id: ID, stream: INetStream, queue: RpcQueue) -> None:
-        """Called by the library for each peer with a queue of 32, too short for a burst."""
+        """Called by the library for each peer: a longer queue, and what has gathered in it goes out at once."""
         queue._queue.max_size = self._limits.gossip_queue
-        await super().handle_sending_messages(peer_id, stream, queue)
+        while (packet := await queue.pop()) is not None:
+            batch = bytearray(_encode(packet))
+            while len(batch) < _BATCH_BYTES and (packet := queue._queue.pop()) is not None:
+                batch += _encode(packet)
+            if not await self.write_msg(stream, bytes(batch)):
+                return
 
     async def write_msg(self, stream: INetStream, rpc_msg: rpc_pb2.RPC | bytes) -> bool:
         """Send a packet, or the bytes of one that goes to several peers."""
@@ -227,6 +234,10 @@ class MembersGossip(GossipSub):
     def _perform_opportunistic_grafting(self, topic: str, peers_to_graft: dict[ID, list[str]]) -> int:
         """Not done: without scores it grows every mesh until it is pruned, and back-off then isolates nodes."""
         return 0
+
+
+def _encode(packet: rpc_pb2.RPC | bytes) -> bytes:
+    return packet if isinstance(packet, bytes) else encode_varint_prefixed(packet.SerializeToString())
 
 
 async def _read_packet(stream: INetStream, buffer: bytearray, limit: int) -> bytes | None:

@@ -91,7 +91,8 @@ class YamuxStream(IMuxedStream):
         rest = memoryview(data)
         async with self._writing:
             while rest:
-                await self._wait_for_window()
+                if self._send_window == 0 or self.write_closed:
+                    await self._wait_for_window()
                 size = min(len(rest), self._send_window, _FRAME_BYTES)
                 self._send_window -= size
                 await self.muxed_conn.write_frame(_DATA, 0, self.stream_id, size, rest[:size])
