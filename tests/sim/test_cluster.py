@@ -1,0 +1,101 @@
+"""Whole daemons in a seeded world: what they must survive together, each scenario checked as `sim.cluster` checks."""
+
+import pytest
+
+from ledger.replay import Replayed
+from market.cell_state import CellState
+from node import ordering
+from sim.cluster import INTERVAL_NS, Cluster, run_seed, search
+from sim.cluster_checks import chain_of, outcomes_of
+from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S, Separation
+
+GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
+
+
+def plan(intervals: int, **faults: object) -> ClusterPlan:
+    return ClusterPlan(healed_ns=2 * S + intervals * INTERVAL_NS, **{**GOOD_NETWORK, **faults})  # type: ignore[arg-type]
+
+
+def settled(cluster: Cluster) -> list[Replayed[CellState]]:
+    """The chain of a cell that came to rest with nothing wrong."""
+    outcome = cluster.run()
+    assert outcome.violation is None
+    return chain_of(cluster.honest[0].store, cluster.genesis)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cell_of_four_survives_what_its_seed_brings(seed: int) -> None:
+    assert run_seed(seed, size=4, ill_intervals=4).violation is None
+
+
+def test_a_single_member_that_loses_power_goes_on() -> None:
+    assert run_seed(14, size=1, ill_intervals=10).violation is None
+
+
+def test_a_seed_decides_everything() -> None:
+    assert run_seed(3, size=2, ill_intervals=2) == run_seed(3, size=2, ill_intervals=2)
+
+
+def test_without_faults_every_interval_is_traded_in_the_first_round() -> None:
+    chain = settled(Cluster(1, 4, 1, plan(1)))
+    assert [each.certificate.round for each in chain] == [0] * len(chain)
+    assert all(len(outcomes_of(each).clearing.members) == 4 for each in chain[1:-2])
+
+
+@pytest.mark.parametrize("cheat", list(Cheat))
+def test_a_cell_lives_with_one_cheat_of_each_kind(cheat: Cheat) -> None:
+    assert Cluster(5, 4, 4, plan(4, cheats=((2, cheat),))).run().violation is None
+
+
+def test_a_forked_feed_freezes_its_author_and_nobody_else() -> None:
+    cluster = Cluster(7, 4, 6, plan(6, delay_ns=200 * MS, loss=0.1, cheats=((1, Cheat.FORKS_FEED),)))
+    chain = settled(cluster)
+    frozen = [member.id for member in chain[-1].tip.membership.members if member.frozen_at is not None]
+    assert frozen == [cluster.keys[1].member]
+
+
+def test_a_node_that_missed_seventy_blocks_catches_up_and_trades() -> None:
+    down_ns = 70 * INTERVAL_NS
+    cluster = Cluster(2, 4, 72, plan(72, outages=(Outage(3 * S, 3, down_ns, 1),)))
+    chain = settled(cluster)
+    assert len(chain) > 70
+    last = range(cluster.calm_from, cluster.last_interval + 1)
+    assert set(last) <= set(cluster.positions[3])
+
+
+def test_a_node_catches_up_beside_a_peer_that_lies() -> None:
+    faults = plan(8, outages=(Outage(4 * S, 0, 15 * S, 1),), cheats=((3, Cheat.LIES_TO_SYNC),))
+    assert Cluster(3, 4, 8, faults).run().violation is None
+
+
+@pytest.mark.parametrize("at_ns", [4 * S + 600 * MS, 4 * S + 760 * MS, 5 * S, 5 * S + 300 * MS])
+def test_a_cell_that_lost_power_as_a_whole_goes_on(at_ns: int) -> None:
+    outages = tuple(Outage(at_ns, node, 2 * S, 1 + node) for node in range(4))
+    assert Cluster(4, 4, 4, plan(4, outages=outages)).run().violation is None
+
+
+def test_an_outage_of_the_network_costs_one_block_and_settles_at_tariff() -> None:
+    apart = Separation(5 * S, 5 * S + 5 * INTERVAL_NS, (0, 0, 1, 1))
+    chain = settled(Cluster(6, 4, 8, plan(8, separations=(apart,))))
+    skipped = [interval for each in chain for interval in outcomes_of(each).skipped]
+    assert len(skipped) >= 3
+    settlements = [each for block in chain for each in outcomes_of(block).settlements]
+    assert all(
+        line.contracted == 0 for each in settlements if each.interval in skipped for line in each.lines
+    )
+
+
+def test_a_last_look_is_noticed_when_nobody_judges_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "unfairness", lambda *args, **kwargs: None)
+    outcome = Cluster(5, 4, 4, plan(4, cheats=((2, Cheat.LOOKS_LAST),))).run()
+    assert outcome.violation is not None and "after its gate" in outcome.violation
+
+
+def test_a_lost_block_is_noticed_when_nobody_keeps_what_it_prevotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.turns.block_records", lambda block: ())
+    outcome = Cluster(14, 1, 10).run()
+    assert outcome.violation is not None and "not live" in outcome.violation
+
+
+def test_a_search_finds_nothing_in_small_cells() -> None:
+    assert search(28, 1) is None
