@@ -78,7 +78,7 @@ class MembersSwarm(Swarm):
         noise = NoiseTransport(key_pair, noise_privkey=create_noise_key_pair().private_key)
         upgrader = TransportUpgrader({NOISE: noise}, {})
         upgrader.muxer_multistream = _YamuxOnly(limits, patience, counters)
-        self._tcp = TcpTransport()
+        self._tcp = TcpTransport(counters)
         self._allowed = allowed
         self._on_connection = on_connection
         self._on_replaced = on_replaced

@@ -13,15 +13,18 @@ from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.transport.exceptions import OpenConnectionError
 from multiaddr import Multiaddr  # type: ignore[import-untyped]
 
+from node.transport.counters import Counters
+
 _READ_BYTES = 64 * 1024
 _HOST_PROTOCOLS = ("ip4", "ip6", "dns", "dns4", "dns6")
 
 
 class BufferedTcpStream(ReadWriteCloser):
-    """A TCP connection that reads what is there and hands it out in the pieces asked for."""
+    """A TCP connection that reads what is there and hands it out in the pieces asked for; every byte is counted."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream, counters: Counters) -> None:
         self._stream = stream
+        self._counters = counters
         self._buffer = bytearray()
         self._writing = trio.Lock()
         peer = stream.socket.getpeername()
@@ -31,11 +34,13 @@ class BufferedTcpStream(ReadWriteCloser):
         """Up to `n` bytes, or all there are; nothing at the end."""
         if not self._buffer:
             try:
-                self._buffer += await self._stream.receive_some(_READ_BYTES)
+                received = await self._stream.receive_some(_READ_BYTES)
             except trio.BrokenResourceError as error:
                 raise ConnectionClosedError(str(error), transport="tcp") from error
             except trio.ClosedResourceError:
                 return b""
+            self._counters.add("bytes_received", len(received))
+            self._buffer += received
         size = len(self._buffer) if n is None else n
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
@@ -48,6 +53,7 @@ class BufferedTcpStream(ReadWriteCloser):
                 await self._stream.send_all(data)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
                 raise ConnectionClosedError(str(error), transport="tcp") from error
+        self._counters.add("bytes_sent", len(data))
 
     async def close(self) -> None:
         """Close at once."""
@@ -61,6 +67,9 @@ class BufferedTcpStream(ReadWriteCloser):
 class TcpTransport(ITransport):
     """Dials and listens on /ip4, /ip6 and /dns addresses with /tcp."""
 
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
         """Connect. Raises OpenConnectionError."""
         host, port = _host_and_port(maddr)
@@ -69,13 +78,13 @@ class TcpTransport(ITransport):
         except OSError as error:
             raise OpenConnectionError(f"{maddr}: {error}") from error
         try:
-            return RawConnection(BufferedTcpStream(stream), True)
+            return RawConnection(BufferedTcpStream(stream, self._counters), True)
         except OSError as error:
             raise OpenConnectionError(f"{maddr}: {error}") from error
 
     def create_listener(self, handler_function: THandler) -> IListener:
         """A listener that is not listening yet."""
-        return TcpListener(handler_function)
+        return TcpListener(handler_function, self._counters)
 
     def can_dial(self, maddr: Multiaddr) -> bool:
         """Whether the address is TCP and nothing on top."""
@@ -95,8 +104,9 @@ class TcpListener(IListener):
 
     background_nursery: trio.Nursery
 
-    def __init__(self, handler: THandler) -> None:
+    def __init__(self, handler: THandler, counters: Counters) -> None:
         self._handler = handler
+        self._counters = counters
         self._addresses: tuple[Multiaddr, ...] = ()
         self._serving = trio.CancelScope()
 
@@ -125,7 +135,7 @@ class TcpListener(IListener):
 
     async def _accept(self, stream: trio.SocketStream) -> None:
         try:
-            buffered = BufferedTcpStream(stream)
+            buffered = BufferedTcpStream(stream, self._counters)
         except OSError:
             return  # gone before it was accepted
         await self._handler(buffered)
