@@ -37,7 +37,7 @@ from node.events import (
     StoreVote,
 )
 from node.steps import Decided, Step, WantBlock, WantEntries
-from node.timeliness import Attention, SeenOrder, next_opening_ns, proposable_interval, unfairness
+from node.timeliness import Attention, SeenOrder, countable, next_opening_ns, proposable_interval, unfairness
 from node.timers import Timers
 from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
 
@@ -342,7 +342,7 @@ class Ordering(Generic[State]):
             now_ns=now.cell_ns,
             margin_ns=self.margin_ns,
             patience_ns=self.margin_ns + self.timeouts.of(Phase.PROPOSE, check.round) * now.speed,
-            orders=self.gate.orders_for(block.header.last_interval),
+            orders=countable(self.gate.orders_for(block.header.last_interval), verdict.tip.membership),
             anchored=self.tip.heads,
             attention=self.attention,
         )

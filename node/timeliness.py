@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ledger.blocks import Block
 from ledger.feeds import Head
+from ledger.membership import Membership
 from market.intervals import Calendar
 
 
@@ -45,6 +46,18 @@ def proposable_interval(calendar: Calendar, now_ns: int, margin_ns: int) -> int:
 def next_opening_ns(calendar: Calendar, now_ns: int, margin_ns: int, after_interval: int) -> int:
     """When the next height may be proposed: a margin after the gate of the first interval not yet covered, or now."""
     return max(now_ns, calendar.gate_closure_ns(after_interval + 1) + margin_ns)
+
+
+def countable(orders: Iterable[SeenOrder], membership: Membership) -> list[SeenOrder]:
+    """The orders that a block with this membership after it could include: not those of members it freezes, nor of
+    feeds that it replaces by a new incarnation.
+    """
+    members = {member.id: member for member in membership.members if member.frozen_at is None}
+    return [
+        order
+        for order in orders
+        if order.member in members and members[order.member].incarnation == order.incarnation
+    ]
 
 
 def unfairness(
