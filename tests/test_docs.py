@@ -242,7 +242,7 @@ def test_the_tables_of_events_and_alarms_are_complete() -> None:
     logs = section(OPERATING, "Logs")
     shown = {row[0].strip("`") for row in rows(logs, "`[a-z_-]+`")}
     sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "node").glob("*.py"))
-    events = set(re.findall(r"(?:Report|_?log\.(?:info|error))\(\s*\"(\w+)\"", sources)) | {"failed"}
+    events = set(re.findall(r"(?:Report|_?log\.(?:info|warning|error))\(\s*\"(\w+)\"", sources)) | {"failed"}
     assert shown == events | {alarm.value for alarm in AlarmCode}
 
 
