@@ -1,12 +1,17 @@
-"""The blocks of the height being agreed on, and what each would lead to. Each is judged once."""
+"""The blocks of the height being agreed on, and what each would lead to. Each is judged once.
+
+A block's id is that of its header, and whoever passes it on could exchange the rest. So only a block whose content is
+the one that its header commits to is held: then one id has one content, and one verdict.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
 from ledger.application import Application, Outcomes, State
-from ledger.blocks import Block
+from ledger.blocks import Block, evidence_root
 from ledger.chain import Draft, EntrySource, Tip, extend, propose
+from ledger.commitments import feeds_root
 from ledger.errors import PeerError
 from ledger.feeds import Head
 from node.constants import BLOCKS_HELD
@@ -45,10 +50,10 @@ class Candidates(Generic[State]):
     _blocks: dict[bytes, Block] = field(default_factory=dict)
     _verdicts: dict[bytes, Leads[State] | Invalid] = field(default_factory=dict)
 
-    def hold(self, block: Block) -> bytes:
-        """Keep a block of the height that is open, unless there are too many; returns its id."""
+    def hold(self, tip: Tip[State], block: Block) -> bytes:
+        """Keep a block on `tip`, unless there are too many or it is not what its header says; returns its id."""
         block_id = block.block_id(self.cell_id)
-        if len(self._blocks) < BLOCKS_HELD:
+        if len(self._blocks) < BLOCKS_HELD and _is_whole(tip, block):
             self._blocks[block_id] = block
         return block_id
 
@@ -80,3 +85,16 @@ class Candidates(Generic[State]):
         """A new height: nothing of the last one is a candidate any more."""
         self._blocks.clear()
         self._verdicts.clear()
+
+
+def _is_whole(tip: Tip[State], block: Block) -> bool:
+    """Whether the header commits to exactly these heads, this evidence and this certificate."""
+    header, certificate = block.header, block.last_certificate
+    members = [head.member for head in block.heads]
+    return (
+        header.last_certificate_hash == (None if certificate is None else certificate.hash())
+        and header.evidence_root == evidence_root(block.evidence)
+        and members == sorted(set(members))
+        and all(tip.heads.get(head.member) != head for head in block.heads)
+        and header.feeds_root == feeds_root({**tip.heads, **{head.member: head for head in block.heads}})
+    )

@@ -119,7 +119,7 @@ class Ordering(Generic[State]):
     def keep(self, blocks: Iterable[Block]) -> None:
         """Hold the blocks that the write-ahead log kept."""
         for block in blocks:
-            self._kept.add(self._candidates.hold(block))
+            self._kept.add(self._candidates.hold(self.tip, block))
 
     def log_records(self) -> tuple[bytes, ...]:
         """What a log that grew too long may be cut down to."""
@@ -158,7 +158,7 @@ class Ordering(Generic[State]):
             decoded = decode_block(block)
             if decoded.block_id(self.cell_id) != signed.proposal.block_id:
                 raise InvalidBlock("the block is not the one that the proposal names")
-            self._candidates.hold(decoded)
+            self._candidates.hold(self.tip, decoded)
         return self._heard_proposal(signed, now) + self.retry(now)
 
     def _is_expected(self, proposal: Proposal) -> bool:
@@ -194,7 +194,7 @@ class Ordering(Generic[State]):
     def pulled(self, block: Block, now: Now) -> list[Step[State]]:
         """A block that we asked for by its id."""
         if block.header.height == self.height:
-            self._candidates.hold(block)
+            self._candidates.hold(self.tip, block)
         return self.retry(now)
 
     def proposed(self, block_id: bytes) -> bytes | None:
