@@ -114,7 +114,7 @@ def trusted(
             tip=tip,
             feeds=feeds,
             signer=signer,
-            remembered=_remembered(signer.guard),
+            remembered=_remembered(signer.guard, store, member),
             records=records,
             blocks=_kept_blocks(signer, tip),
             last_certificate=None if row is None else Certificate.decode(row.certificate),
@@ -226,9 +226,12 @@ def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
-def _remembered(guard: SignGuard) -> Remembered:
+def _remembered(guard: SignGuard, store: Store, member: Member) -> Remembered:
+    """Our last words. An entry that was committed and not claimed is ours too: peers may have fetched it since."""
     last = guard.last
+    held = (member.incarnation, store.last_sequence(member.id, member.incarnation))
+    feed = max(held, (last.feed_incarnation, last.feed_sequence))
     return Remembered(
-        feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
+        feed=None if feed[1] < 0 else feed,
         vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
     )

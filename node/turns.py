@@ -1,7 +1,7 @@
 """Shell: one turn of the daemon: inputs into the core, effects carried out, one commit, and only then anything leaves.
 
 Nothing leaves before what it depends on is durable: votes are logged and guarded when they are signed; entries and
-blocks are committed, and own entries claimed in the guard, before anything of the turn is sent.
+blocks are committed, and own entries claimed in the guard, before anything of the turn is sent or reported.
 """
 
 from collections import deque
@@ -49,7 +49,7 @@ class Network(Protocol):
         ...
 
 
-Leaving = ev.Publish | ev.Broadcast | ev.SendRequest | ev.CommandPosition | ev.AcknowledgeMeter
+Leaving = ev.Publish | ev.Broadcast | ev.SendRequest | ev.CommandPosition | ev.AcknowledgeMeter | ev.Report
 """What leaves this process, after the turn's commit."""
 
 
@@ -99,6 +99,7 @@ class Turns:
                     | ev.SendRequest()
                     | ev.CommandPosition()
                     | ev.AcknowledgeMeter()
+                    | ev.Report()
                 ):
                     self._outbox.append(effect)
                 case ev.AppendToLog(record):
@@ -121,8 +122,6 @@ class Turns:
                     self.store.put_vote(VoteRow(height, round_, step, validator, envelope))
                 case ev.StoreEvidence(evidence):
                     self.store.put_evidence(evidence)
-                case ev.Report(event, fields):
-                    self.log.info(event, **fields)
                 case ev.Halt(reason):
                     raise UntrustedStateError(reason)
                 case _:
@@ -144,6 +143,8 @@ class Turns:
                 self.devices.send_position(interval, energy)
             case ev.AcknowledgeMeter(interval):
                 self.devices.acknowledge(interval)
+            case ev.Report(event, fields):
+                self.log.info(event, **fields)
             case ev.Publish(topic, data):
                 self.network.publish(topic, data)
             case ev.Broadcast(frame):
