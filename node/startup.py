@@ -105,6 +105,7 @@ def trusted(
         member = find_member(tip)
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _check_feed(signer.guard, store, member)
+        _claim_last_entry(signer, store, member)
         _check_votes(signer.guard, records, tip)
         row = store.block(tip.height)
         return Opened(
@@ -208,6 +209,15 @@ def _check_feed(guard: SignGuard, store: Store, member: Member) -> None:
             f"the sign guard knows entry {signed[1]} of our feed and the ledger only {held[1]}: entries were lost;"
             " keep the directory, and ask the operator of the cell to grant the feed a new incarnation"
         )
+
+
+def _claim_last_entry(signer: Signer, store: Store, member: Member) -> None:
+    """An own entry may have been committed just before a crash and never claimed; peers will be shown it now."""
+    guard = signer.guard.last
+    last = store.last_sequence(member.id, member.incarnation)
+    if (member.incarnation, last) > (guard.feed_incarnation, guard.feed_sequence) and last >= 0:
+        (signed,) = store.entries(member.id, member.incarnation, last - 1, last)
+        signer.claim(signed)
 
 
 def _check_votes(guard: SignGuard, records: tuple[Record, ...], tip: Tip[CellState]) -> None:
