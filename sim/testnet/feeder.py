@@ -3,39 +3,37 @@
 from market.feeder import Branch, Feeder, Grid
 from sim.neighbourhood import Home, Neighbourhood
 
-STREETS = ("north", "south")
-BINDING_SHARE = (3, 4)
-"""The binding street carries this quantile of its own net flows over the played intervals, so it binds in the rest."""
+NORTH, SOUTH = "north", "south"
+
+BINDING_DIVISOR = 2
+"""North carries half of the largest surplus (without any, of the largest need) of its homes: it binds when the sun is
+high or the evening dear, and local prices show."""
 
 CONNECTION_FACTOR = 2
 """The grid connection carries this many times the largest net flow of the whole cell: it never binds by itself."""
 
 
-def street_of(position: int) -> str:
-    """The street on which the home at this position stands; homes alternate."""
-    return STREETS[position % len(STREETS)]
+def street_of(home: Home) -> str:
+    """The street of a home: those with a battery live in the south, the others in the north."""
+    return NORTH if home.battery is None else SOUTH
 
 
 def default_feeder(neighbourhood: Neighbourhood, intervals: int) -> Feeder:
-    """Substation, north and south; only north has a limit, taken from the measured flows of its homes.
+    """Substation, north and south; only north has a limit, taken from the measured energies of its homes.
 
     Energies are mWh per interval. The grid's prices are those of the first interval; the tariff is a matter of its
     own.
     """
     start = neighbourhood.history
     played = range(start, start + min(intervals, neighbourhood.run_intervals))
-    north = [home for position, home in enumerate(neighbourhood.homes) if street_of(position) == STREETS[0]]
-    flows = sorted(abs(_net(north, interval)) for interval in played)
-    numerator, denominator = BINDING_SHARE
-    limit = max(1, flows[(len(flows) - 1) * numerator // denominator])
-    peak = max(abs(_net(neighbourhood.homes, interval)) for interval in played)
+    peak = max(abs(sum(_net(home, interval) for home in neighbourhood.homes)) for interval in played)
     batteries = sum(_battery_energy(home, neighbourhood.interval_s) for home in neighbourhood.homes)
     connection = CONNECTION_FACTOR * max(1, peak + batteries)
     return Feeder(
         branches=(
             Branch("substation"),
-            Branch(STREETS[0], 0, limit),
-            Branch(STREETS[1], 0),
+            Branch(NORTH, 0, _binding_limit(neighbourhood, played)),
+            Branch(SOUTH, 0),
         ),
         grid=Grid(
             import_price=neighbourhood.prices.import_price[start],
@@ -46,8 +44,18 @@ def default_feeder(neighbourhood: Neighbourhood, intervals: int) -> Feeder:
     )
 
 
-def _net(homes: "tuple[Home, ...] | list[Home]", interval: int) -> int:
-    return sum(home.pv[interval] - home.load[interval] for home in homes)
+def _binding_limit(neighbourhood: Neighbourhood, played: range) -> int | None:
+    """The limit of the north; None where nobody lives there."""
+    homes = [home for home in neighbourhood.homes if street_of(home) == NORTH]
+    if not homes:
+        return None
+    nets = [sum(_net(home, interval) for home in homes) for interval in played]
+    largest = max(nets) if max(nets) > 0 else -min(nets)
+    return max(1, largest // BINDING_DIVISOR)
+
+
+def _net(home: Home, interval: int) -> int:
+    return home.pv[interval] - home.load[interval]
 
 
 def _battery_energy(home: Home, interval_s: int) -> int:

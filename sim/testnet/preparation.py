@@ -79,8 +79,8 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
     ports = _free_ports(len(names))
     nodes = tuple(directory / NODES_DIRECTORY / name for name in names)
     cards = [
-        init_node(node, _card_fields(name, position, port), validator=True, passphrase=None)
-        for position, (name, node, port) in enumerate(zip(names, nodes, ports, strict=True))
+        init_node(node, _card_fields(name, home, port), validator=True, passphrase=None)
+        for name, home, node, port in zip(names, neighbourhood.homes, nodes, ports, strict=True)
     ]
     lead_s = neighbourhood.interval_s * GATE_LEAD_SHARE[0] // GATE_LEAD_SHARE[1]
     genesis = found_cell(
@@ -105,10 +105,10 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
     )
 
 
-def _card_fields(name: str, position: int, port: int) -> dict[str, object]:
+def _card_fields(name: str, home: Home, port: int) -> dict[str, object]:
     return {
         "name": name,
-        "branch": street_of(position),
+        "branch": street_of(home),
         "max_injection_w": CONNECTION_W,
         "max_withdrawal_w": CONNECTION_W,
         "addresses": (f"/ip4/127.0.0.1/tcp/{port}",),
