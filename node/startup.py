@@ -115,7 +115,7 @@ def trusted(
             tip=tip,
             feeds=feeds,
             signer=signer,
-            remembered=_remembered(signer.guard, store, member),
+            remembered=_remembered(signer.guard),
             records=records,
             blocks=_kept_blocks(signer, tip),
             last_certificate=None if row is None else Certificate.decode(row.certificate),
@@ -236,12 +236,9 @@ def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
-def _remembered(guard: SignGuard, store: Store, member: Member) -> Remembered:
-    """Our last words. An entry that was committed and not claimed is ours too: peers may have fetched it since."""
+def _remembered(guard: SignGuard) -> Remembered:
     last = guard.last
-    held = (member.incarnation, store.last_sequence(member.id, member.incarnation))
-    feed = max(held, (last.feed_incarnation, last.feed_sequence))
     return Remembered(
-        feed=None if feed[1] < 0 else feed,
+        feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
         vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
     )
