@@ -4,10 +4,12 @@
 Nothing that exists is ever overwritten.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.directory import CONSENSUS_KEY_FILE, GENESIS_FILE, IDENTITY_KEY_FILE
+from ledger.errors import InvalidGenesis
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
 from ledger.keys import create_key
 from market.cell import EnergyCell
@@ -16,10 +18,12 @@ from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep
 from market.units import power_of_energy
 from node.config_file import config_text
 from node.errors import ConfigError
-from node.member_card import MemberCard, write_card
+from node.member_card import MemberCard, check_card, write_card
 
 CONFIG_FILE = "node.toml"
 CARD_FILE = "member.toml"
+NO_KEY = "00" * 32
+"""Stands for a key that is not made before everything else is known to be right."""
 OPERATOR_KEY_FILE = "operator.key"
 MEMBERS_FILE = "members.toml"
 
@@ -43,20 +47,22 @@ class CellTerms:
 def init_node(
     directory: Path, card_fields: dict[str, object], *, validator: bool, passphrase: str | None
 ) -> MemberCard:
-    """Make keys, `node.toml` and `member.toml` in `directory`; returns the card. Raises `ConfigError` if any exists."""
+    """Make keys and `member.toml` in `directory`; returns the card.
+
+    Raises `ConfigError`, before anything is written, when one of a node's files exists or a field is wrong.
+    """
+    check_card({**card_fields, "feed_key": NO_KEY}, "the member's card")
     directory.mkdir(parents=True, exist_ok=True)
     for name in (IDENTITY_KEY_FILE, CONSENSUS_KEY_FILE, CONFIG_FILE, CARD_FILE):
         if (directory / name).exists():
             raise ConfigError([f"{directory / name}: exists already; a node is initialised only once"])
     identity = create_key(directory / IDENTITY_KEY_FILE, passphrase)
     consensus = create_key(directory / CONSENSUS_KEY_FILE, passphrase) if validator else None
-    card = MemberCard.model_validate(
-        {
-            **card_fields,
-            "feed_key": identity.verify_key.encode().hex(),
-            "consensus_key": None if consensus is None else consensus.verify_key.encode().hex(),
-        }
-    )
+    keys = {
+        "feed_key": identity.verify_key.encode().hex(),
+        "consensus_key": None if consensus is None else consensus.verify_key.encode().hex(),
+    }
+    card = check_card({**card_fields, **keys}, "the member's card")
     write_card(card, directory / CARD_FILE)
     return card
 
@@ -72,17 +78,9 @@ def found_cell(
     for name in (GENESIS_FILE, OPERATOR_KEY_FILE, MEMBERS_FILE):
         if (directory / name).exists():
             raise ConfigError([f"{directory / name}: exists already; a cell is founded only once"])
-    rules = _rules(cards, terms)
+    _genesis(cards, terms, bytes.fromhex(NO_KEY))
     operator = create_key(directory / OPERATOR_KEY_FILE, passphrase)
-    genesis = Genesis(
-        cell_name=terms.name.encode(),
-        first_interval=terms.first_interval,
-        last_timely_round=terms.last_timely_round,
-        admission_keys=(operator.verify_key.encode(),),
-        members=tuple(_founder(card, terms) for card in cards),
-        application=encode_rules(rules),
-    )
-    EnergyCell().initial(genesis)
+    genesis = _genesis(cards, terms, operator.verify_key.encode())
     (directory / GENESIS_FILE).write_bytes(genesis.encode())
     write_addresses(cards, directory / MEMBERS_FILE)
     return genesis
@@ -91,6 +89,24 @@ def found_cell(
 def write_addresses(cards: list[MemberCard], path: Path) -> None:
     """Write where each member may be reached, for `network.members` of every node's configuration."""
     path.write_text(config_text({"peers": {card.name: card.addresses for card in cards}}), "utf-8")
+
+
+def _genesis(cards: list[MemberCard], terms: CellTerms, operator_key: bytes) -> Genesis:
+    """The genesis, checked by the ledger and by the market. Raises `ConfigError`."""
+    try:
+        rules = _rules(cards, terms)
+        genesis = Genesis(
+            cell_name=terms.name.encode(),
+            first_interval=terms.first_interval,
+            last_timely_round=terms.last_timely_round,
+            admission_keys=(operator_key,),
+            members=tuple(_founder(card, terms) for card in cards),
+            application=encode_rules(rules),
+        )
+        EnergyCell().initial(genesis)
+    except InvalidGenesis as error:
+        raise ConfigError([f"the cell cannot be founded: {error}"]) from error
+    return genesis
 
 
 def _founder(card: MemberCard, terms: CellTerms) -> FoundingMember:
@@ -114,6 +130,13 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         for card in cards
         if card.branch is not None and card.branch not in names
     ]
+    for field in ("name", "feed_key", "consensus_key"):
+        known = Counter(getattr(card, field) for card in cards)
+        mistakes += [
+            f"{count} cards have the {field} {value!r}"
+            for value, count in known.items()
+            if value is not None and count > 1
+        ]
     if terms.operator is not None and terms.operator not in {card.name for card in cards}:
         mistakes.append(f"the operator {terms.operator!r} is not one of the members")
     if mistakes:

@@ -4,6 +4,7 @@ A card holds no secret: name, public keys, where the member sits on the feeder, 
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -38,10 +39,26 @@ def read_card(path: Path) -> MemberCard:
     """Read a card. Raises `ConfigError` naming the file and each mistake."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-        return MemberCard.model_validate(table)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read as a member card: {error}"]) from error
+    return check_card(table, str(path))
+
+
+def check_card(table: Mapping[str, object], source: str) -> MemberCard:
+    """A card of these fields. Raises `ConfigError` naming the source and each mistake."""
+    try:
+        return MemberCard.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(
-            [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        ) from None
+        raise ConfigError([_mistake(source, dict(item)) for item in error.errors()]) from None
+
+
+def _mistake(source: str, item: dict[str, object]) -> str:
+    location = item["loc"]
+    assert isinstance(location, tuple)
+    key = ".".join(map(str, location))
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{source}: {key}: unknown key; allowed here: {', '.join(MemberCard.model_fields)}"
+        case "missing":
+            return f"{source}: {key}: is missing"
+    return f"{source}: {key}: {item['msg']}; found {item['input']!r}"

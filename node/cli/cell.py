@@ -73,6 +73,8 @@ def init(
     """
     if not cards:
         raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
+    if interval_s < 1:
+        raise ConfigError([f"--interval-s: an interval has at least one second, not {interval_s}"])
     plan = read_feeder(feeder)
     if first_interval is None:
         first_interval = time.time_ns() // (interval_s * NS_PER_S) + 2
