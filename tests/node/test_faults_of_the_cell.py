@@ -1,6 +1,6 @@
 """What strikes a cell of four: one loses power silently, one turns hostile, and then all are killed at once."""
 
-import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from node.transport.libp2p.adapter import Libp2pTransport
 from sim.testnet.processes import Daemon
 
 pytestmark = pytest.mark.processes
+
+DIES = str(Path(__file__).parent / "processes" / "daemon_that_dies.py")
 
 
 @pytest.fixture
@@ -109,19 +111,18 @@ async def test_a_hostile_member_is_counted_and_the_others_go_on(cell: Cell, nurs
     assert double_votes(honest) == []
 
 
-async def test_all_killed_at_once_go_on_with_the_same_chain(cell: Cell) -> None:
-    await cell.start()
-    await cell.blocks(1)
-    for number in (1, 2):
-        looks = iter(range(7 * number))
-        await cell.wait(lambda looks=looks: next(looks, None) is None, 30, "some moment")  # type: ignore[misc]
+async def test_a_block_decided_just_before_a_common_blackout_is_decided_again(cell: Cell) -> None:
+    for daemon in cell.daemons:
+        daemon.start(program=(DIES, "a block is decided and not committed"))
+    await cell.wait(lambda: all(daemon.view.ready for daemon in cell.daemons), 90, "all are ready")
+    cell.prepared.start_clock(time.time_ns(), 4.0)
+    await cell.wait(lambda: sum(daemon.running for daemon in cell.daemons) <= 1, 60, "the lights are out")
+    for daemon in cell.daemons:
+        daemon.cut_power()
+        await daemon.ended()
+    async with trio.open_nursery() as nursery:
         for daemon in cell.daemons:
-            daemon.signal(signal.SIGKILL)
-        for daemon in cell.daemons:
-            await daemon.ended()
-        async with trio.open_nursery() as nursery:
-            for daemon in cell.daemons:
-                nursery.start_soon(cell.restart, daemon)
-        await cell.trades_again(cell.daemons[0])
+            nursery.start_soon(cell.restart, daemon)
+    await cell.trades_again(cell.daemons[0])
     assert set((await cell.stop()).values()) == {0}
     cell.expect_sound()

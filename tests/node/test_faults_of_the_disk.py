@@ -23,7 +23,7 @@ BUG = (str(Path(__file__).parent / "processes" / "daemon_with_a_bug.py"),)
 @pytest.fixture
 def cell(tmp_path: Path) -> Cell:
     """A cell of one home, not started."""
-    return found(tmp_path / "cell", 1)
+    return found(tmp_path / "cell", 1, interval_real_s=1.0)
 
 
 def unprivileged() -> Sequence[str]:

@@ -24,13 +24,13 @@ pytestmark = pytest.mark.processes
 @pytest.fixture
 def cell(tmp_path: Path) -> Cell:
     """A cell of one home that never ran."""
-    return found(tmp_path / "cell", 1)
+    return found(tmp_path / "cell", 1, interval_real_s=1.0)
 
 
 @pytest.fixture(scope="module")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Cell:
     """A cell of one home that has decided a block and was stopped."""
-    cell = found(tmp_path_factory.mktemp("history") / "cell", 1)
+    cell = found(tmp_path_factory.mktemp("history") / "cell", 1, interval_real_s=1.0)
     with ended(cell):
         cell.started(cell.daemons[0])
         trio.run(cell.blocks, 1)

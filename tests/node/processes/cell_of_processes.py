@@ -120,15 +120,28 @@ class Cell:
         """Wait until a node has itself decided a block that contains an order it gave from now on."""
         witness = self.others(daemon)[0] if len(self.daemons) > 1 else daemon
         member, known = self.member(daemon), self.height
-        orders = max(anchored_orders(self.prepared, witness, member), default=-1)
+
+        def last_order() -> int:
+            return max(anchored(self.prepared, witness, member, Kind.ORDER), default=-1)
+
+        before = last_order()
         await self.wait(
-            lambda: (
-                daemon.view.decided > known
-                and max(anchored_orders(self.prepared, witness, member), default=-1) > orders
-            ),
+            lambda: daemon.view.decided > known and last_order() > before,
             timeout_s,
             f"{daemon.name} trades again",
         )
+
+    async def has_read_every_interval(self, daemon: Daemon) -> None:
+        """Wait until the readings of a node are in the ledger up to now, and expect none missing and none twice."""
+        witness, member = self.others(daemon)[0], self.member(daemon)
+        last = daemon.view.interval
+
+        def intervals() -> list[int]:
+            return anchored(self.prepared, witness, member, Kind.READING)
+
+        await self.wait(lambda: last in intervals(), 30, f"{daemon.name} has read interval {last}")
+        found = intervals()
+        assert found == list(range(found[0], found[-1] + 1)), found
 
     def member(self, daemon: Daemon) -> bytes:
         (key,) = (
@@ -229,22 +242,18 @@ def rows(daemon: Daemon, query: str, *values: object) -> list[tuple[object, ...]
         return connection.execute(query, values).fetchall()
 
 
-def anchored_orders(prepared: Prepared, witness: Daemon, member: bytes) -> list[int]:
-    """The intervals for which a witness holds an order of a member that a decided block contains."""
+def anchored(prepared: Prepared, witness: Daemon, member: bytes, kind: Kind) -> list[int]:
+    """The intervals of a member's entries of one kind that a witness holds and a decided block contains."""
     through = -1
     for (block,) in rows(witness, "SELECT block FROM blocks"):
         assert isinstance(block, bytes)
-        through = max(
-            [through, *(head.sequence for head in decode_block(block).heads if head.member == member)]
-        )
-    envelopes = rows(
-        witness, "SELECT envelope FROM entries WHERE member = ? AND sequence <= ?", member, through
-    )
+        heads = decode_block(block).heads
+        through = max([through, *(head.sequence for head in heads if head.member == member)])
+    query = "SELECT envelope FROM entries WHERE member = ? AND sequence <= ? ORDER BY sequence"
     cell_id = prepared.genesis.cell_id
-    entries = [
-        open_entry(envelope, cell_id).entry for (envelope,) in envelopes if isinstance(envelope, bytes)
-    ]
-    return [entry.interval for entry in entries if entry.kind == Kind.ORDER]
+    envelopes = [envelope for (envelope,) in rows(witness, query, member, through)]
+    entries = [open_entry(envelope, cell_id).entry for envelope in envelopes if isinstance(envelope, bytes)]
+    return [entry.interval for entry in entries if entry.kind == kind]
 
 
 def double_votes(daemons: Iterable[Daemon]) -> list[tuple[object, ...]]:
