@@ -15,6 +15,7 @@ import structlog
 
 from devices.control_messages import MeterRecord
 from ledger.archive import StoreArchive
+from ledger.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.errors import PeerError
 from ledger.genesis import Genesis
 from ledger.replication import answer
@@ -177,6 +178,14 @@ class ClusterNode:
         self.turns = None
         self._guard.lose_power(self.random)
         self._log.lose_power(self.random)
+
+    def save(self, directory: Path) -> None:
+        """Write its disk as a data directory, for `wattswarm ledger`."""
+        directory.mkdir(parents=True)
+        (directory / GENESIS_FILE).write_bytes(self.genesis.encode())
+        (directory / GUARD_FILE).write_bytes(self._guard.read())
+        (directory / AGREEMENT_LOG_FILE).write_bytes(self._log.read())
+        self._connection.execute("VACUUM INTO ?", (str(directory / LEDGER_FILE),))
 
     def deliver_meter(self, interval: int) -> None:
         """An interval is over; control keeps its record until the daemon acknowledges it."""
