@@ -9,7 +9,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import structlog
@@ -38,8 +38,8 @@ from node.turns import Turns
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
-STOP_DEVICES_S = 10.0
-"""Real seconds the control process has to give its devices their reversion values."""
+STOP_DEVICES_S = 15.0
+"""Real seconds until the daemon leaves even if the control process does not say that it has stopped."""
 
 
 def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
@@ -51,6 +51,7 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
             sys.stderr.write(f"{mistake}\n")
         return ExitCode.USAGE
     log = open_log(config.node.name)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon listens for it itself
     try:
         opened = open_directory(config, passphrase)
         try:
@@ -83,7 +84,9 @@ def _explain(error: BaseException, log: structlog.typing.FilteringBoundLogger) -
     """One line (and for a bug its trace) and the exit status of what ended the daemon."""
     cause = _first_cause(error)
     code = exit_code_of(cause)
-    if code is ExitCode.BUG:
+    if code is ExitCode.OK:
+        log.info("stopped")
+    elif code is ExitCode.BUG:
         log.error("failed", reason=f"{type(cause).__name__}: {cause}", exc_info=error)
     else:
         log.error("refused" if code is ExitCode.USAGE else "failed", reason=str(cause), status=int(code))
@@ -139,7 +142,11 @@ class _Daemon:
         return ev.Now(time.monotonic_ns(), self._clock.cell_ns(time.time_ns()), self._config.clock.speed)
 
     async def run(self) -> None:
-        """Until a signal: serve."""
+        """Until a signal: serve. Signals that come later change nothing: the devices are being stopped."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            await self._run(signals)
+
+    async def _run(self, signals: AsyncIterator[int]) -> None:
         interval_s = self._core.ordering.calendar.interval_s
         control_config = self._config.directory / CONTROL_CONFIG_FILE
         control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
@@ -148,13 +155,20 @@ class _Daemon:
         async with trio.open_nursery() as devices:
             await devices.start(control.run)
             try:
-                await self._serve(control, transport)
+                await self._serve(control, transport, signals)
             finally:
-                with trio.CancelScope(shield=True), trio.move_on_after(STOP_DEVICES_S):
-                    await control.stop()
+                await self._stop_devices(control)
                 self._log.info("ended", **self._usage(transport))
 
-    async def _serve(self, control: ControlClient, transport: Transport) -> None:
+    async def _stop_devices(self, control: ControlClient) -> None:
+        """Give the devices their reversion values. If that fails their leases run out; why we end is the news."""
+        with trio.CancelScope(shield=True), trio.move_on_after(STOP_DEVICES_S):
+            try:
+                await control.stop()
+            except ControlError as fault:
+                self._log.error("devices_not_stopped", reason=str(fault))
+
+    async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
         transport.set_members(self._members())
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
@@ -166,7 +180,7 @@ class _Daemon:
             nursery.start_soon(self._hear_network, transport)
             nursery.start_soon(self._hear_devices, control)
             nursery.start_soon(self._take_turns, turns)
-            await self._until_signal()
+            await self._until_signal(signals)
             nursery.cancel_scope.cancel()
 
     def _transport(self) -> Transport:
@@ -238,11 +252,10 @@ class _Daemon:
             except trio.WouldBlock:
                 return
 
-    async def _until_signal(self) -> None:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async for number in signals:
-                self._log.info("stopping", signal=signal.Signals(number).name)
-                return
+    async def _until_signal(self, signals: AsyncIterator[int]) -> None:
+        async for number in signals:
+            self._log.info("stopping", signal=signal.Signals(number).name)
+            return
 
     def _usage(self, transport: Transport) -> dict[str, object]:
         own = resource.getrusage(resource.RUSAGE_SELF)

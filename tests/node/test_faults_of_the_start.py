@@ -147,6 +147,28 @@ async def test_a_control_process_that_cannot_start_ends_the_daemon_with_its_word
     assert "control.state" in reason
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_asked_to_stop_while_it_waits_for_the_clock_it_leaves_with_status_zero(
+    cell: Cell, number: signal.Signals
+) -> None:
+    (daemon,) = cell.daemons
+    with ended(cell):
+        daemon.start()
+        await cell.wait(lambda: daemon.view.ready, 60, "ready")
+        daemon.signal(number)
+        assert await refusal(daemon) == (ExitCode.OK, "")
+
+
+async def test_an_address_that_is_not_ours_is_named(cell: Cell) -> None:
+    (daemon,) = cell.daemons
+    edit(daemon, 'listen = "/ip4/127.0.0.1/', 'listen = "/ip4/203.0.113.7/')
+    with ended(cell):
+        cell.started(daemon)
+        status, reason = await refusal(daemon)
+    assert status == ExitCode.NETWORK
+    assert "203.0.113.7" in reason
+
+
 async def test_a_daemon_killed_while_it_waits_for_the_clock_starts_again(cell: Cell) -> None:
     (daemon,) = cell.daemons
     with ended(cell):
