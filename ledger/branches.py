@@ -28,12 +28,15 @@ class Branches:
     def __init__(self) -> None:
         self._by_id: dict[bytes, SignedEntry] = {}
 
-    def keep(self, entries: Iterable[SignedEntry]) -> None:
-        """Keep entries that were fetched because a block names a head beyond them."""
+    def keep(self, entries: Iterable[SignedEntry]) -> bool:
+        """Keep entries that were fetched because a block names a head beyond them; whether any was not kept before."""
+        any_new = False
         for signed in entries:
+            any_new = any_new or signed.id not in self._by_id
             self._by_id[signed.id] = signed
             if len(self._by_id) > KEPT_ENTRIES:
                 del self._by_id[next(iter(self._by_id))]
+        return any_new
 
     def chain(self, head: Head, anchor: Head | None) -> list[SignedEntry] | None:
         """The kept entries after the anchor up to the head, None when one is not kept or they do not join."""

@@ -218,12 +218,16 @@ class NodeCore:
         effects: list[Effect] = []
         for evidence in taken.evidence:
             effects += self._follow(self.ordering.found(evidence), now)
+        if not self.gathering.learned:
+            return effects
         if taken.gaps:
             effects += self.syncing.ask_entries(self._positions(), senders)
-        effects += self._follow(self.ordering.retry(now), now)
-        if self._wanted:
-            effects += self._retry_adoption()
-        return effects
+        return [*effects, *self._try_again(now)]
+
+    def _try_again(self, now: Now) -> list[Effect]:
+        """Try again what waited for entries or a block."""
+        effects = self._follow(self.ordering.retry(now), now)
+        return [*effects, *self._retry_adoption()] if self._wanted else effects
 
     def _retry_adoption(self) -> list[Effect]:
         """Blocks waited for entries that may be here now: ask for the blocks again."""
@@ -277,7 +281,9 @@ class NodeCore:
         for what in self.timers.take_due(now.real_ns):
             effects += self._periodic(what, now)
         effects += self._follow(self.ordering.due(now), now)
-        effects += self.syncing.routine(self._positions(), self.ordering.tip.height, now)
+        routine = self.syncing.routine(self._positions(), self.ordering.tip.height, now)
+        if routine:
+            effects += [*self._try_again(now), *routine]
         if self.active:
             effects += self._trade(lambda t: t.bid(self.ordering.tip.state, now))
         return effects

@@ -24,11 +24,12 @@ from node.timeliness import SeenOrder
 
 @dataclass(slots=True)
 class Gathering:
-    """The feeds of a cell with the orders that wait for their gate."""
+    """The feeds of a cell with the orders that wait for their gate. `learned`: the last `take` brought anything new."""
 
     feeds: Feeds
     membership: Membership
     store: Store
+    learned: bool = False
     _orders: dict[int, list[SeenOrder]] = field(default_factory=dict)
     _branches: Branches = field(default_factory=Branches)
     _strays: dict[bytes, SignedEntry] = field(default_factory=dict)
@@ -37,8 +38,9 @@ class Gathering:
         """Offer envelopes from a peer. Bad ones are reported in the result and change nothing."""
         result = ingest(envelopes, self.feeds, self.membership, self.store, now.cell_ns)
         self._index(result.appended)
+        self.learned = bool(result.appended)
         if len(result.opened) > len(result.appended) + result.duplicates:
-            self._branches.keep(result.opened)
+            self.learned = self._branches.keep(result.opened) or self.learned
             self._keep_strays(result.opened)
         self._compare_strays(result, now)
         return result
