@@ -19,6 +19,7 @@ from ledger.entries import open_entry
 from ledger.genesis import member_id
 from ledger.signing import unseal
 from market.payloads import Kind
+from node.founding import CONFIG_FILE
 from sim.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
 from sim.testnet.layout import DAEMON_LOG, NODES_DIRECTORY
 from sim.testnet.preparation import Parameters, Prepared, prepare
@@ -94,6 +95,11 @@ class Cell:
         await self.wait(lambda: all(daemon.view.ready for daemon in daemons), START_S, "all are ready")
         self.prepared.start_clock(time.time_ns(), until_gate_s)
         await self.blocks(1, daemons)
+
+    async def leave(self, daemon: Daemon) -> None:
+        """Ask one to stop, and wait until it has."""
+        daemon.signal(signal.SIGTERM)
+        assert await daemon.ended() == 0
 
     async def restart(self, daemon: Daemon) -> None:
         """Start one again and wait until it takes part in the agreement."""
@@ -213,6 +219,12 @@ def ended(*cells: Cell) -> Iterator[None]:
                 elif daemon.view.control_pid is not None:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(daemon.view.control_pid, signal.SIGKILL)
+
+
+def port_of(daemon: Daemon) -> int:
+    """Where a daemon listens."""
+    text = (daemon.directory / CONFIG_FILE).read_text("utf-8")
+    return int(text.split("listen = ")[1].split("/tcp/")[1].split('"')[0])
 
 
 async def refusal(daemon: Daemon) -> tuple[int, str]:
