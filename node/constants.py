@@ -106,14 +106,16 @@ class Patience:
     stall_s: float = 5.0
     """for a peer to read what we send; then it is disconnected, because it holds our memory."""
 
-    fallback_dial_s: float = 2.5
-    """until the member with the larger key dials too: the other may be behind a firewall, or hold a dead connection."""
+    fallback_dial_s: float = 0.5
+    """until the member with the larger key dials too: the other may be behind a firewall, hold a dead connection, or
+    have tried before we listened; long enough for a handshake, so that two rarely dial each other at once."""
 
     dial_timeout_s: float = 5.0
     """for one address: TCP, Noise and Yamux together."""
 
-    redial_s: float = 1.0
-    """between attempts to reach an absent member, spread by 30 % so that a cell does not dial in step."""
+    redial_s: float = 0.2
+    """after the first failed attempt to reach a member, which may be starting too; half as long again after each
+    further one, and spread by 30 % so that a cell does not dial in step."""
 
     redial_longest_s: float = 5.0
     """between attempts after many failures: a member that comes back is reached within ten seconds."""

@@ -210,7 +210,7 @@ class Libp2pTransport:
     def _create_swarm(self) -> MembersSwarm:
         return MembersSwarm(
             self._signing_key,
-            allowed=lambda peer_id: self._is_welcome(public_key_of(peer_id.to_bytes())),
+            allowed=lambda peer_id: self._admits(public_key_of(peer_id.to_bytes())),
             on_connection=self._connected,
             on_replaced=self._replaced,
             limits=self._limits,
@@ -284,6 +284,12 @@ class Libp2pTransport:
     def _replaced(self, peer_id: ID) -> None:
         if self._pubsub is not None:
             self._pubsub.forget_peer(peer_id)
+
+    def _admits(self, key: bytes) -> bool:
+        welcome = self._is_welcome(key)
+        if not welcome:
+            self._counters.add("banned_refused" if key in self._addresses else "strangers_refused")
+        return welcome
 
     def _is_welcome(self, key: bytes) -> bool:
         return key in self._addresses and trio.current_time() >= self._rates_of(key).banned_until_s

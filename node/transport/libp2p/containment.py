@@ -1,6 +1,7 @@
 """Shell: the wall behind which the faults of the library, and of peers through it, stay."""
 
 import logging
+from collections.abc import Callable
 from types import TracebackType
 
 from node.transport.counters import Counters
@@ -13,10 +14,10 @@ class Contained:
 
     The library raises whatever its parsers and state machines stumble over, and one exception that escapes from a
     stream handler ends the whole process. Nothing of ours that could hide a bug runs inside: the node's own handlers
-    are called outside of it. Cancellation passes.
+    are called outside of it. Cancellation passes. `name` is what to count, or tells it once the exception is there.
     """
 
-    def __init__(self, counters: Counters, name: str) -> None:
+    def __init__(self, counters: Counters, name: str | Callable[[], str]) -> None:
         self._counters = counters
         self._name = name
         self.failed = False
@@ -30,8 +31,9 @@ class Contained:
         if not isinstance(error, Exception):
             return False
         self.failed = True
-        self._counters.add(self._name)
-        log.debug("%s: %r", self._name, error)
+        name = self._name if isinstance(self._name, str) else self._name()
+        self._counters.add(name)
+        log.debug("%s: %r", name, error)
         return True
 
 

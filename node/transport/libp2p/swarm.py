@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 import trio
@@ -34,7 +34,7 @@ from node.transport.counters import Counters
 from node.transport.errors import UnsupportedLibrary
 from node.transport.libp2p.containment import Contained
 from node.transport.libp2p.identity import peer_id_of
-from node.transport.libp2p.tcp import TcpTransport
+from node.transport.libp2p.tcp import BufferedTcpStream, TcpTransport
 from node.transport.libp2p.yamux import YamuxConnection
 
 LIBRARY_VERSION = "0.8.1"
@@ -53,11 +53,15 @@ def check_library() -> None:
         )
 
 
+class RefusedError(SwarmException):
+    """A connection that we closed on purpose, and counted by its reason."""
+
+
 class MembersSwarm(Swarm):
     """The library's swarm with a gate, bounded handshakes and one connection per member.
 
-    `allowed` says who may connect now, `on_connection` takes each new connection, and `on_replaced` the peer whose
-    connections are about to be replaced by a newer one; both return at once.
+    `allowed` says who may connect now and counts whom it refuses, `on_connection` takes each new connection, and
+    `on_replaced` the peer whose connections are about to be replaced by a newer one; both return at once.
     """
 
     def __init__(
@@ -127,7 +131,8 @@ class MembersSwarm(Swarm):
         with trio.move_on_after(self._patience.dial_timeout_s), Contained(self._counters, "dials_failed"):
             try:
                 raw = await self._tcp.dial(address)
-                await self.upgrade_outbound_raw_conn(raw, peer_id)
+                with suppress(RefusedError):
+                    await self.upgrade_outbound_raw_conn(raw, peer_id)
                 raw = None
             finally:
                 if raw is not None:
@@ -137,25 +142,30 @@ class MembersSwarm(Swarm):
         """Serve one accepted socket; the library's own never gives back its slots and is deaf after 250."""
         muxed: IMuxedConn | None = None
         remote = read_write_closer.get_remote_address()
+
+        def fault() -> str:
+            left = isinstance(read_write_closer, BufferedTcpStream) and read_write_closer.left_by_peer
+            return "handshakes_abandoned" if left else "handshakes_failed"
+
         with (
             self._handshakes.slot(remote[0] if remote else ""),
-            Contained(self._counters, "handshakes_failed"),
+            Contained(self._counters, fault),
+            suppress(RefusedError),
         ):
             muxed = await self.upgrade_inbound_raw_conn(RawConnection(read_write_closer, False), maddr)
         if isinstance(muxed, YamuxConnection):
             await muxed.event_closed.wait()
 
     async def add_conn(self, muxed_conn: IMuxedConn, direction: str = "unknown") -> SwarmConn:
-        """Admit an authenticated connection, or close it and raise SwarmException.
+        """Admit an authenticated connection, or close it and raise RefusedError.
 
         The newest connection of a peer wins, because a peer that lost power comes back while its old connection still
         looks alive. Only of two simultaneous dials the one of the smaller id wins, on both ends.
         """
         peer_id = muxed_conn.peer_id
         if not self._allowed(peer_id):
-            self._counters.add("strangers_refused")
             await _close_now(muxed_conn)
-            raise SwarmException(f"{peer_id} is not a member")
+            raise RefusedError(f"{peer_id} is not a member, or shut out for now")
         async with self._admitting.setdefault(peer_id, trio.Lock()):
             return await self._admit(muxed_conn, direction)
 
@@ -174,7 +184,7 @@ class MembersSwarm(Swarm):
         if self._loses_against_simultaneous_dial(muxed_conn):
             self._counters.add("simultaneous_dials_refused")
             await _close_now(muxed_conn)
-            raise SwarmException(f"{peer_id} is being connected the other way round")
+            raise RefusedError(f"{peer_id} is being connected the other way round")
         if self.connections.get(peer_id):
             self.disconnect(peer_id)
             del self.connections[peer_id]

@@ -27,6 +27,8 @@ class BufferedTcpStream(ReadWriteCloser):
         self._counters = counters
         self._buffer = bytearray()
         self._writing = trio.Lock()
+        self.left_by_peer = False
+        """Whether the other end has closed or reset the connection."""
         peer = stream.socket.getpeername()
         self._remote = (str(peer[0]), int(peer[1]))
 
@@ -36,9 +38,11 @@ class BufferedTcpStream(ReadWriteCloser):
             try:
                 received = await self._stream.receive_some(_READ_BYTES)
             except trio.BrokenResourceError as error:
+                self.left_by_peer = True
                 raise ConnectionClosedError(str(error), transport="tcp") from error
             except trio.ClosedResourceError:
                 return b""
+            self.left_by_peer = not received
             self._counters.add("bytes_received", len(received))
             self._buffer += received
         size = len(self._buffer) if n is None else n
