@@ -1,0 +1,180 @@
+"""The core as a whole: what it does with hostile bytes, peers that come and go, and its own past."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.control_messages import MeterRecord
+from ledger.encoding import encode
+from ledger.entries import Entry, author_entry
+from ledger.replication import Kind
+from market.payloads import Kind as Said
+from node import events as ev
+from node.core import CAPACITY, ENTRIES, NodeCore
+from node.errors import UntrustedStateError
+from node.syncing import BLOCKS, FEEDS, RECALL
+from node.wire import Capacity, StatusFrame, encode_capacity, encode_frame
+from sim.cluster import Cluster
+from sim.cluster_faults import ClusterPlan, S
+from sim.cluster_keys import FIRST_INTERVAL
+from sim.cluster_node import ClusterNode
+
+
+def started(size: int = 4) -> tuple[Cluster, ClusterNode]:
+    """A node that was just started, in a world in which nothing happens by itself."""
+    cluster = Cluster(1, size, 1, ClusterPlan(0, 0.0, 0.0, 1))
+    node = cluster.nodes[0]
+    node.start()
+    return cluster, node
+
+
+def handle(core: NodeCore, input_: ev.Input, cluster: Cluster) -> list[ev.Effect]:
+    return core.handle(input_, cluster.now())
+
+
+def questions(effects: list[ev.Effect]) -> set[str]:
+    return {effect.tag for effect in effects if isinstance(effect, ev.SendRequest)}
+
+
+def recalled(height: int = 0, entry: bytes | None = None) -> bytes:
+    return encode((Kind.RECALL, height, entry, None, None))
+
+
+def confirm(cluster: Cluster, node: ClusterNode, peers: int) -> list[ev.Effect]:
+    """So many peers connect and know nothing of this node."""
+    effects: list[ev.Effect] = []
+    for keys in cluster.keys[1 : peers + 1]:
+        handle(node.core, ev.PeerConnected(keys.public), cluster)
+        effects += handle(node.core, ev.ReplyReceived(keys.public, RECALL, recalled()), cluster)
+    return effects
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_from_anywhere_are_counted_and_change_nothing(data: bytes) -> None:
+    cluster, node = WORLD
+    peer = cluster.keys[1].public
+    for input_ in (
+        ev.GossipReceived(ENTRIES, peer, data),
+        ev.GossipReceived(CAPACITY, peer, data),
+        ev.FrameReceived(peer, data),
+        ev.ReplyReceived(peer, FEEDS, data),
+        ev.ReplyReceived(peer, f"{BLOCKS}:1", data),
+        ev.ReplyReceived(peer, f"block:{'00' * 32}", data),
+    ):
+        before = sum(node.core.counters.values())
+        effects = handle(node.core, input_, cluster)
+        refused = sum(node.core.counters.values()) > before
+        assert refused or not any(
+            isinstance(effect, ev.StoreBlock | ev.SignVote | ev.SignEntry) for effect in effects
+        )
+    assert node.core.ordering.tip.height == 0
+
+
+WORLD = started()
+
+
+def test_a_topic_that_nobody_agreed_on_is_ignored() -> None:
+    cluster, node = started()
+    assert handle(node.core, ev.GossipReceived("weather", cluster.keys[1].public, b"sun"), cluster) == []
+
+
+def test_a_new_peer_is_told_our_height_and_asked_for_entries_and_for_our_own_words() -> None:
+    cluster, node = started()
+    effects = handle(node.core, ev.PeerConnected(cluster.keys[1].public), cluster)
+    assert questions(effects) == {FEEDS, RECALL}
+    assert ev.Broadcast(encode_frame(StatusFrame(0))) in effects
+
+
+def test_who_claims_to_be_higher_is_asked_for_blocks_once() -> None:
+    cluster, node = started()
+    peer = cluster.keys[1].public
+    handle(node.core, ev.PeerConnected(peer), cluster)
+    status = ev.FrameReceived(peer, encode_frame(StatusFrame(7)))
+    assert questions(handle(node.core, status, cluster)) == {f"{BLOCKS}:1"}
+    assert questions(handle(node.core, status, cluster)) == set()
+
+
+def test_nothing_is_signed_before_enough_peers_confirmed() -> None:
+    cluster, node = started()
+    confirm(cluster, node, 1)
+    assert not node.core.active and not node.core.ordering.can_sign
+    confirm(cluster, node, 2)
+    assert node.core.active and node.core.ordering.can_sign
+
+
+def test_a_peer_that_holds_more_of_us_than_we_do_halts_us() -> None:
+    cluster, node = started()
+    keys = cluster.keys[0]
+    forgotten = author_entry(
+        keys.feed, cluster.genesis.cell_id, Entry(keys.public, 0, 0, None, 33, 1, 1, (0, 5, 0))
+    )
+    handle(node.core, ev.PeerConnected(cluster.keys[1].public), cluster)
+    reply = ev.ReplyReceived(cluster.keys[1].public, RECALL, recalled(0, forgotten.envelope))
+    (effect,) = handle(node.core, reply, cluster)
+    assert isinstance(effect, ev.Halt) and "our own feed" in effect.reason
+    with pytest.raises(UntrustedStateError):
+        node.take(reply)
+
+
+def test_a_meter_record_that_came_before_it_may_sign_is_read_when_it_may() -> None:
+    cluster, node = started()
+    record = MeterRecord(FIRST_INTERVAL, 0, 5, True, ())
+    assert handle(node.core, ev.MeterRead(record), cluster) == []
+    effects = confirm(cluster, node, 2)
+    said = [effect for effect in effects if isinstance(effect, ev.SignEntry)]
+    assert [(each.kind, each.interval) for each in said] == [(Said.READING, FIRST_INTERVAL)]
+
+
+def test_capacity_is_known_while_its_member_is_there() -> None:
+    cluster, node = started()
+    peer = cluster.keys[1].public
+    capacity = Capacity(1, 2, 3, None, 1000, 0)
+    handle(node.core, ev.PeerConnected(peer), cluster)
+    handle(node.core, ev.GossipReceived(CAPACITY, peer, encode_capacity(capacity)), cluster)
+    assert node.core.capacities == {peer: capacity}
+    handle(node.core, ev.PeerLost(peer), cluster)
+    assert node.core.capacities == {}
+
+
+def test_who_did_not_run_for_a_while_does_not_judge_what_came_meanwhile() -> None:
+    cluster, node = started()
+    effects = handle(node.core, ev.LoopStalled(cluster.now().real_ns), cluster)
+    assert node.core.ordering.attention.since_ns == cluster.now().cell_ns
+    assert isinstance(effects[0], ev.Report)
+
+
+def test_a_failed_question_may_be_asked_again() -> None:
+    cluster, node = started()
+    peer = cluster.keys[1].public
+    handle(node.core, ev.PeerConnected(peer), cluster)
+    handle(node.core, ev.ReplyReceived(peer, FEEDS, None), cluster)
+    assert node.core.counters["requests_failed"] == 1
+    assert questions(node.core.syncing.ask_entries([], (peer,))) == {FEEDS}
+
+
+def test_a_single_member_waits_for_nobody() -> None:
+    _, node = started(1)
+    assert node.core.active
+
+
+def test_a_reply_without_news_asks_nothing_more() -> None:
+    cluster, node = started()
+    peer = cluster.keys[1].public
+    handle(node.core, ev.PeerConnected(peer), cluster)
+    assert handle(node.core, ev.ReplyReceived(peer, FEEDS, encode((Kind.FEEDS, 0, ()))), cluster) == []
+
+
+def test_it_wants_to_be_woken_for_its_next_bid() -> None:
+    cluster, node = started(1)
+    assert node.core.trading is not None
+    bid_ns = node.core.trading.next_order_ns(cluster.now().cell_ns)
+    assert bid_ns is not None
+    due_ns = node.core.next_timer(cluster.now())
+    assert due_ns is not None and due_ns <= cluster.now().real_of(bid_ns)
+
+
+def test_a_whole_run_wakes_it_no_more_often_than_there_is_something_to_do() -> None:
+    cluster = Cluster(1, 1, 1, ClusterPlan(2 * S, 0.0, 0.0, 1))
+    outcome = cluster.run()
+    assert outcome.violation is None
+    assert outcome.events < 400
