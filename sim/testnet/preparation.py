@@ -10,6 +10,7 @@ from pathlib import Path
 from ledger.genesis import Genesis
 from market.rules import TariffStep
 from market.units import NS_PER_S
+from node.config import TimingSection
 from node.config_file import config_text
 from node.errors import ConfigError
 from node.founding import CONFIG_FILE, CellTerms, found_cell, init_node
@@ -29,6 +30,11 @@ INITIAL_SOC = 0.5
 RESERVE_SOC = 0.1
 GATE_LEAD_SHARE = (3, 5)
 """The gate closes this share of an interval before delivery; the rest of the interval before is for bidding."""
+
+PROPOSE_SHARE = 6
+VOTE_SHARE = 12
+"""An interval's real duration divided by these is how long nodes wait for a proposal and for votes, up to a daemon's
+defaults: then an interval whose proposer is down still trades, in the round after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
     for node, card, home in zip(nodes, cards, neighbourhood.homes, strict=True):
         write_profile(neighbourhood, home, node / PROFILE_FILE)
         table = _config(card, cards, home, last)
+        table["timing"] = _timing(neighbourhood.interval_s * 1000 // parameters.speed)
         (node / CONFIG_FILE).write_text(config_text(table), "utf-8")
     return Prepared(
         directory=directory,
@@ -159,6 +166,14 @@ def _config(card: MemberCard, cards: list[MemberCard], home: Home, last_interval
             "linger_real_s": 30.0,
             "ders": _ders(home),
         },
+    }
+
+
+def _timing(interval_real_ms: int) -> dict[str, int]:
+    defaults = TimingSection()
+    return {
+        "propose_real_ms": max(100, min(interval_real_ms // PROPOSE_SHARE, defaults.propose_real_ms)),
+        "vote_real_ms": max(50, min(interval_real_ms // VOTE_SHARE, defaults.vote_real_ms)),
     }
 
 
