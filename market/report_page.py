@@ -3,14 +3,14 @@
 Plotly's JavaScript is inside the file. Numbers come from the report's exact integers; floats only draw them.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from html import escape
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from market.report import Fate, MemberReport, Report
+from market.report import Fate, IntervalReport, MemberReport, Report
 from market.report_tables import kwh, share, start_time, unit_price, units
 
 COLOURS = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e", "#c2255c", "#1864ab", "#862e9c", "#5c940d")
@@ -34,7 +34,7 @@ def report_page(report: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(report.cell)}: market report</title>\n<style>{STYLE}</style>\n"
         f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escape(report.cell)}</h1>\n<p>{_span(report)}</p>\n{_totals(report)}\n"
+        f"<h1>{escape(report.cell)}</h1>\n<p>{_span(report)}</p>\n{_totals(report)}\n<p>{SHARES_NOTE}</p>\n"
         + "\n".join(sections)
         + f"\n<h2>Members</h2>\n{_member_table(report)}\n"
         f"<footer>Cell {report.cell_id.hex()}, {report.blocks} blocks. Check it yourself: "
@@ -44,16 +44,20 @@ def report_page(report: Report) -> str:
 
 PRICE_NOTE = (
     "Where a branch's limit binds its price parts from the others. A gap means that nothing traded there; the broken "
-    "lines are the supplier's prices."
+    "lines are the supplier's prices. Branches of one price lie on each other, the first one listed at the bottom."
 )
 VOLUME_NOTE = (
-    "What members bought from each other and from the supplier, and what the cell sold to the supplier."
+    "Up: what members bought from each other and from the supplier. Down: what the cell sold to the supplier."
 )
 LOCAL_NOTE = (
     "Metered at the members' connections: solar power used behind a member's own meter does not appear. Local energy "
     "is the smaller of what all members injected and what all withdrew in an interval."
 )
 ENERGY_NOTE = "Imbalance is metered minus contracted energy, its size summed over the intervals."
+SHARES_NOTE = (
+    "Self-sufficiency is the share of the consumption that came from within the cell, self-consumption the share of "
+    "the injected energy that stayed in it. An auction is voided when its block was agreed on too late to be delivered."
+)
 BILL_NOTE = (
     "For the same metered energy: with the market, and at the supplier's tariff alone. Positive is what the member "
     "pays."
@@ -108,7 +112,7 @@ def _totals(report: Report) -> str:
         ("Self-sufficiency", percent(report.local, report.consumption)),
         ("Self-consumption", percent(report.local, report.contribution)),
         ("Saved against the tariff", f"{units(saving):,.2f} {escape(report.currency)}"),
-        ("Intervals voided", str(void)),
+        ("Auctions voided", str(void)),
     ]
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>"
 
@@ -119,63 +123,83 @@ def percent(part: int, whole: int) -> str:
     return "–" if fraction is None else f"{fraction:.0%}"
 
 
-def _times(report: Report) -> list[datetime]:
-    return [start_time(interval) for interval in report.intervals]
-
-
 def _prices(report: Report) -> go.Figure:
-    figure = _figure()
-    times = _times(report)
-    if report.intervals:
-        for index, branch in enumerate(report.intervals[0].branches):
-            prices = [unit_price(interval.branches[index].price) for interval in report.intervals]
-            line = _steps(COLOURS[index % len(COLOURS)], "solid")
-            figure.add_scatter(x=times, y=prices, name=branch.name, **line)
-    tariffs = [interval.tariff for interval in report.intervals]
-    retail = [unit_price(tariff.import_price) for tariff in tariffs]
-    feed_in = [unit_price(tariff.export_price) for tariff in tariffs]
-    figure.add_scatter(x=times, y=retail, name="supplier sells", **_steps(GREY, "dot"))
-    figure.add_scatter(x=times, y=feed_in, name="supplier buys", **_steps(GREY, "dash"))
+    figure = _figure(f"{report.currency} per kWh")
+    rows = report.intervals
+    span = timedelta(seconds=report.interval_s)
+    retail = [unit_price(row.tariff.import_price) for row in rows]
+    feed_in = [unit_price(row.tariff.export_price) for row in rows]
+    figure.add_scatter(
+        **_steps(rows, retail, span), name="supplier sells", line={"color": GREY, "dash": "dot"}
+    )
+    figure.add_scatter(
+        **_steps(rows, feed_in, span), name="supplier buys", line={"color": GREY, "dash": "dash"}
+    )
+    names = [branch.name for branch in rows[0].branches] if rows else []
+    for index, name in enumerate(names):
+        prices = [unit_price(row.branches[index].price) for row in rows]
+        line = {"color": COLOURS[index % len(COLOURS)], "width": _width(index, len(names))}
+        figure.add_scatter(**_steps(rows, prices, span), name=escape(name), line=line)
     return figure
 
 
-def _steps(colour: str, dash: str) -> dict[str, object]:
+def _width(index: int, count: int) -> float:
+    """Lines drawn first are wider, so that those under others of the same price still show."""
+    return 2 + 6 * (count - 1 - index) / max(1, count - 1)
+
+
+def _steps(
+    rows: Iterable[IntervalReport], values: Iterable[float | None], span: timedelta
+) -> dict[str, object]:
+    """A value held from the start to the end of each interval; nothing is drawn where there is none."""
+    times: list[datetime] = []
+    held: list[float | None] = []
+    for row, value in zip(rows, values, strict=True):
+        times += [start_time(row), start_time(row) + span]
+        held += [value, value]
+    return {"x": times, "y": held, "mode": "lines"}
+
+
+def _bars(rows: Iterable[IntervalReport], values: Iterable[int], span: timedelta) -> dict[str, object]:
+    """A bar of energy over each interval, from its start to its end."""
     return {
-        "mode": "lines+markers",
-        "line": {"shape": "hv", "color": colour, "dash": dash},
-        "marker": {"size": 4},
+        "x": [start_time(row) for row in rows],
+        "y": [kwh(value) for value in values],
+        "offset": 0,
+        "width": span / timedelta(milliseconds=1),
     }
 
 
 def _volumes(report: Report) -> go.Figure:
-    figure = _figure(barmode="relative")
-    times = _times(report)
-    counted = [interval if interval.fate is not Fate.VOID else None for interval in report.intervals]
+    figure = _figure("kWh", barmode="relative")
+    rows = report.standing
+    span = timedelta(seconds=report.interval_s)
     for name, colour, values in (
-        ("between members", GREEN, [row.between_members if row else 0 for row in counted]),
-        ("from the supplier", COLOURS[1], [row.grid_import if row else 0 for row in counted]),
-        ("to the supplier", COLOURS[0], [-row.grid_export if row else 0 for row in counted]),
+        ("between members", GREEN, [row.between_members for row in rows]),
+        ("from the supplier", COLOURS[1], [row.grid_import for row in rows]),
+        ("to the supplier", COLOURS[0], [-row.grid_export for row in rows]),
     ):
-        figure.add_bar(x=times, y=[kwh(value) for value in values], name=name, marker_color=colour)
+        figure.add_bar(**_bars(rows, values, span), name=name, marker_color=colour)
     return figure
 
 
 def _local(report: Report) -> go.Figure:
-    figure = _figure(barmode="stack")
-    settled = [interval for interval in report.intervals if interval.settled]
-    times = [start_time(interval) for interval in settled]
-    local = [kwh(interval.local) for interval in settled]
-    rest = [kwh(interval.consumption - interval.local) for interval in settled]
-    figure.add_bar(x=times, y=local, name="covered within the cell", marker_color=GREEN)
-    figure.add_bar(x=times, y=rest, name="from the supplier", marker_color=COLOURS[1])
-    injected = [kwh(interval.contribution) for interval in settled]
-    figure.add_scatter(x=times, y=injected, name="injected by members", **_steps(COLOURS[0], "solid"))
+    figure = _figure("kWh", barmode="stack")
+    rows = [interval for interval in report.intervals if interval.settled]
+    span = timedelta(seconds=report.interval_s)
+    local = [row.local for row in rows]
+    rest = [row.consumption - row.local for row in rows]
+    figure.add_bar(**_bars(rows, local, span), name="covered within the cell", marker_color=GREEN)
+    figure.add_bar(**_bars(rows, rest, span), name="from the supplier", marker_color=COLOURS[1])
+    injected = [kwh(row.contribution) for row in rows]
+    line = {"color": COLOURS[0]}
+    figure.add_scatter(**_steps(rows, injected, span), name="injected by members", line=line)
     return figure
 
 
 def _member_energy(report: Report) -> go.Figure:
-    figure = _figure(barmode="group")
-    names = [member.name for member in report.members]
+    figure = _figure("kWh")
+    names = _member_names(report)
     for title, colour, values in (
         ("bought", COLOURS[1], [member.bought for member in report.members]),
         ("sold", GREEN, [member.sold for member in report.members]),
@@ -186,8 +210,8 @@ def _member_energy(report: Report) -> go.Figure:
 
 
 def _bills(report: Report) -> go.Figure:
-    figure = _figure(barmode="group")
-    names = [member.name for member in report.members]
+    figure = _figure(report.currency)
+    names = _member_names(report)
     tariff = [-units(member.tariff_money) for member in report.members]
     market = [-units(member.money) for member in report.members]
     figure.add_bar(x=names, y=tariff, name="tariff alone", marker_color=GREY)
@@ -195,14 +219,20 @@ def _bills(report: Report) -> go.Figure:
     return figure
 
 
-def _figure(barmode: str = "group") -> go.Figure:
+def _member_names(report: Report) -> list[str]:
+    return [escape(member.name) for member in report.members]
+
+
+def _figure(unit: str, barmode: str = "group") -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
         template="plotly_white",
         barmode=barmode,
-        margin={"l": 48, "r": 16, "t": 16, "b": 40},
-        legend={"orientation": "h", "y": 1.12},
+        font={"family": "system-ui, sans-serif", "size": 14},
+        margin={"l": 64, "r": 16, "t": 16, "b": 40},
+        legend={"orientation": "h", "y": 1.14, "traceorder": "normal"},
         hovermode="x unified",
+        yaxis={"title": {"text": escape(unit)}},
     )
     return figure
 

@@ -48,3 +48,15 @@ def test_names_are_text_and_not_markup(world: Any) -> None:
 def test_a_cell_without_blocks_has_a_page(world: Any) -> None:
     page = report_page(build_report(world.genesis, [], world.state))
     assert "No interval has been decided yet." in page
+
+
+def test_bars_and_steps_cover_the_interval_they_belong_to(world: Any) -> None:
+    page = without_plotly(report_page(report_of(world)))
+    assert '"offset":0' in page and '"width":3600000.0' in page
+    assert page.count("1970-01-05T07:00:00") >= 2, "the end of the last interval"
+
+
+def test_every_axis_of_amounts_says_its_unit(world: Any) -> None:
+    page = without_plotly(report_page(report_of(world)))
+    for unit, figures in (("EUR per kWh", 1), ("kWh", 3), ("EUR", 1)):
+        assert page.count(f'"yaxis":{{"title":{{"text":"{unit}"}}}}') == figures
