@@ -2,7 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,7 +22,13 @@ from market.units import kwh_text, money_text, price_text
 MAX_ROWS = 200  # of a table on the screen; --json has all
 
 
-def clear_command(orders: Path, *, feeder: Path | None = None, json: bool = False) -> int:
+def clear_command(
+    orders: Path,
+    /,
+    *,
+    feeder: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
     """Clear a CSV file of orders and show prices, fills and flows.
 
     The file's columns are id, member, branch, side (buy or sell), price (per kWh) and kwh:
@@ -54,7 +62,7 @@ def clear_command(orders: Path, *, feeder: Path | None = None, json: bool = Fals
         The CSV file of orders.
     feeder
         The TOML file of the feeder.
-    json
+    as_json
         Print one JSON object instead of tables.
     """
     mistakes: list[str] = []
@@ -76,7 +84,7 @@ def clear_command(orders: Path, *, feeder: Path | None = None, json: bool = Fals
     if mistakes:
         sys.stderr.write("\n".join(mistakes) + "\nNothing was cleared.\n")
         return 1
-    if json:
+    if as_json:
         sys.stdout.write(clearing_json(book, tree, clearing) + "\n")
     else:
         _show(table_console(), book, tree, clearing)

@@ -7,7 +7,7 @@ branch towards its parent (injection), negative into it.
 from dataclasses import dataclass, field
 
 from market.errors import FeederError
-from market.units import MAX_LIMIT, MAX_PRICE
+from market.units import MAX_LIMIT, MAX_PRICE, price_text
 
 MAX_BRANCHES = 2**18
 """Branches of one feeder; with MAX_ORDERS and MAX_PRICE, a step of a curve fits 64 bits."""
@@ -101,7 +101,8 @@ def _check_grid(grid: Grid) -> None:
         raise FeederError(f"a price of the grid is beyond {MAX_PRICE} µ/kWh")
     if grid.import_price < grid.export_price:
         raise FeederError(
-            f"the grid's import price {grid.import_price} is below its export price {grid.export_price}: "
+            f"the grid's import price {price_text(grid.import_price)} is below its export price "
+            f"{price_text(grid.export_price)}: "
             "importing and exporting at once would pay without end"
         )
 

@@ -116,7 +116,10 @@ class _Reading:
 
     def _order(self, line: int, row: list[str], columns: dict[str, int], width: int) -> Order | None:
         if len(row) != width:
-            self._mistake(line, None, f"{len(row)} cells, but the header has {width}")
+            # Named by its place: a short row lacks that column, a long one has a cell under none.
+            names = {position: name for name, position in columns.items()}
+            place = names.get(len(row), str(width + 1))
+            self._mistake(line, place, f"{len(row)} cells, but the header has {width}")
             return None
 
         def field(name: str, parse: Callable[[int, str], Field]) -> Field | None:

@@ -28,9 +28,11 @@ def market_report(
 ) -> None:
     """Report on a ledger: prices, volumes, energy and money per member, and the bill at the tariff alone.
 
-    Every block is verified on the way. Raises InputError when no ledger holds, OSError when a file cannot be written.
+    Every block is verified on the way.
 
     Example: wattswarm market report ./demo-cell --html report.html
+
+    Exit status: 0 reported; 1 no ledger holds; 4 a file cannot be written.
 
     Parameters
     ----------

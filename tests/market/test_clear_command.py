@@ -36,7 +36,7 @@ def feeder(tmp_path: Path) -> Path:
 def test_the_example_of_the_documentation_gives_what_it_says(
     orders: Path, feeder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert clear_command(orders, feeder=feeder, json=True) == 0
+    assert clear_command(orders, feeder=feeder, as_json=True) == 0
     output = capsys.readouterr()
     assert output.out == example("json")
     assert output.err == ""
@@ -45,7 +45,7 @@ def test_the_example_of_the_documentation_gives_what_it_says(
 def test_the_json_is_one_object_of_exact_decimals(
     orders: Path, feeder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clear_command(orders, feeder=feeder, json=True)
+    clear_command(orders, feeder=feeder, as_json=True)
     result = json.loads(capsys.readouterr().out, parse_float=Decimal)
     assert list(result) == [
         "prices",
@@ -63,7 +63,7 @@ def test_the_json_is_one_object_of_exact_decimals(
 def test_the_money_of_the_example_adds_up(
     orders: Path, feeder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clear_command(orders, feeder=feeder, json=True)
+    clear_command(orders, feeder=feeder, as_json=True)
     fills = {fill["id"]: fill for fill in json.loads(capsys.readouterr().out, parse_float=Decimal)["fills"]}
     paid = {order_id: fill["kwh"] * fill["price"] for order_id, fill in fills.items()}
     assert (paid["o1"] + paid["o4"], paid["o3"]) == (Decimal("0.625"), Decimal("0.25"))
@@ -72,14 +72,14 @@ def test_the_money_of_the_example_adds_up(
 def test_welfare_keeps_all_twelve_decimals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("id,member,side,price,kwh\na,m,buy,0.000002,0.000001\nb,m,sell,0.000001,7\n")
-    assert clear_command(path, json=True) == 0
+    assert clear_command(path, as_json=True) == 0
     assert '"welfare": 0.000000000001,' in capsys.readouterr().out
 
 
 def test_without_a_feeder_all_orders_are_in_one_cell(
     orders: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert clear_command(orders, json=True) == 0
+    assert clear_command(orders, as_json=True) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["prices"] == {"cell": 0.25}
     assert result["volume_kwh"] == 5.0
@@ -88,7 +88,7 @@ def test_without_a_feeder_all_orders_are_in_one_cell(
 def test_a_price_is_null_where_nothing_trades(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("id,member,side,price,kwh\na,m,buy,1,1\nb,m,sell,2,1\n")
-    assert clear_command(path, json=True) == 0
+    assert clear_command(path, as_json=True) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["prices"], result["fills"], result["welfare"]) == ({"cell": None}, [], 0)
 
@@ -98,7 +98,7 @@ def test_mistakes_go_to_standard_error_and_nothing_is_cleared(
 ) -> None:
     path = tmp_path / "orders.csv"
     path.write_text("id,member,branch,side,price,kwh\no1,ada,north,buy,0.3,1\no2,ada,east,buy,x,1\n")
-    assert clear_command(path, feeder=feeder, json=True) == 1
+    assert clear_command(path, feeder=feeder, as_json=True) == 1
     output = capsys.readouterr()
     assert output.out == ""
     assert f"{path}, line 3, column branch: 'east' is no branch" in output.err

@@ -74,7 +74,7 @@ def test_every_mistake_is_named_with_line_column_and_reason(tmp_path: Path) -> N
         ", line 4, column side: 'sel' is neither buy nor sell",
         ", line 4, column price: 'NaN' is not a plain decimal number such as 0.25",
         ", line 4, column kwh: 0 is not above zero",
-        ", line 5: 2 cells, but the header has 6",
+        ", line 5, column branch: 2 cells, but the header has 6",
     ]
 
 
