@@ -56,7 +56,8 @@ def candidates(directory: Path) -> list[Path]:
     if (directory / LEDGER_FILE).is_file():
         return [directory]
     nodes = directory / NODES_DIRECTORY
-    return sorted(path.parent for path in nodes.glob(f"*/{LEDGER_FILE}")) if nodes.is_dir() else []
+    # A node whose ledger is lost counts: it has a directory, and whoever looks at all nodes should hear of it.
+    return sorted(path for path in nodes.iterdir() if path.is_dir()) if nodes.is_dir() else []
 
 
 def report_node(directory: Path) -> Report:

@@ -18,6 +18,7 @@ from ledger.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
 from market.outcomes import BlockOutcomes, ClearingOutcome
+from market.report_source import candidates
 from node.errors import InputRefusedError
 
 
@@ -39,10 +40,14 @@ class BalanceProof:
 
 @contextmanager
 def opened(directory: Path) -> Iterator[tuple[Genesis, Store]]:
-    """A copy of a node's ledger, which a daemon may be writing. Raises `InputRefusedError` where there is none."""
+    """A copy of the ledger of a node, or of a testnet's first, which a daemon may be writing.
+
+    Raises `InputRefusedError` where there is none.
+    """
+    directory = next(iter(candidates(directory)), directory)
     for name in (GENESIS_FILE, LEDGER_FILE):
         if not (directory / name).is_file():
-            raise InputRefusedError(f"{directory}: holds no {name}; name a node's data directory")
+            raise InputRefusedError(f"{directory}: holds no {name}; name a node's or a testnet's directory")
     genesis = Genesis.decode((directory / GENESIS_FILE).read_bytes())
     with TemporaryDirectory(prefix="wattswarm-show-") as temporary:
         copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))

@@ -63,15 +63,16 @@ def show(directory: Path, what: str = "blocks", which: str | None = None, /) -> 
     """Show a node's ledger: all blocks, one block, a member's feed, or the proof of a member's balance.
 
     Examples:
-      wattswarm ledger show ./home-7
-      wattswarm ledger show ./home-7 block 12
-      wattswarm ledger show ./home-7 feed home-3
-      wattswarm ledger show ./home-7 proof home-3
+
+        wattswarm ledger show ./home-7
+        wattswarm ledger show ./home-7 block 12
+        wattswarm ledger show ./home-7 feed home-3
+        wattswarm ledger show ./home-7 proof home-3
 
     Parameters
     ----------
     directory
-        A node's data directory.
+        A node's data directory, or a testnet's, of which the first node is shown.
     what
         blocks, block, feed or proof.
     which

@@ -31,9 +31,9 @@ for _name, (_path, _help) in GROUPS.items():
 def main() -> None:
     """Run the command line; the exit status is one of `ExitCode`."""
     try:
-        app(exit_on_error=False, print_error=True)
-    except CycloptsError:
-        sys.exit(ExitCode.USAGE)
+        app(exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _fail(_usage(error), ExitCode.USAGE)
     except NodeError as error:
         _fail(error, error.exit_code)
     except (InputError, LedgerError, DeviceError) as error:
@@ -44,7 +44,13 @@ def main() -> None:
         sys.exit(130)
 
 
-def _fail(error: Exception, status: ExitCode) -> None:
+def _usage(error: CycloptsError) -> str:
+    """One line: what is wrong with the command line, and where its options are explained."""
+    command = " ".join(("wattswarm", *(error.command_chain or ())))
+    return f"{' '.join(str(error).split())} See: {command} --help"
+
+
+def _fail(error: Exception | str, status: ExitCode) -> None:
     sys.stderr.write("".join(f"wattswarm: {line}\n" for line in str(error).splitlines()))
     sys.exit(status)
 

@@ -1,6 +1,7 @@
 """`wattswarm ledger`: on the ledger of a simulated node, whole and damaged, through the command's own entry point."""
 
 import json
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -128,3 +129,31 @@ def test_a_wrong_question_gets_one_clear_line(
 def test_a_directory_that_is_not_there_does_not_verify(run: Run, tmp_path: Path) -> None:
     status, out, _ = run("ledger", "verify", tmp_path / "none")
     assert status == 1 and "genesis.cbor" in out
+
+
+def test_of_a_testnet_the_first_node_is_shown_and_every_node_verified_even_one_without_a_ledger(
+    run: Run, saved: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(saved, tmp_path / "nodes" / "home-1")
+    assert run("ledger", "show", tmp_path)[1].count("\n") == run("ledger", "show", saved)[1].count("\n")
+    shutil.copytree(saved, tmp_path / "nodes" / "home-2")
+    (tmp_path / "nodes" / "home-2" / "ledger.sqlite").unlink()
+    status, out, _ = run("ledger", "verify", tmp_path, "--json")
+    result = json.loads(out)
+    assert (status, result["verified"]) == (1, False)
+    assert [node["verified"] for node in result["nodes"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("market", "clear"), "ORDERS requires an argument"),
+        (("market", "clear", "o.csv", "--bogus"), "Unknown option: --bogus"),
+        (("bogus",), 'Unknown command "bogus"'),
+        (("testnet", "run", "--data-dir", "d", "--season", "spring"), '"summer", "winter"'),
+    ],
+)
+def test_a_wrong_command_line_gets_one_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err and "--help" in err
