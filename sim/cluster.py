@@ -21,9 +21,9 @@ from node import events as ev
 from node.wire import ProposalFrame, VoteFrame, decode_frame
 from sim.cluster_cheats import Cheater
 from sim.cluster_checks import Expected, Seen, final_faults
-from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
+from sim.cluster_faults import MS, Cheat, ClusterPlan, OldBackup, Outage, S
 from sim.cluster_keys import FIRST_INTERVAL, GATE_LEAD_S, INTERVAL_S, SPEED, Keys, founded
-from sim.cluster_node import ClusterNode
+from sim.cluster_node import ClusterNode, DiskCopy
 
 INTERVAL_NS = INTERVAL_S * S // SPEED
 NOTICE_NS = 500 * MS
@@ -89,8 +89,8 @@ class Cluster:
 
     @property
     def honest(self) -> list[ClusterNode]:
-        """The nodes that do not cheat."""
-        return [node for node in self.nodes if node.index not in self.cheaters]
+        """The nodes that do not cheat and have not stopped for good."""
+        return [node for node in self.nodes if node.index not in self.cheaters and node.halted is None]
 
     def run(self) -> Outcome:
         """Let time pass until all is decided, something is violated, or time is up."""
@@ -101,6 +101,8 @@ class Cluster:
                 self.after(over_ns + 20 * MS, partial(self._meter, node, interval))
         for outage in self.plan.outages:
             self.after(outage.at_ns, partial(self._cut_power, outage))
+        for backup in self.plan.backups:
+            self.after(backup.made_ns, partial(self._back_up, backup))
         self.after(NOTICE_NS, self._notice)
         end_ns = ((self.last_interval + 3) * INTERVAL_S * S - self._epoch_ns) // SPEED + LATE_NS
         events = 0
@@ -239,8 +241,19 @@ class Cluster:
         self._wake_ns[node.index] = None
         self._take(node, ev.TimerDue())
 
+    def _back_up(self, backup: OldBackup) -> None:
+        """Copy a disk now and put it back later."""
+        copy = self.nodes[backup.node].back_up()
+        self.after(
+            backup.restored_ns - backup.made_ns, partial(self._put_back, self.nodes[backup.node], copy)
+        )
+
+    def _put_back(self, node: ClusterNode, copy: DiskCopy) -> None:
+        node.put_back(copy)
+        self._restart(node)
+
     def _start(self, node: ClusterNode) -> None:
-        if node.up:
+        if node.up or node.halted is not None:
             return
         node.start()
         cheater = self.cheaters.get(node.index)
@@ -304,13 +317,19 @@ class Cluster:
             Seen(f"node {node.index}", node.keys.member, node.store, self.positions[node.index])
             for node in self.honest
         ]
+        restored = {backup.node for backup in self.plan.backups}
+        for node in self.nodes:
+            if node.halted is not None and node.index not in restored and node.index not in self.cheaters:
+                yield f"node {node.index} stopped for good without a reason: {node.halted}"
         expected = Expected(
             calm=range(self.calm_from, self.last_interval + 1),
             exposed=self._members_that(Cheat.FORKS_FEED, Cheat.FORKS_VOTES),
             latecomers=self._members_that(Cheat.LOOKS_LAST),
-            cheats=self._members_that(*Cheat),
+            cheats=self._members_that(*Cheat).union(
+                node.keys.member for node in self.nodes if node.halted is not None
+            ),
         )
-        return final_faults(self.genesis, seen, expected)
+        yield from final_faults(self.genesis, seen, expected)
 
     def _members_that(self, *cheats: Cheat) -> frozenset[bytes]:
         return frozenset(self.keys[index].member for index, cheat in self.plan.cheats if cheat in cheats)

@@ -41,7 +41,8 @@ class Expected:
     """What the world knows of its end. Members by id.
 
     In the `calm` intervals every honest member must trade, in time. `exposed` must be frozen, and nobody else;
-    `latecomers` show their orders only after the gate, and must not trade; both and more are among the `cheats`.
+    `latecomers` show their orders only after the gate, and must not trade; both and more are among the `cheats`, as
+    are members that stopped for good.
     """
 
     calm: range

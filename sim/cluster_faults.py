@@ -46,6 +46,15 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class OldBackup:
+    """One node's disk is copied at one time, and put back later as if nothing had happened since."""
+
+    made_ns: int
+    restored_ns: int
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterPlan:
     """How bad a cell's first minutes are. Probabilities per message; delays in ns."""
 
@@ -56,6 +65,7 @@ class ClusterPlan:
     separations: tuple[Separation, ...] = ()
     outages: tuple[Outage, ...] = ()
     cheats: tuple[tuple[int, Cheat], ...] = ()
+    backups: tuple[OldBackup, ...] = ()
 
     @classmethod
     def draw(cls, random: Random, size: int, healed_ns: int) -> "ClusterPlan":
@@ -65,7 +75,12 @@ class ClusterPlan:
         if random.random() < 0.2:
             at_ns = random.randrange(healed_ns)
             outages += [Outage(at_ns, node, random.randint(1, 4) * S, 1) for node in range(size)]
+        backups = []
+        if size >= 4 and not cheats and random.random() < 0.3:
+            made_ns, restored_ns = sorted(random.randrange(S, healed_ns) for _ in range(2))
+            backups.append(OldBackup(made_ns, restored_ns, random.randrange(size)))
         return cls(
+            backups=tuple(backups),
             healed_ns=healed_ns,
             loss=random.choice((0.0, 0.05, 0.3)),
             repetition=random.choice((0.0, 0.1)),

@@ -28,8 +28,9 @@ from market.forecast import PriceForecast
 from market.payloads import Curve, Step
 from node import events as ev
 from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection
+from node.config import ClockSection, Config, NodeSection, TimingSection
 from node.core import NodeCore
+from node.errors import UntrustedStateError
 from node.signer import Signer
 from node.startup import trusted
 from node.turns import Turns
@@ -37,6 +38,8 @@ from sim.cluster_keys import Keys
 from sim.simulated_disk import Power, PowerLost, SimulatedFile
 
 IN_MEMORY = Path(":memory:")
+TIMING = TimingSection(propose_real_ms=500, vote_real_ms=300, round_delta_real_ms=150)
+"""One proposer may be dead and the interval still trades: margin, propose and precommit fit before its deadline."""
 
 
 class World(Protocol):
@@ -95,9 +98,21 @@ class PoweredStore(Store):
         self.power.use()
 
 
+@dataclass(frozen=True, slots=True)
+class DiskCopy:
+    """A backup of a node's disk, made between two turns."""
+
+    ledger: sqlite3.Connection
+    guard: bytes
+    log: bytes
+
+
 @dataclass(slots=True)
 class ClusterNode:
-    """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged."""
+    """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged.
+
+    `halted` says why it stopped for good: it found that its own memory cannot be trusted.
+    """
 
     index: int
     keys: Keys
@@ -109,6 +124,7 @@ class ClusterNode:
     turns: Turns | None = None
     unread: list[MeterRecord] = field(default_factory=list)
     starts: int = 0
+    halted: str | None = None
     household: Household = field(init=False)
     _connection: sqlite3.Connection = field(init=False)
     _guard: SimulatedFile = field(init=False)
@@ -160,6 +176,7 @@ class ClusterNode:
         config = Config(
             node=NodeSection(name=f"home-{self.index}", last_trading_interval=self.last_trading_interval),
             clock=ClockSection(speed=now.speed),
+            timing=TIMING,
         )
         core = assemble(config, opened, now)
         assert core.trading is not None
@@ -178,6 +195,17 @@ class ClusterNode:
         self.turns = None
         self._guard.lose_power(self.random)
         self._log.lose_power(self.random)
+
+    def back_up(self) -> DiskCopy:
+        """A copy of its disk."""
+        return DiskCopy(_copied(self._connection), self._guard.read(), self._log.read())
+
+    def put_back(self, copy: DiskCopy) -> None:
+        """An old backup takes the place of its disk, sign guard included."""
+        self.turns = None
+        self._connection = _copied(copy.ledger)
+        self._guard = SimulatedFile(self.power, copy.guard)
+        self._log = SimulatedFile(self.power, copy.log)
 
     def save(self, directory: Path) -> None:
         """Write its disk as a data directory, for `wattswarm ledger`."""
@@ -217,6 +245,8 @@ class ClusterNode:
                 self.turns.take(inputs)
         except PowerLost:
             self.black_out()
+        except UntrustedStateError as reason:
+            self.turns, self.halted = None, str(reason)
 
     # The daemon's network and devices.
 
@@ -239,3 +269,9 @@ class ClusterNode:
     def acknowledge(self, interval: int) -> None:
         """The reading is in the feed: control forgets it."""
         self.unread = [record for record in self.unread if record.interval != interval]
+
+
+def _copied(source: sqlite3.Connection) -> sqlite3.Connection:
+    target = sqlite3.connect(IN_MEMORY, isolation_level=None)
+    source.backup(target)
+    return target

@@ -7,7 +7,7 @@ from market.cell_state import CellState
 from node import ordering
 from sim.cluster import INTERVAL_NS, Cluster, run_seed, search
 from sim.cluster_checks import chain_of, outcomes_of
-from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S, Separation
+from sim.cluster_faults import MS, Cheat, ClusterPlan, OldBackup, Outage, S, Separation
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
 
@@ -72,6 +72,12 @@ def test_a_node_catches_up_beside_a_peer_that_lies() -> None:
 def test_a_cell_that_lost_power_as_a_whole_goes_on(at_ns: int) -> None:
     outages = tuple(Outage(at_ns, node, 2 * S, 1 + node) for node in range(4))
     assert Cluster(4, 4, 4, plan(4, outages=outages)).run().violation is None
+
+
+def test_an_old_backup_is_noticed_by_what_peers_hold_and_its_node_stops_for_good() -> None:
+    cluster = Cluster(8, 4, 6, plan(6, backups=(OldBackup(6 * S, 14 * S, 2),)))
+    assert cluster.run().violation is None
+    assert "not on this disk" in str(cluster.nodes[2].halted)
 
 
 def test_an_outage_of_the_network_costs_one_block_and_settles_at_tariff() -> None:
