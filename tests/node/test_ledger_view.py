@@ -1,0 +1,72 @@
+"""Reading a node's ledger for people: copies, names, proofs, and what to say when there is nothing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.entries import open_entry
+from ledger.errors import InvalidProof
+from node import ledger_view
+from node.errors import InputRefusedError
+from sim.cluster import Cluster
+from sim.cluster_faults import ClusterPlan, S
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cluster, Path]:
+    """A single member's cell after some blocks, and its data directory."""
+    cluster = Cluster(1, 1, 1, ClusterPlan(3 * S, 0.0, 0.0, 1))
+    assert cluster.run().violation is None
+    directory = tmp_path_factory.mktemp("cell") / "home-0"
+    cluster.nodes[0].save(directory)
+    return cluster, directory
+
+
+def test_the_blocks_are_those_that_the_node_decided(saved: tuple[Cluster, Path]) -> None:
+    cluster, directory = saved
+    shown = [each.tip.header_id for each in ledger_view.blocks(directory)]
+    store = cluster.nodes[0].store
+    stored = [store.block(height) for height in range(1, store.height() + 1)]
+    assert shown == [row.id for row in stored if row is not None]
+
+
+def test_looking_changes_nothing(saved: tuple[Cluster, Path]) -> None:
+    _, directory = saved
+    before = {path.name: path.read_bytes() for path in directory.iterdir()}
+    ledger_view.blocks(directory)
+    assert {path.name: path.read_bytes() for path in directory.iterdir()} == before
+
+
+def test_a_feed_is_given_whole_and_in_order(saved: tuple[Cluster, Path]) -> None:
+    cluster, directory = saved
+    opened = [
+        open_entry(envelope, cluster.genesis.cell_id) for _, envelope in ledger_view.feed(directory, "home-0")
+    ]
+    assert [signed.entry.sequence for signed in opened] == list(range(len(opened)))
+    assert [signed.id for signed in opened] == [found for found, _ in ledger_view.feed(directory, "home-0")]
+
+
+def test_a_balance_is_proved_by_its_path_and_no_other_balance_is(saved: tuple[Cluster, Path]) -> None:
+    proof = ledger_view.balance_proof(saved[1], "home-0")
+    proof.verify()
+    with pytest.raises(InvalidProof):
+        replace(proof, value=proof.value + b"\x00").verify()
+
+
+def test_every_field_of_a_header_is_shown(saved: tuple[Cluster, Path]) -> None:
+    replayed = ledger_view.blocks(saved[1])[0]
+    fields = dict(ledger_view.header_fields(replayed))
+    assert fields["height"] == "1"
+    assert fields["state root"] == replayed.block.header.state_root.hex()
+
+
+@pytest.mark.parametrize("name", ["nobody", "", "zz"])
+def test_an_unknown_member_is_answered_with_those_there_are(saved: tuple[Cluster, Path], name: str) -> None:
+    with pytest.raises(InputRefusedError, match="home-0"):
+        ledger_view.feed(saved[1], name)
+
+
+def test_a_directory_without_a_ledger_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputRefusedError, match=r"holds no genesis\.cbor"):
+        ledger_view.blocks(tmp_path)
