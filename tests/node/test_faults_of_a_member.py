@@ -2,16 +2,18 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trio
-from cell_of_processes import Cell, ended, port_of, refusal, running
+from cell_of_processes import Cell, ended, found, impostor, refusal, rows, running
 
 from ledger.directory import IDENTITY_KEY_FILE
+from ledger.entries import Entry, author_entry
 from ledger.keys import load_key
+from market.payloads import Kind, Reading, encode_reading
 from node.exit_codes import ExitCode
 from node.transport.errors import RequestFailed
-from node.transport.libp2p.adapter import Libp2pTransport
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
@@ -29,20 +31,7 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
 
 async def attack(cell: Cell, member: Daemon) -> None:
     """Garbage over every protocol, from the key of a member that does not run."""
-    key = load_key(member.directory / IDENTITY_KEY_FILE, None)
-    listen = f"/ip4/127.0.0.1/tcp/{port_of(member)}"
-    attacker = Libp2pTransport(key, cell.prepared.genesis.cell_id, [listen])
-    ports = {daemon.name: port_of(daemon) for daemon in cell.others(member)}
-    attacker.set_members(
-        {
-            founding.feed_key: (f"/ip4/127.0.0.1/tcp/{ports[founding.name.decode()]}",)
-            for founding in cell.prepared.genesis.members
-            if founding.name.decode() in ports
-        }
-    )
-    async with trio.open_nursery() as nursery:
-        await nursery.start(attacker.run)
-        await cell.wait(lambda: len(attacker.peers()) == len(ports), 20, "the attacker is connected")
+    async with impostor(cell, member) as attacker:
         for number in range(40):
             garbage = bytes((number * 7 + place) % 256 for place in range(number * 5))
             await attacker.publish("entries", garbage)
@@ -52,7 +41,6 @@ async def attack(cell: Cell, member: Daemon) -> None:
             with pytest.raises(RequestFailed):
                 await attacker.request(peer, b"\x9f\xff garbage", 3.0)
         await cell.blocks(2, cell.others(member))
-        nursery.cancel_scope.cancel()
 
 
 async def test_garbage_from_a_member_is_counted_and_the_cell_goes_on(cell: Cell) -> None:
@@ -91,3 +79,30 @@ async def test_a_whole_old_backup_is_recognised_by_the_peers_before_anything_is_
     newest.rename(directory)
     await cell.restart(member)
     await cell.trades_again(member)
+
+
+async def test_who_says_two_things_in_one_place_is_proved_frozen_and_kept_out(tmp_path: Path) -> None:
+    cell = found(tmp_path / "cell", 4)
+    member, *honest = cell.daemons
+    with ended(cell):
+        await cell.start()
+        await cell.leave(member)
+        key = load_key(member.directory / IDENTITY_KEY_FILE, None)
+        query = "SELECT sequence, id FROM entries WHERE member = ? ORDER BY sequence DESC LIMIT 1"
+        ((sequence, previous),) = rows(honest[0], query, cell.member(member))
+        assert isinstance(sequence, int) and isinstance(previous, bytes)
+        async with impostor(cell, member) as liar:
+            for reading in (Reading(1, 0), Reading(2, 0)):
+                place = (bytes(key.verify_key), 0, sequence + 1, previous)
+                entry = Entry(*place, int(Kind.READING), 1, 1, encode_reading(reading))
+                signed = author_entry(key, cell.prepared.genesis.cell_id, entry)
+                await liar.publish("entries", signed.envelope)
+            await cell.blocks(3, honest)
+        assert all(rows(daemon, "SELECT id FROM evidence") for daemon in honest)
+        member.start()
+        status, reason = await refusal(member)
+        assert status == ExitCode.UNTRUSTED_STATE
+        assert f"a peer holds entry {sequence + 1}" in reason
+        await cell.trades_again(honest[0])
+        await cell.stop()
+    cell.expect_one_chain()

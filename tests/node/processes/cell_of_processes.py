@@ -6,7 +6,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +14,14 @@ from pathlib import Path
 import trio
 
 from ledger.blocks import decode_block
-from ledger.directory import LEDGER_FILE
+from ledger.directory import IDENTITY_KEY_FILE, LEDGER_FILE
 from ledger.entries import open_entry
 from ledger.genesis import member_id
+from ledger.keys import load_key
 from ledger.signing import unseal
 from market.payloads import Kind
 from node.founding import CONFIG_FILE
+from node.transport.libp2p.adapter import Libp2pTransport
 from sim.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
 from sim.testnet.layout import DAEMON_LOG, NODES_DIRECTORY
 from sim.testnet.preparation import Parameters, Prepared, prepare
@@ -124,7 +126,7 @@ class Cell:
 
     async def trades_again(self, daemon: Daemon, timeout_s: float = 45.0) -> None:
         """Wait until a node has itself decided a block that contains an order it gave from now on."""
-        witness = self.others(daemon)[0] if len(self.daemons) > 1 else daemon
+        witness = next((other for other in self.others(daemon) if other.running), daemon)
         member, known = self.member(daemon), self.height
 
         def last_order() -> int:
@@ -180,6 +182,11 @@ class Cell:
     def expect_sound(self) -> None:
         """No node signed twice, every ledger verifies, and all hold the same blocks as far as each goes."""
         assert double_votes(self.daemons) == []
+        assert evidence(self.daemons) == set()
+        self.expect_one_chain()
+
+    def expect_one_chain(self) -> None:
+        """Every ledger verifies, and all hold the same blocks as far as each goes."""
         verdicts = audit(self.prepared.nodes)
         assert {verdict.name: verdict.fault for verdict in verdicts if verdict.fault} == {}
         longest = max((verdict.block_ids for verdict in verdicts), key=len)
@@ -227,6 +234,27 @@ def port_of(daemon: Daemon) -> int:
     return int(text.split("listen = ")[1].split("/tcp/")[1].split('"')[0])
 
 
+@contextlib.asynccontextmanager
+async def impostor(cell: Cell, member: Daemon) -> AsyncIterator[Libp2pTransport]:
+    """A transport with the key of a member that does not run, connected to all who do."""
+    key = load_key(member.directory / IDENTITY_KEY_FILE, None)
+    listen = f"/ip4/127.0.0.1/tcp/{port_of(member)}"
+    transport = Libp2pTransport(key, cell.prepared.genesis.cell_id, [listen])
+    ports = {daemon.name: port_of(daemon) for daemon in cell.others(member)}
+    transport.set_members(
+        {
+            founding.feed_key: (f"/ip4/127.0.0.1/tcp/{ports[founding.name.decode()]}",)
+            for founding in cell.prepared.genesis.members
+            if founding.name.decode() in ports
+        }
+    )
+    async with trio.open_nursery() as nursery:
+        await nursery.start(transport.run)
+        await cell.wait(lambda: len(transport.peers()) == len(ports), 20, "the impostor is connected")
+        yield transport
+        nursery.cancel_scope.cancel()
+
+
 async def refusal(daemon: Daemon) -> tuple[int, str]:
     """The exit status of a daemon that ends by itself, and what it said of the reason: one line, without a trace."""
     with trio.fail_after(START_S):
@@ -269,7 +297,7 @@ def anchored(prepared: Prepared, witness: Daemon, member: bytes, kind: Kind) -> 
 
 
 def double_votes(daemons: Iterable[Daemon]) -> list[tuple[object, ...]]:
-    """Places of agreement for which any two nodes hold different messages of one validator, and all evidence."""
+    """Places of agreement for which any two nodes hold different messages of one validator."""
     seen: dict[tuple[object, ...], bytes] = {}
     double: list[tuple[object, ...]] = []
     for daemon in daemons:
@@ -278,5 +306,9 @@ def double_votes(daemons: Iterable[Daemon]) -> list[tuple[object, ...]]:
             body = unseal(envelope, 4096)[0]
             if seen.setdefault(tuple(place), body) != body:
                 double.append(tuple(place))
-        double += rows(daemon, "SELECT hex(id) FROM evidence")
     return double
+
+
+def evidence(daemons: Iterable[Daemon]) -> set[object]:
+    """The ids of all proofs of equivocation that any node holds."""
+    return {proof for daemon in daemons for (proof,) in rows(daemon, "SELECT id FROM evidence")}
