@@ -33,6 +33,7 @@ from ledger.errors import InvalidGenesis, LocalError, ReadOnly
 from ledger.genesis import Genesis
 from ledger.replay import CorruptBlock, replay
 from ledger.rows import BlockRow, EntryRow, VoteRow
+from ledger.seal import log_in_use, seal_path, seal_text
 from ledger.sign_guard import GuardState, SignGuard
 from ledger.snapshot import copy_ledger
 from ledger.sqlite_wal import LogVerdict, inspect_log
@@ -48,6 +49,8 @@ class AuditReport(Generic[State]):
     """What an audit derived before it ended, and the first failure, None when everything holds.
 
     `tip` is the state after the last good block; `member` is whose directory it is, if its guard tells.
+    `guarded`: checked against the sign guard as well, so rows lost at the end are found. `sealed`: the file was
+    closed in order and every byte of it is as it was then; otherwise what its rows say is checked.
     """
 
     genesis: Genesis | None = None
@@ -57,6 +60,7 @@ class AuditReport(Generic[State]):
     evidence: int = 0
     member: bytes | None = None
     guarded: bool = False
+    sealed: bool = False
     failure: AuditFailure | None = None
 
     @property
@@ -85,11 +89,14 @@ def _verify(directory: Path, application: Application[State], report: AuditRepor
     # The guard is read before the ledger and after: a daemon that goes on signing adds rows meanwhile.
     guard = _read_guard(directory / GUARD_FILE)
     path = directory / LEDGER_FILE
-    if not path.exists():
+    if not path.is_file():
         raise AuditFault(LEDGER_FILE, "a ledger", "no such file")
+    seal = _read_seal(seal_path(path))
     with TemporaryDirectory(prefix="wattswarm-audit-") as temporary:
         copy = copy_ledger(path, Path(temporary))
         later_guard = _read_guard(directory / GUARD_FILE)
+        content = seal_text(copy)
+        log_left = log_in_use(copy)
         _check_log(log_path(copy))
         try:
             with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
@@ -98,6 +105,10 @@ def _verify(directory: Path, application: Application[State], report: AuditRepor
         except (sqlite3.Error, UnicodeDecodeError) as fault:
             # A damaged schema may leave SQLite with an error message that is no text.
             raise AuditFault(LEDGER_FILE, "a readable database", str(fault)) from fault
+    report.sealed = seal is not None
+    if seal is not None and (log_left or seal != content):
+        found = "a log of later changes" if log_left else content.decode().strip()
+        raise AuditFault(LEDGER_FILE, f"the bytes it had when it was closed, {_readable_seal(seal)}", found)
 
 
 def _verify_rows(
@@ -175,6 +186,18 @@ def _initial_tip(genesis: Genesis, application: Application[State]) -> Tip[State
         return genesis_tip(genesis, application)
     except InvalidGenesis as fault:
         raise AuditFault(GENESIS_FILE, "rules that the application accepts", str(fault)) from fault
+
+
+def _read_seal(path: Path) -> bytes | None:
+    """The hash of the whole file from when it was closed; none while a daemon runs and after a crash."""
+    try:
+        return path.read_bytes() if path.exists() else None
+    except OSError as fault:
+        raise AuditFault(path.name, "a readable seal", str(fault)) from fault
+
+
+def _readable_seal(seal: bytes) -> str:
+    return seal[:200].decode(errors="replace").strip()
 
 
 def _read_guard(path: Path) -> GuardState | None:

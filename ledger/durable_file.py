@@ -40,7 +40,7 @@ class DiskFile:
         """Make a file appear with its first content, all or nothing; raises FileExistsError."""
         if path.exists():
             raise FileExistsError(f"{path} exists already")
-        _write_beside(path, content)
+        write_durably(path, content)
         return cls(path)
 
     def read(self) -> bytes:
@@ -57,7 +57,7 @@ class DiskFile:
 
     def replace(self, data: bytes) -> None:
         """Make ``data`` the whole content, durably and atomically."""
-        _write_beside(self._path, data)
+        write_durably(self._path, data)
         os.close(self._descriptor)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
 
@@ -66,8 +66,8 @@ class DiskFile:
         os.close(self._descriptor)
 
 
-def _write_beside(path: Path, content: bytes) -> None:
-    """Write a neighbour, flush it, and rename it over the file; then flush the directory, which holds the name."""
+def write_durably(path: Path, content: bytes) -> None:
+    """Make these bytes the content of a file, all or nothing, durable on return; may raise OSError."""
     neighbour = path.with_name(path.name + ".new")
     descriptor = os.open(neighbour, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -76,11 +76,16 @@ def _write_beside(path: Path, content: bytes) -> None:
     finally:
         os.close(descriptor)
     neighbour.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    flush_directory(path.parent)
+
+
+def flush_directory(path: Path) -> None:
+    """Return when the names in a directory are durable; may raise OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, offset: int, data: bytes) -> None:

@@ -16,6 +16,7 @@ from nacl.secret import SecretBox
 from nacl.signing import SigningKey
 from nacl.utils import random
 
+from ledger.durable_file import flush_directory
 from ledger.encoding import decode, encode
 from ledger.errors import KeyFileError, Malformed
 from ledger.limits import KEY_BYTES
@@ -116,19 +117,11 @@ def _write_new(path: Path, data: bytes) -> None:
             os.link(draft, path)
         finally:
             draft.unlink()
-        _flush_directory(path.parent)
+        flush_directory(path.parent)
     except FileExistsError:
         raise KeyFileError(f"{path} exists already and is not overwritten; move it away first") from None
     except OSError as fault:
         raise KeyFileError(f"{path} cannot be written: {fault.strerror}") from fault
-
-
-def _flush_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_private(path: Path) -> bytes:

@@ -9,7 +9,7 @@ well.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.feeds import Head
 from ledger.rows import BlockRow, VoteRow, first_seen_check
+from ledger.seal import break_seal, set_seal
 from ledger.storage_errors import NotALedger, storage_error
 from ledger.store_file import connect, refuse_rotten_log
 
@@ -49,6 +50,7 @@ class Store:
         if not create and not path.exists():
             raise NotALedger(f"{path}: there is no ledger; found the cell or initialise the node first")
         refuse_rotten_log(path)
+        break_seal(path)
         try:
             connection = connect(path, cell_id, create=create)
         except sqlite3.Error as fault:
@@ -218,8 +220,11 @@ class Store:
         return [evidence for (evidence,) in self._select("SELECT evidence FROM evidence ORDER BY id", ())]
 
     def close(self) -> None:
-        """Close the file; what was not committed is dropped."""
+        """Close the file and seal it; what was not committed is dropped."""
         self._connection.close()
+        # A seal only adds to what an audit finds: a disk that has no room for one is no fault.
+        with suppress(OSError):
+            set_seal(self.path)
 
     def _write_queued(self) -> None:
         self._insert(

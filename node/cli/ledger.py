@@ -108,6 +108,7 @@ def _as_json(node: Path, report: AuditReport[CellState]) -> dict[str, Any]:
         "votes": report.votes,
         "evidence": report.evidence,
         "guarded": report.guarded,
+        "sealed": report.sealed,
         "failure": None
         if failure is None
         else {"where": failure.where, "expected": failure.expected, "found": failure.found},
