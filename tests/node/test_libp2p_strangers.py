@@ -2,21 +2,25 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import trio
 from attackers import Attacker
 from libp2p.exceptions import BaseLibp2pError
 from libp2p.network.swarm import Swarm
-from transport_cells import IMPATIENT, Libp2pCell, Running, connected, until
+from transport_cells import IMPATIENT, Libp2pCell, Running, connected, dial_and_leave, until
 
 from node.constants import ConnectionLimits
 from node.transport.interface import PeerUp
 from node.transport.libp2p.swarm import MembersSwarm
 
 STRANGER = 666
+SOON_S = 5.0
+"""within which a node under attack serves a member."""
 LIMITS = ConnectionLimits(handshakes=24, handshakes_per_address=16)
 REFUSALS = (BaseLibp2pError, trio.TooSlowError)
 
@@ -29,9 +33,10 @@ class Pair:
     async def works(self) -> None:
         """The victim still talks to its friend."""
         before = len(self.victim.frames(self.friend))
-        await connected(self.victim, self.friend)
-        assert self.friend.transport.send(self.victim.key, b"still there?")
-        await until(lambda: len(self.victim.frames(self.friend)) > before)
+        with trio.fail_after(SOON_S):
+            await connected(self.victim, self.friend)
+            assert self.friend.transport.send(self.victim.key, b"still there?")
+            await until(lambda: len(self.victim.frames(self.friend)) > before)
         assert not self.victim.ended.is_set()
 
 
@@ -112,20 +117,20 @@ async def test_garbage_on_the_port_is_dropped(pair: Pair) -> None:
 
 
 async def test_silent_connections_are_few_and_short_lived(pair: Pair) -> None:
-    silent = [await open_tcp(pair.victim) for _ in range(60)]
+    silent = [await open_tcp(pair.victim) for _ in range(80)]
     await pair.works()
     with trio.fail_after(5):
         for stream in silent:
             assert await closed_by_peer(stream)
     counters = pair.victim.transport.counters
-    await until(lambda: counters["handshakes_expired"] == 60)
+    await until(lambda: counters["handshakes_expired"] == 80)
     await pair.works()
 
 
 async def test_a_friend_gets_in_while_silent_connections_hold_every_slot(pair: Pair) -> None:
     await pair.friend.stop()
     await until(lambda: not pair.victim.transport.peers())
-    silent = [await open_tcp(pair.victim) for _ in range(60)]
+    silent = [await open_tcp(pair.victim) for _ in range(80)]
     before = pair.victim.transport.counters["connections"]
     async with Attacker(1).running() as friend_again:
         await friend_again.connect(pair.victim)
@@ -152,6 +157,37 @@ async def test_300_sockets_opened_and_closed_and_it_still_listens(pair: Pair) ->
         stream = await open_tcp(pair.victim)
         await stream.aclose()
     await pair.works()
+
+
+def tasks() -> int:
+    """How many trio tasks there are."""
+
+    def count(task: trio.lowlevel.Task) -> int:
+        return 1 + sum(count(child) for nursery in task.child_nurseries for child in nursery.child_tasks)
+
+    root = trio.lowlevel.current_root_task()
+    return count(root) if root is not None else 0
+
+
+def descriptors() -> int:
+    """How many files and sockets this process holds open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_300_connections_of_a_member_leave_no_task_no_descriptor_and_no_thread() -> None:
+    async with trio.open_nursery() as nursery:
+        cell = Libp2pCell(nursery)
+        victim, member = await cell.start(0), await cell.start(1)
+        await dial_and_leave(member, victim, SOON_S)
+        held = (tasks(), descriptors(), threading.active_count())
+        for _ in range(300):
+            await dial_and_leave(member, victim, SOON_S)
+        await until(lambda: tasks() <= held[0] and descriptors() <= held[1])
+        assert threading.active_count() <= held[2]
+        cell.introduce(victim, member)
+        with trio.fail_after(SOON_S):
+            await connected(victim, member)
+        nursery.cancel_scope.cancel()
 
 
 async def test_connections_give_back_their_slots(pair: Pair) -> None:

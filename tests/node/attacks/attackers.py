@@ -30,6 +30,8 @@ from transport_cells import CELL_ID, Running, signing_key
 from node.transport.libp2p.identity import peer_id_of
 
 ENTRIES = f"{CELL_ID.hex()}/entries"
+FRAMES = f"/wattswarm/{CELL_ID.hex()}/frames/1"
+REQUESTS = f"/wattswarm/{CELL_ID.hex()}/requests/1"
 SECURITY = ("noise", "plaintext", "secio", "tls")
 MUXERS = ("yamux", "mplex")
 
@@ -57,6 +59,7 @@ class Attacker:
             muxer_opt={YAMUX: Yamux} if muxer == "yamux" else {MPLEX_PROTOCOL_ID: Mplex},
         )
         self.victim = self.peer_id
+        self.host.set_stream_handler(FRAMES, _never_read)  # type: ignore[arg-type]  # or the victim would leave
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Attacker"]:
@@ -113,6 +116,10 @@ class Attacker:
 
     def _connections(self) -> list[Any]:
         return self.host.get_network().get_connections(self.victim)
+
+
+async def _never_read(_stream: object) -> None:
+    await trio.sleep_forever()
 
 
 def packet(rpc: rpc_pb2.RPC) -> bytes:

@@ -8,11 +8,13 @@ from typing import Protocol
 
 import trio
 import trio.testing
+from multiaddr import Multiaddr
 from nacl.signing import SigningKey
 
 from node.constants import ConnectionLimits, Patience, QueueLimits, RateLimits
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.transport.libp2p.adapter import Libp2pTransport
+from node.transport.libp2p.identity import peer_id_of
 from node.transport.memory import MemoryNetwork, MemoryTransport
 
 CELL_ID = hashlib.sha256(b"cell of the transport tests").digest()
@@ -165,6 +167,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+async def dial_and_leave(member: Running, victim: Running, timeout_s: float) -> None:
+    """One connection of a member, made and closed again, past the supervisors of both. TooSlowError."""
+    own, other = member.transport, victim.transport
+    assert isinstance(own, Libp2pTransport) and isinstance(other, Libp2pTransport)
+    assert own._swarm is not None and other._swarm is not None
+    own._addresses, other._addresses = {other.own_key: ()}, {own.own_key: ()}
+    before = other.counters["peers_down"]
+    with trio.fail_after(timeout_s):
+        await own._swarm.dial_once(Multiaddr(victim.addresses[0]), peer_id_of(other.own_key))
+        while own.own_key not in other.peers() or other.own_key not in own.peers():
+            await trio.testing.wait_all_tasks_blocked(0.001)
+        own._swarm.disconnect(peer_id_of(other.own_key))
+        while own.peers() or other.counters["peers_down"] == before:
+            await trio.testing.wait_all_tasks_blocked(0.001)
 
 
 async def connected(*members: Running) -> None:
