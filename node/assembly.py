@@ -57,6 +57,7 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         trading=_trading(config, opened, rules, margin_ns, now),
         recall=Recall(needed=min(validators.quorum - 1, others)),
         remembered=opened.remembered,
+        read_only=opened.read_only,
         records=opened.records,
     )
 

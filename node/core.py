@@ -18,6 +18,7 @@ from ledger.ingest import Ingested
 from ledger.replication import (
     Position,
     anchored_positions,
+    feed_positions,
     read_block_reply,
     read_blocks_reply,
     read_feeds_reply,
@@ -72,6 +73,7 @@ class NodeCore:
     trading: Trading | None
     recall: Recall
     remembered: Remembered
+    read_only: str | None = None
     records: tuple[Record, ...] = ()
     syncing: Syncing = field(default_factory=Syncing)
     capacities: dict[bytes, Capacity] = field(default_factory=dict)
@@ -87,7 +89,22 @@ class NodeCore:
         for what in ("status", "capacity"):
             self.timers.at(now.real_ns, what)
         self.ordering.schedule_opening(now)
-        return [*self._follow(self.ordering.resume(self.records, now), now), *self._activate(now)]
+        resumed = self._follow(self.ordering.resume(self.records, now), now)
+        return [*self._say_what_is_missing(), *resumed, *self._activate(now)]
+
+    def _say_what_is_missing(self) -> list[Effect]:
+        if self.read_only is not None:
+            return [ev.Report("read_only", {"reason": self.read_only})]
+        if not self._remembers_all():
+            guard = {"feed": self.remembered.feed, "vote": self.remembered.vote}
+            return [ev.Report("behind_guard", {"guard": guard, "height": self.ordering.tip.height})]
+        return []
+
+    def _remembers_all(self) -> bool:
+        """Whether the ledger holds all that the sign guard let through."""
+        head = self.gathering.feeds.head(self.identity.member)
+        feed = None if head is None else (head.incarnation, head.sequence)
+        return self.remembered.covered_by(feed, self.ordering.tip.height)
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
@@ -120,7 +137,8 @@ class NodeCore:
                 if data is None:
                     self.counters["requests_failed"] += 1
                     return []
-                return self._guarded("reply", lambda: self._reply(peer, tag, data, now))
+                effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
+                return [*effects, *self._activate(now)]
             case ev.PeerConnected(peer):
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
@@ -254,12 +272,15 @@ class NodeCore:
         if self.active:
             return []
         forgotten = self.recall.hear(peer, recalled, self.remembered)
-        if forgotten is not None:
-            return [ev.Halt(f"a peer holds {forgotten}, which is not on this disk")]
-        return [*self._activate(now), *self.syncing.ask_blocks(self.ordering.tip.height)]
+        if forgotten is not None and self.read_only is None:
+            self.read_only = (
+                f"a peer holds {forgotten}, which this node does not remember: an old copy came back"
+            )
+            return self._say_what_is_missing()
+        return self.syncing.ask_blocks(self.ordering.tip.height)
 
     def _activate(self, now: Now) -> list[Effect]:
-        if self.active or not self.recall.done:
+        if self.active or self.read_only is not None or not (self.recall.done and self._remembers_all()):
             return []
         self.active = True
         steps: list[Step[CellState]] = []
@@ -292,9 +313,8 @@ class NodeCore:
         match what:
             case "status":
                 self.timers.at(now.real_ns + STATUS_EVERY_NS, "status")
-                recalls = (
-                    [] if self.active else [e for peer in self.syncing.peers for e in self._ask_recall(peer)]
-                )
+                asked = () if self.active or self.read_only is not None else self.syncing.peers
+                recalls = [effect for peer in asked for effect in self._ask_recall(peer)]
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
@@ -343,6 +363,7 @@ class NodeCore:
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        seen = self.capacities.values()
         waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
         fields: dict[str, object] = {
             "height": tip.height,
@@ -352,7 +373,8 @@ class NodeCore:
             "agreement_ms": waited,
             "prices": list(outcomes.clearing.prices),
             "volume": outcomes.clearing.volume,
-            "entries": sum(1 for _ in decided.block.heads),
+            "heads": len(decided.block.heads),
+            "headroom_mw": [sum(each.up_mw for each in seen), sum(each.down_mw for each in seen)],
         }
         return [
             ev.Report("block", fields),
@@ -361,16 +383,9 @@ class NodeCore:
             *self._follow(voting, now),
         ]
 
-    def _positions(self) -> list[Position]:
+    def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""
-        positions = []
-        for member in self.ordering.tip.membership.members:
-            head = self.gathering.feeds.head(member.id)
-            if head is None:
-                positions.append(Position(member.id, member.incarnation))
-            else:
-                positions.append(Position(member.id, head.incarnation, head.sequence, head.id))
-        return positions
+        return feed_positions(self.gathering.feeds, self.ordering.tip.membership)
 
     def _trade(self, act: Callable[[Trading], list[Effect]]) -> list[Effect]:
         return [] if self.trading is None else act(self.trading)

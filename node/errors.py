@@ -19,12 +19,6 @@ class ConfigError(NodeError):
         self.mistakes = mistakes
 
 
-class UntrustedStateError(NodeError):
-    """The node's own memory cannot be trusted: it must not sign."""
-
-    exit_code = ExitCode.UNTRUSTED_STATE
-
-
 class InputRefusedError(NodeError):
     """A command was given something that does not exist; the message says what does."""
 

@@ -270,13 +270,6 @@ class Report:
     fields: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
-    """Stop trading and end the process: the own memory cannot be trusted."""
-
-    reason: str
-
-
 Effect = (
     Publish
     | Broadcast
@@ -293,5 +286,4 @@ Effect = (
     | CommandPosition
     | AcknowledgeMeter
     | Report
-    | Halt
 )

@@ -2,7 +2,10 @@
 
 A whole old backup can come back, sign guard included, and then nothing on this disk would show it. Peers show it: each
 returns our own last entry and vote, with our signature. Only when enough of them know nothing newer than we do may we
-sign; whoever shows something newer proves that our memory is incomplete.
+sign; whoever shows something newer proves that our memory is incomplete, and then we only read.
+
+Where the sign guard remembers what the ledger does not (the ledger was lost, or rolled back), the node fetches its own
+feed and the blocks from peers, and signs again when it has caught up with its guard.
 """
 
 from dataclasses import dataclass, field
@@ -16,6 +19,16 @@ class Remembered:
 
     feed: tuple[int, int] | None
     vote: tuple[int, int, int] | None
+    log_whole: bool = True
+
+    def covered_by(self, feed: tuple[int, int] | None, height: int) -> bool:
+        """Whether a ledger with this own feed head and this height holds all that we signed.
+
+        A vote for a height that is not decided yet must be in the write-ahead log (`log_whole`).
+        """
+        feed_held = self.feed is None or (feed is not None and feed >= self.feed)
+        votes_held = self.vote is None or height >= self.vote[0] or self.log_whole
+        return feed_held and votes_held
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from nacl.signing import SigningKey
 
 from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.errors import DoubleSign
+from ledger.errors import DoubleSign, GuardMissing
 from ledger.feeds import Head
 from ledger.sign_guard import SignGuard
 from ledger.votes import Proposal, SignedProposal, SignedVote, Vote, sign_proposal, sign_vote
@@ -20,12 +20,12 @@ from node.events import SignEntry
 
 @dataclass(slots=True)
 class Signer:
-    """The node's keys with the guard and log that stand before them."""
+    """The node's keys with the guard and log that stand before them; without a guard nothing is signed."""
 
     cell_id: bytes
     identity_key: SigningKey
     consensus_key: SigningKey | None
-    guard: SignGuard
+    guard: SignGuard | None
     log: WriteAheadLog
 
     @property
@@ -37,14 +37,14 @@ class Signer:
         """Sign a vote whose record is in the log. Raises DoubleSign or OSError: then nothing was signed."""
         assert self.consensus_key is not None, "only a validator votes"
         self.log.flush()
-        self.guard.advance_vote(vote.height, vote.round, vote.step, vote.encode())
+        self._guarded().advance_vote(vote.height, vote.round, vote.step, vote.encode())
         return sign_vote(self.consensus_key, self.cell_id, vote)
 
     def proposal(self, proposal: Proposal) -> SignedProposal:
         """Sign a proposal whose record is in the log. Raises DoubleSign or OSError: then nothing was signed."""
         assert self.consensus_key is not None, "only a validator proposes"
         self.log.flush()
-        self.guard.advance_vote(proposal.height, proposal.round, proposal.step, proposal.encode())
+        self._guarded().advance_vote(proposal.height, proposal.round, proposal.step, proposal.encode())
         return sign_proposal(self.consensus_key, self.cell_id, proposal)
 
     def entry(self, wanted: SignEntry, head: Head | None, incarnation: int) -> SignedEntry:
@@ -59,16 +59,22 @@ class Signer:
             time_ns=wanted.time_ns,
             payload=wanted.payload,
         )
-        last = self.guard.last
+        last = self._guarded().last
         if (incarnation, entry.sequence) <= (last.feed_incarnation, last.feed_sequence):
             raise DoubleSign(f"entry {entry.sequence} of incarnation {incarnation} was signed before")
         return author_entry(self.identity_key, self.cell_id, entry)
 
     def claim(self, signed: SignedEntry) -> None:
         """An own entry is committed: claim its place, durably, so that it may leave. Raises DoubleSign, OSError."""
-        self.guard.advance_feed(signed.entry.incarnation, signed.entry.sequence, signed.id)
+        self._guarded().advance_feed(signed.entry.incarnation, signed.entry.sequence, signed.id)
 
     def close(self) -> None:
         """Close guard and log; everything in them is durable."""
         self.log.close()
-        self.guard.close()
+        if self.guard is not None:
+            self.guard.close()
+
+    def _guarded(self) -> SignGuard:
+        if self.guard is None:
+            raise GuardMissing("without its sign guard this node signs nothing")
+        return self.guard

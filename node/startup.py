@@ -1,11 +1,12 @@
-"""Shell: opens everything a daemon stands on, and refuses to go on where its memory cannot be trusted.
+"""Shell: opens everything a daemon stands on, and finds out what of its memory can be trusted.
 
 In this order: the exclusive lock, the genesis, the keys, the ledger (replayed and verified), the sign guard, the
-write-ahead log. What the guard signed must not be more than what ledger and log remember.
+write-ahead log. Without a guard the node only reads. Where the guard knows more than the ledger, the ledger lost
+something: it is fetched from peers before anything is signed (`node/recall.py`).
 """
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,11 +38,13 @@ from ledger.write_ahead_log import WriteAheadLog
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.config import Config
-from node.errors import ConfigError, UntrustedStateError
+from node.errors import ConfigError
 from node.recall import Remembered
 from node.signer import Signer
 
 NS_PER_MS = 1_000_000
+
+_NO_GUARD = "the sign guard is missing, so this identity may have signed anything and must not sign again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Opened:
     feeds: Feeds
     signer: Signer
     remembered: Remembered
+    read_only: str | None
     records: tuple[Record, ...]
     blocks: tuple[Block, ...]
     last_certificate: Certificate | None
@@ -76,7 +80,7 @@ def open_directory(config: Config, passphrase: str | None) -> Opened:
         consensus = load_key(consensus_path, passphrase) if consensus_path.exists() else None
         _keep_genesis(genesis, directory)
         first_start = not (directory / LEDGER_FILE).exists() and not (directory / GUARD_FILE).exists()
-        store = Store.open(directory / LEDGER_FILE, genesis.cell_id, create=first_start)
+        store = Store.open(directory / LEDGER_FILE, genesis.cell_id, create=True)
         stack.callback(store.close)
         signer = _signer(directory, genesis, identity, consensus, create=first_start)
         stack.callback(signer.close)
@@ -104,9 +108,7 @@ def trusted(
         tip, feeds = reopen(store, genesis, EnergyCell())
         member = find_member(tip)
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
-        _check_feed(signer.guard, store, member)
         _claim_last_entry(signer, store, member)
-        _check_votes(signer.guard, records, tip)
         row = store.block(tip.height)
         return Opened(
             genesis=genesis,
@@ -115,7 +117,8 @@ def trusted(
             tip=tip,
             feeds=feeds,
             signer=signer,
-            remembered=_remembered(signer.guard),
+            remembered=_remembered(signer.guard, records, tip),
+            read_only=_NO_GUARD if signer.guard is None else None,
             records=records,
             blocks=_kept_blocks(signer, tip),
             last_certificate=None if row is None else Certificate.decode(row.certificate),
@@ -158,13 +161,9 @@ def _keep_genesis(genesis: Genesis, directory: Path) -> None:
 def _signer(
     directory: Path, genesis: Genesis, identity: SigningKey, consensus: SigningKey | None, *, create: bool
 ) -> Signer:
-    try:
+    guard: SignGuard | None = None
+    with suppress(GuardMissing):
         guard = SignGuard.open(directory / GUARD_FILE, create=create)
-    except GuardMissing as fault:
-        raise UntrustedStateError(
-            f"{fault}; this identity may have signed anything, so it must not sign again. Restore the guard if it was"
-            " moved, or ask the operator of the cell to admit a new key"
-        ) from fault
     log = WriteAheadLog.open(directory / AGREEMENT_LOG_FILE)
     return Signer(genesis.cell_id, identity, consensus, guard, log)
 
@@ -200,34 +199,15 @@ def _member(
     return member
 
 
-def _check_feed(guard: SignGuard, store: Store, member: Member) -> None:
-    """The own feed must reach the last entry that the guard let through, or the ledger lost entries."""
-    held = (member.incarnation, store.last_sequence(member.id, member.incarnation))
-    signed = (guard.last.feed_incarnation, guard.last.feed_sequence)
-    if signed > held and signed[1] >= 0:
-        raise UntrustedStateError(
-            f"the sign guard knows entry {signed[1]} of our feed and the ledger only {held[1]}: entries were lost;"
-            " keep the directory, and ask the operator of the cell to grant the feed a new incarnation"
-        )
-
-
 def _claim_last_entry(signer: Signer, store: Store, member: Member) -> None:
     """An own entry may have been committed just before a crash and never claimed; peers will be shown it now."""
+    if signer.guard is None:
+        return
     guard = signer.guard.last
     last = store.last_sequence(member.id, member.incarnation)
     if (member.incarnation, last) > (guard.feed_incarnation, guard.feed_sequence) and last >= 0:
         (signed,) = store.entries(member.id, member.incarnation, last - 1, last)
         signer.claim(signed)
-
-
-def _check_votes(guard: SignGuard, records: tuple[Record, ...], tip: Tip[CellState]) -> None:
-    """A vote for a height that is not decided here must be in the log, or the log lost records."""
-    last = guard.last
-    if log_is_behind(records, tip.height + 1, (last.height, last.round, last.step)):
-        raise UntrustedStateError(
-            f"the sign guard knows a vote at height {last.height}, round {last.round}, but not the write-ahead log:"
-            " the log lost records; this validator needs a new consensus key"
-        )
 
 
 def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
@@ -236,9 +216,12 @@ def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
-def _remembered(guard: SignGuard) -> Remembered:
+def _remembered(guard: SignGuard | None, records: tuple[Record, ...], tip: Tip[CellState]) -> Remembered:
+    if guard is None:
+        return Remembered(None, None)
     last = guard.last
     return Remembered(
         feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
         vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
+        log_whole=not log_is_behind(records, tip.height + 1, last.place),
     )

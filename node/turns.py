@@ -17,7 +17,6 @@ from ledger.rows import VoteRow
 from ledger.store import Store
 from node import events as ev
 from node.core import NodeCore
-from node.errors import UntrustedStateError
 from node.signer import Signer
 
 
@@ -122,8 +121,6 @@ class Turns:
                     self.store.put_vote(VoteRow(height, round_, step, validator, envelope))
                 case ev.StoreEvidence(evidence):
                     self.store.put_evidence(evidence)
-                case ev.Halt(reason):
-                    raise UntrustedStateError(reason)
                 case _:
                     assert_never(effect)
 

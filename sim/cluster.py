@@ -89,8 +89,8 @@ class Cluster:
 
     @property
     def honest(self) -> list[ClusterNode]:
-        """The nodes that do not cheat and have not stopped for good."""
-        return [node for node in self.nodes if node.index not in self.cheaters and node.halted is None]
+        """The nodes that do not cheat and may sign."""
+        return [node for node in self.nodes if node.index not in self.cheaters and node.read_only is None]
 
     def run(self) -> Outcome:
         """Let time pass until all is decided, something is violated, or time is up."""
@@ -253,7 +253,7 @@ class Cluster:
         self._restart(node)
 
     def _start(self, node: ClusterNode) -> None:
-        if node.up or node.halted is not None:
+        if node.up:
             return
         node.start()
         cheater = self.cheaters.get(node.index)
@@ -319,14 +319,14 @@ class Cluster:
         ]
         restored = {backup.node for backup in self.plan.backups}
         for node in self.nodes:
-            if node.halted is not None and node.index not in restored and node.index not in self.cheaters:
-                yield f"node {node.index} stopped for good without a reason: {node.halted}"
+            if node.read_only is not None and node.index not in restored and node.index not in self.cheaters:
+                yield f"node {node.index} only reads without a reason: {node.read_only}"
         expected = Expected(
             calm=range(self.calm_from, self.last_interval + 1),
             exposed=self._members_that(Cheat.FORKS_FEED, Cheat.FORKS_VOTES),
             latecomers=self._members_that(Cheat.LOOKS_LAST),
             cheats=self._members_that(*Cheat).union(
-                node.keys.member for node in self.nodes if node.halted is not None
+                node.keys.member for node in self.nodes if node.read_only is not None
             ),
         )
         yield from final_faults(self.genesis, seen, expected)

@@ -30,7 +30,6 @@ from node import events as ev
 from node.assembly import assemble
 from node.config import ClockSection, Config, NodeSection, TimingSection
 from node.core import NodeCore
-from node.errors import UntrustedStateError
 from node.signer import Signer
 from node.startup import trusted
 from node.turns import Turns
@@ -111,7 +110,7 @@ class DiskCopy:
 class ClusterNode:
     """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged.
 
-    `halted` says why it stopped for good: it found that its own memory cannot be trusted.
+    `read_only` says why it never signs again: it found that its own memory cannot be trusted.
     """
 
     index: int
@@ -124,7 +123,7 @@ class ClusterNode:
     turns: Turns | None = None
     unread: list[MeterRecord] = field(default_factory=list)
     starts: int = 0
-    halted: str | None = None
+    read_only: str | None = None
     household: Household = field(init=False)
     _connection: sqlite3.Connection = field(init=False)
     _guard: SimulatedFile = field(init=False)
@@ -245,8 +244,8 @@ class ClusterNode:
                 self.turns.take(inputs)
         except PowerLost:
             self.black_out()
-        except UntrustedStateError as reason:
-            self.turns, self.halted = None, str(reason)
+            return
+        self.read_only = self.turns.core.read_only or self.read_only
 
     # The daemon's network and devices.
 

@@ -31,6 +31,8 @@ class NodeView:
     control_pid: int | None = None
     usage: dict[str, object] = field(default_factory=dict)
     failure: str | None = None
+    read_only: str | None = None
+    behind_guard: bool = False
 
     @property
     def height(self) -> int:
@@ -77,6 +79,10 @@ class NodeView:
             case "block":
                 block = _block(event)
                 self.blocks[block.height] = block
+            case "behind_guard":
+                self.behind_guard = True
+            case "read_only":
+                self.read_only = str(event["reason"])
             case "ended":
                 self.usage = event
             case "failed" | "refused":

@@ -1,6 +1,5 @@
 """The core as a whole: what it does with hostile bytes, peers that come and go, and its own past."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from ledger.replication import Kind
 from market.payloads import Kind as Said
 from node import events as ev
 from node.core import CAPACITY, ENTRIES, NodeCore
-from node.errors import UntrustedStateError
 from node.syncing import BLOCKS, FEEDS, RECALL
 from node.wire import Capacity, StatusFrame, encode_capacity, encode_frame
 from sim.cluster import Cluster
@@ -102,7 +100,7 @@ def test_nothing_is_signed_before_enough_peers_confirmed() -> None:
     assert node.core.active and node.core.ordering.can_sign
 
 
-def test_a_peer_that_holds_more_of_us_than_we_do_halts_us() -> None:
+def test_a_peer_that_holds_more_of_us_than_we_do_makes_us_read_only() -> None:
     cluster, node = started()
     keys = cluster.keys[0]
     forgotten = author_entry(
@@ -111,9 +109,12 @@ def test_a_peer_that_holds_more_of_us_than_we_do_halts_us() -> None:
     handle(node.core, ev.PeerConnected(cluster.keys[1].public), cluster)
     reply = ev.ReplyReceived(cluster.keys[1].public, RECALL, recalled(0, forgotten.envelope))
     (effect,) = handle(node.core, reply, cluster)
-    assert isinstance(effect, ev.Halt) and "our own feed" in effect.reason
-    with pytest.raises(UntrustedStateError):
-        node.take(reply)
+    assert isinstance(effect, ev.Report) and effect.event == "read_only"
+    assert "our own feed" in str(effect.fields["reason"])
+    confirm(cluster, node, 1)
+    confirm(cluster, node, 2)
+    confirm(cluster, node, 3)
+    assert not node.core.active and not node.core.ordering.can_sign
 
 
 def test_a_meter_record_that_came_before_it_may_sign_is_read_when_it_may() -> None:

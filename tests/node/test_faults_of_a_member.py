@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 import trio
-from cell_of_processes import Cell, ended, found, impostor, refusal, rows, running
+from cell_of_processes import Cell, double_votes, ended, found, impostor, rows, running
 
-from ledger.directory import IDENTITY_KEY_FILE
+from ledger.directory import AGREEMENT_LOG_FILE, IDENTITY_KEY_FILE, LEDGER_FILE
 from ledger.entries import Entry, author_entry
 from ledger.keys import load_key
 from market.payloads import Kind, Reading, encode_reading
-from node.exit_codes import ExitCode
 from node.transport.errors import RequestFailed
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
@@ -71,14 +70,26 @@ async def test_a_whole_old_backup_is_recognised_by_the_peers_before_anything_is_
     backup.rename(directory)
     shutil.copy(newest / DAEMON_LOG, directory)
     member.start()
-    status, reason = await refusal(member)
-    assert status == ExitCode.UNTRUSTED_STATE
-    assert "a peer holds" in reason and "not on this disk" in reason
+    reason = await cell.only_reads(member)
+    assert "a peer holds" in reason and "does not remember" in reason
+    await cell.leave(member)
     shutil.copy(directory / DAEMON_LOG, newest)
     shutil.rmtree(directory)
     newest.rename(directory)
     await cell.restart(member)
     await cell.trades_again(member)
+
+
+async def test_a_lost_ledger_is_fetched_from_peers_up_to_what_the_guard_remembers(cell: Cell) -> None:
+    member = cell.daemons[2]
+    await cell.leave(member)
+    for path in member.directory.glob(f"{LEDGER_FILE}*"):
+        path.unlink()
+    (member.directory / AGREEMENT_LOG_FILE).unlink()
+    await cell.restart(member)
+    await cell.trades_again(member)
+    assert member.view.behind_guard
+    assert not double_votes(cell.daemons)
 
 
 async def test_who_says_two_things_in_one_place_is_proved_frozen_and_kept_out(tmp_path: Path) -> None:
@@ -99,10 +110,8 @@ async def test_who_says_two_things_in_one_place_is_proved_frozen_and_kept_out(tm
                 await liar.publish("entries", signed.envelope)
             await cell.blocks(3, honest)
         assert all(rows(daemon, "SELECT id FROM evidence") for daemon in honest)
-        member.start()
-        status, reason = await refusal(member)
-        assert status == ExitCode.UNTRUSTED_STATE
-        assert f"a peer holds entry {sequence + 1}" in reason
+        cell.started(member)
+        assert f"a peer holds entry {sequence + 1}" in await cell.only_reads(member)
         await cell.trades_again(honest[0])
         await cell.stop()
     cell.expect_one_chain()

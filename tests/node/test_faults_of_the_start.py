@@ -81,26 +81,29 @@ async def test_a_second_daemon_on_a_directory_names_the_first_and_leaves_it_alon
         assert await cell.stop() == {first.name: 0}
 
 
-async def test_a_missing_guard_stops_a_node_that_may_have_signed(stopped: Cell) -> None:
+async def test_a_node_without_its_guard_only_reads(stopped: Cell) -> None:
     (daemon,) = stopped.daemons
     with ended(stopped):
         (daemon.directory / GUARD_FILE).unlink()
-        daemon.start()
-        status, reason = await refusal(daemon)
-    assert status == ExitCode.UNTRUSTED_STATE
+        stopped.started(daemon)
+        reason = await stopped.only_reads(daemon)
+        assert await stopped.stop() == {daemon.name: 0}
     assert "guard" in reason and "must not sign" in reason
+    assert not (daemon.directory / GUARD_FILE).exists()
 
 
-async def test_a_guard_that_knows_more_of_the_feed_than_the_ledger_stops_the_node(stopped: Cell) -> None:
+async def test_a_node_whose_guard_knows_more_of_its_feed_than_the_ledger_signs_nothing(stopped: Cell) -> None:
     (daemon,) = stopped.daemons
     with ended(stopped):
         guard = SignGuard.open(daemon.directory / GUARD_FILE)
         guard.advance_feed(guard.last.feed_incarnation, guard.last.feed_sequence + 1, bytes(32))
         guard.close()
-        daemon.start()
-        status, reason = await refusal(daemon)
-    assert status == ExitCode.UNTRUSTED_STATE
-    assert "entries were lost" in reason
+        stopped.started(daemon)
+        await stopped.wait(
+            lambda: daemon.view.behind_guard and daemon.view.listening, 60, "the node to say so"
+        )
+        assert await stopped.stop() == {daemon.name: 0}
+    assert not daemon.view.active
 
 
 async def test_a_consensus_key_that_the_genesis_does_not_name_is_refused(cell: Cell) -> None:

@@ -22,7 +22,6 @@ from node import events as ev
 from node.assembly import assemble
 from node.config import ClockSection, Config, NodeSection
 from node.core import NodeCore
-from node.errors import UntrustedStateError
 from node.signer import Signer
 from node.startup import trusted
 from node.turns import Turns
@@ -248,14 +247,3 @@ def test_a_frozen_member_signs_nothing_more(monkeypatch: pytest.MonkeyPatch) -> 
     turns.core.gathering.anchor(frozen, [], FIRST_INTERVAL, ev.Now(0, 0, 1))
     scripted(monkeypatch, READING)(turns)
     assert node.world.published == []
-
-
-def test_a_memory_that_cannot_be_trusted_ends_the_turn_before_anything_leaves(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    node = Node()
-    turns = node.start()
-    act = scripted(monkeypatch, ev.Broadcast(b"f"), ev.Halt("a peer holds more"))
-    with pytest.raises(UntrustedStateError, match="a peer holds more"):
-        act(turns)
-    assert node.journal.lines == []

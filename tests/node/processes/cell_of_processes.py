@@ -139,6 +139,12 @@ class Cell:
             f"{daemon.name} trades again",
         )
 
+    async def only_reads(self, daemon: Daemon) -> str:
+        """Wait until a daemon says that it signs nothing; returns why."""
+        await self.wait(lambda: daemon.view.read_only is not None, START_S, f"{daemon.name} to read only")
+        assert daemon.view.read_only is not None
+        return daemon.view.read_only
+
     async def has_read_every_interval(self, daemon: Daemon) -> None:
         """Wait until the readings of a node are in the ledger up to now, and expect none missing and none twice."""
         witness, member = self.others(daemon)[0], self.member(daemon)
