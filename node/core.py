@@ -102,9 +102,9 @@ class NodeCore:
 
     def _remembers_all(self) -> bool:
         """Whether the ledger holds all that the sign guard let through."""
-        head = self.gathering.feeds.head(self.identity.member)
-        feed = None if head is None else (head.incarnation, head.sequence)
-        return self.remembered.covered_by(feed, self.ordering.tip.height)
+        return self.remembered.covered_by(
+            self.gathering.own_position(self.identity.member), self.ordering.tip.height
+        )
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""

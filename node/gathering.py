@@ -75,6 +75,13 @@ class Gathering:
         for interval in [interval for interval in self._orders if interval <= last_interval]:
             del self._orders[interval]
 
+    def own_position(self, member: bytes) -> tuple[int, int] | None:
+        """Incarnation and sequence of the last entry stored of a member, frozen or not; None without one."""
+        known = self.membership.by_id(member)
+        assert known is not None, "the node is a member of its cell"
+        sequence = self.store.last_sequence(member, known.incarnation)
+        return None if sequence < 0 else (known.incarnation, sequence)
+
     def orders_for(self, interval: int) -> tuple[SeenOrder, ...]:
         """The orders held for an interval, with when each was first seen (cell time)."""
         return tuple(self._orders.get(interval, ()))
