@@ -87,10 +87,6 @@ class RoundTally:
             self._count(signed)
         return self._expose(vote.step, vote.validator, first, counted=needed)
 
-    def voters(self, step: Step) -> int:
-        """How many validators voted in this step, for whatever."""
-        return self._voters[step]
-
     def supporters(self, step: Step, block_id: bytes | None) -> dict[int, SignedVote]:
         """The votes for one block (or None), by validator."""
         return self._votes.get((step, block_id), {})

@@ -192,10 +192,6 @@ class BlockOutcomes:
         part = self.part_of(member)
         return 0 if part is None else part.position
 
-    def price_at(self, branch: int) -> int | None:
-        """The clearing price of a branch; None where nothing traded."""
-        return self.clearing.prices[branch]
-
     def leaves(self) -> Iterable[tuple[bytes, bytes]]:
         """Leaves with distinct keys: one per member part, settlement line, refused entry, and a few more."""
         return outcome_leaves(self)

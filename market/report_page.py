@@ -16,7 +16,6 @@ from market.report_tables import kwh, share, start_time, unit_price, units
 COLOURS = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e", "#c2255c", "#1864ab", "#862e9c", "#5c940d")
 GREY = "#868e96"
 GREEN = "#2f9e44"
-RED = "#c92a2a"
 
 
 def report_page(report: Report) -> str:

@@ -89,6 +89,7 @@ def _totals_json(report: Report) -> Json:
         "tariff_money": units(tariff),
         "saving": units(money - tariff),
         "congestion_rent": units(sum(interval.rent for interval in report.intervals)),
+        "supplier": units(sum(interval.supplier for interval in report.intervals)),
         "community": units(sum(interval.community for interval in report.intervals)),
         "estimated_readings": sum(member.estimated for member in report.members),
     }
@@ -113,9 +114,12 @@ def _interval_json(interval: IntervalReport) -> Json:
         "grid_import_kwh": kwh(interval.grid_import),
         "grid_export_kwh": kwh(interval.grid_export),
         "congestion_rent": units(interval.rent),
+        "supplier": units(interval.supplier),
+        "community": units(interval.community),
         "consumption_kwh": kwh(interval.consumption),
         "contribution_kwh": kwh(interval.contribution),
         "self_sufficiency": share(interval.local, interval.consumption),
+        "self_consumption": share(interval.local, interval.contribution),
     }
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.commitments import APPLICATION_PREFIX, state_leaves
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.encoding import big_int_from
 from ledger.genesis import Genesis
 from ledger.membership import Member, Membership
-from ledger.merkle import MapProof, map_proof
+from ledger.proofs import LeafProof, prove_state, verify_state
 from ledger.replay import Replayed, load_chain, replay
 from ledger.snapshot import copy_ledger
 from ledger.store import Store
@@ -28,14 +27,12 @@ class BalanceProof:
 
     member: Member
     balance: int
-    key: bytes
-    value: bytes
-    proof: MapProof
+    leaf: LeafProof
     replayed: Replayed[CellState]
 
     def verify(self) -> None:
         """Return if the proof leads to the header's state root; raises InvalidProof."""
-        self.proof.verify(self.key, self.value, self.replayed.block.header.state_root)
+        verify_state(self.replayed.block.header, self.leaf)
 
 
 @contextmanager
@@ -80,12 +77,12 @@ def balance_proof(directory: Path, name: str) -> BalanceProof:
         raise InputRefusedError(f"{directory}: holds no block yet")
     last = replayed[-1]
     member = find_member(last.tip.membership, name)
-    pairs = state_leaves(last.tip.membership, EnergyCell().leaves(last.tip.state))
-    key = APPLICATION_PREFIX + account_key(member_account(member.id))
-    values = dict(pairs)
-    if key not in values:
-        raise InputRefusedError(f"{member.name.decode()} has no account yet: nothing was ever posted to it")
-    return BalanceProof(member, big_int_from(values[key]), key, values[key], map_proof(pairs, key), last)
+    try:
+        leaf = prove_state(last.tip, EnergyCell(), account_key(member_account(member.id)))
+    except KeyError:
+        name = member.name.decode()
+        raise InputRefusedError(f"{name} has no account yet: nothing was ever posted to it") from None
+    return BalanceProof(member, big_int_from(leaf.value), leaf, last)
 
 
 def clearing_of(replayed: Replayed[CellState]) -> ClearingOutcome:

@@ -125,9 +125,10 @@ def _as_text(node: Path, report: AuditReport[CellState]) -> str:
         )
     assert report.tip is not None
     last = report.tip.header_id.hex()
-    return (
-        f"{node}: holds: {height} blocks, {report.entries} entries, {report.votes} votes; last block {last}"
+    unguarded = (
+        "" if report.guarded else "; without its sign guard: rows lost at the end would not be noticed"
     )
+    return f"{node}: holds: {height} blocks, {report.entries} entries, {report.votes} votes; last block {last}{unguarded}"
 
 
 def _show_blocks(directory: Path) -> None:
@@ -205,10 +206,10 @@ def _show_proof(directory: Path, which: str) -> None:
     lines = [
         f"member      {proof.member.name.decode()} ({proof.member.id.hex()})",
         f"balance     {money_text(proof.balance)} {proof.replayed.tip.state.rules.currency}",
-        f"leaf key    {proof.key.hex()}",
-        f"leaf value  {proof.value.hex()}",
-        f"leaf        {proof.proof.index} of {proof.proof.size}",
-        *(f"path        {node.hex()}" for node in proof.proof.path),
+        f"leaf key    {proof.leaf.key.hex()}",
+        f"leaf value  {proof.leaf.value.hex()}",
+        f"leaf        {proof.leaf.path.index} of {proof.leaf.path.size}",
+        *(f"path        {node.hex()}" for node in proof.leaf.path.path),
         f"state root  {header.state_root.hex()} of block {header.height}",
         f"block       {proof.replayed.tip.header_id.hex()}",
         f"certificate round {certificate.round}, {signers} of {len(certificate.signatures)} validators signed",

@@ -37,7 +37,7 @@ def test_a_trade_is_contracted_confirmed_and_settled(world: Any) -> None:
     assert outcomes.position_of(world.ids[0]) == 100
     assert outcomes.position_of(world.ids[1]) == -100
     assert outcomes.position_of(world.ids[2]) == 0
-    assert outcomes.price_at(1) == PRICE
+    assert outcomes.clearing.prices[1] == PRICE
     assert outcomes.confirmation is None
     assert world.balance(0) == 0
 
@@ -294,8 +294,8 @@ def test_only_the_dso_limits_a_branch_and_rent_is_its_own(world: Any) -> None:
     assert refused.clearing.prices[2] == refused.clearing.prices[1]
     limited = gate(world.limit(2, FIRST + 1, FIRST + 1, 100))
     assert limited.position_of(world.ids[2]) == 100
-    assert limited.price_at(2) == 50
-    assert limited.price_at(1) == 250
+    assert limited.clearing.prices[2] == 50
+    assert limited.clearing.prices[1] == 250
     assert [limit.limit_mw for limit in limited.clearing.limits] == [100]
     assert gate().position_of(world.ids[2]) == 400
     assert world.state.balances[DSO] == 100 * 200
