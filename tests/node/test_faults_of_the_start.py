@@ -57,7 +57,8 @@ async def test_every_mistake_of_a_configuration_gets_one_line_with_its_key_and_w
 ) -> None:
     (daemon,) = cell.daemons
     edit(daemon, 'listen = "/ip4/', 'listen = "tcp://')
-    edit(daemon, "[network]", "[timing]\ngate_margin_real_ms = 5\n\n[network]\nport = 9400")
+    edit(daemon, "[network]", "[network]\nport = 9400")
+    edit(daemon, "[timing]", "[timing]\ngate_margin_real_ms = 5")
     assert run_daemon(daemon.directory / CONFIG_FILE, None) is ExitCode.USAGE
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
