@@ -17,12 +17,6 @@ class PriceForecast:
     low: int
     high: int
 
-    @classmethod
-    def of_tariff(cls, import_price: int, export_price: int) -> "PriceForecast":
-        """Before any price was seen: the quartiles of prices spread evenly between feed-in and retail."""
-        quarter = (import_price - export_price) // 4
-        return cls(export_price + quarter, import_price - quarter)
-
 
 @dataclass(frozen=True, slots=True)
 class PriceHistory:

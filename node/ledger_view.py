@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
-from ledger.encoding import big_int_from
+from ledger.encoding import Value, big_int_from
+from ledger.entries import Entry
 from ledger.genesis import Genesis
 from ledger.membership import Member, Membership
 from ledger.proofs import LeafProof, prove_state, verify_state
@@ -16,8 +17,11 @@ from ledger.snapshot import copy_ledger
 from ledger.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
+from market.errors import MalformedPayload
 from market.outcomes import BlockOutcomes, ClearingOutcome
+from market.payloads import Kind, Quality, decode_order, decode_reading
 from market.report_source import candidates
+from market.units import kwh_text, price_text
 from node.errors import InputRefusedError
 
 
@@ -100,6 +104,37 @@ def header_fields(replayed: Replayed[CellState]) -> list[tuple[str, str]]:
         ("id", replayed.tip.header_id.hex()),
         *((name.replace("_", " "), text) for name, text in readable),
     ]
+
+
+def payload_text(entry: Entry) -> str:
+    """What an entry says, in kWh and currency per kWh where the market has a word for it."""
+    try:
+        match entry.kind:
+            case Kind.ORDER:
+                curve = decode_order(entry.payload)
+                sides = (("buy", curve.buys), ("sell", curve.sells))
+                steps = [
+                    f"{side} {kwh_text(step.quantity)} at {price_text(step.price)}"
+                    for side, offered in sides
+                    for step in offered
+                ]
+                return "; ".join(steps) or "cancels"
+            case Kind.READING:
+                reading = decode_reading(entry.payload)
+                estimated = "" if reading.quality is Quality.MEASURED else ", estimated"
+                return f"injected {kwh_text(reading.contribution)}, withdrew {kwh_text(reading.consumption)}{estimated}"
+    except MalformedPayload:
+        pass
+    return _plain(entry.payload)
+
+
+def _plain(value: Value) -> str:
+    match value:
+        case bytes():
+            return value.hex()
+        case tuple():
+            return "[" + ", ".join(map(_plain, value)) + "]"
+    return str(value)
 
 
 def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:

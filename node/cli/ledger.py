@@ -128,7 +128,8 @@ def _as_text(node: Path, report: AuditReport[CellState]) -> str:
     unguarded = (
         "" if report.guarded else "; without its sign guard: rows lost at the end would not be noticed"
     )
-    return f"{node}: holds: {height} blocks, {report.entries} entries, {report.votes} votes; last block {last}{unguarded}"
+    rows = f"{height} blocks, {report.entries} entries, {report.votes} votes"
+    return f"{node}: holds: {rows}; last block {last}{unguarded}"
 
 
 def _show_blocks(directory: Path) -> None:
@@ -187,13 +188,13 @@ def _show_block(directory: Path, which: str) -> None:
 
 def _show_feed(directory: Path, which: str) -> None:
     table = Table()
-    for heading in ("sequence", "kind", "interval", "time (cell)", "payload", "id"):
+    for heading in ("sequence", "kind", "interval", "time (cell)", "says, kWh", "id"):
         table.add_column(heading)
     for signed_id, envelope in ledger_view.feed(directory, which):
         entry = decode_entry(unseal(envelope, len(envelope))[0])
         kind = Kind(entry.kind).name.lower() if entry.kind in set(Kind) else str(entry.kind)
-        payload = str(entry.payload)
-        row = (str(entry.sequence), kind, str(entry.interval), _time(entry.time_ns), payload)
+        says = ledger_view.payload_text(entry)
+        row = (str(entry.sequence), kind, str(entry.interval), _time(entry.time_ns), says)
         table.add_row(*row, signed_id.hex()[:SHORT])
     table_console().print(table)
 

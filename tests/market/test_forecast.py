@@ -22,9 +22,8 @@ def test_a_quantile_has_its_share_of_recent_prices_at_or_below_it(prices: list[i
         assert below * 4 < numerator * len(recent) <= at_most * 4
 
 
-def test_without_history_there_are_no_quartiles_but_those_of_the_tariff() -> None:
+def test_without_history_there_are_no_quartiles() -> None:
     assert PriceHistory(5).forecast() is None
-    assert PriceForecast.of_tariff(310, 10) == PriceForecast(85, 235)
     assert PriceHistory(8, (1, 2, 3, 4)).forecast() == PriceForecast(1, 3)
     with pytest.raises(ValueError, match="quantile"):
         PriceHistory(5, (1,)).quantile(0, 4)

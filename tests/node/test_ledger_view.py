@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ledger.entries import open_entry
+from ledger.encoding import Value
+from ledger.entries import Entry, open_entry
 from ledger.errors import InvalidProof
+from market.payloads import Curve, Kind, Quality, Reading, Step, encode_order, encode_reading
 from node import ledger_view
 from node.errors import InputRefusedError
 from sim.cluster import Cluster
@@ -70,3 +72,26 @@ def test_an_unknown_member_is_answered_with_those_there_are(saved: tuple[Cluster
 def test_a_directory_without_a_ledger_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputRefusedError, match=r"holds no genesis\.cbor"):
         ledger_view.blocks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "says"),
+    [
+        (Kind.ORDER, encode_order(Curve()), "cancels"),
+        (
+            Kind.ORDER,
+            encode_order(Curve(buys=(Step(250_000, 1_500_000),), sells=(Step(-10_000, 1),))),
+            "buy 1.500000 at 0.250000; sell 0.000001 at -0.010000",
+        ),
+        (
+            Kind.READING,
+            encode_reading(Reading(0, 2_000_000, Quality.ESTIMATED)),
+            "injected 0.000000, withdrew 2.000000, estimated",
+        ),
+        (Kind.READING, (1, (b"\xff", None)), "[1, [ff, None]]"),
+        (99, (), "[]"),
+    ],
+)
+def test_a_feed_is_shown_in_words(kind: int, payload: tuple[Value, ...], says: str) -> None:
+    entry = Entry(b"k" * 32, 0, 0, None, kind, 5, 0, payload)
+    assert ledger_view.payload_text(entry) == says
