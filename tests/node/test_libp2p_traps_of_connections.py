@@ -96,6 +96,7 @@ async def test_no_breaker_of_the_library_shuts_members_out(cell: Libp2pCell) -> 
     victim, member = await cell.start(0), await cell.start(1)
     for _ in range(60):
         await dial_and_leave(member, victim, 5.0)
+    assert victim.transport.counters["connections"] == 60
 
 
 async def test_without_the_fix_strangers_use_up_the_connections_that_members_need(cell: Libp2pCell) -> None:
