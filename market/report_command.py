@@ -77,7 +77,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print(
         f"Self-sufficiency {percent(report.local, report.consumption)}, "
         f"self-consumption {percent(report.local, report.contribution)}, "
-        f"saved against the tariff {saving:.2f} {report.currency}"
+        f"saved against the tariff {saving:z.2f} {report.currency}"
     )
 
 

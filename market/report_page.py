@@ -110,7 +110,7 @@ def _totals(report: Report) -> str:
         ("Consumption", f"{kwh(report.consumption):,.1f} kWh"),
         ("Self-sufficiency", percent(report.local, report.consumption)),
         ("Self-consumption", percent(report.local, report.contribution)),
-        ("Saved against the tariff", f"{units(saving):,.2f} {escape(report.currency)}"),
+        ("Saved against the tariff", f"{units(saving):z,.2f} {escape(report.currency)}"),
         ("Auctions voided", str(void)),
     ]
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>"
@@ -268,10 +268,10 @@ def member_cells(member: MemberReport) -> tuple[str, ...]:
         f"{kwh(member.bought):.3f}",
         f"{kwh(member.sold):.3f}",
         f"{kwh(member.imbalance_absolute):.3f}",
-        f"{-units(member.money):.2f}",
-        f"{-units(member.tariff_money):.2f}",
-        f"{units(member.saving):.2f}",
-        f"{units(member.balance):.2f}",
+        f"{-units(member.money):z.2f}",
+        f"{-units(member.tariff_money):z.2f}",
+        f"{units(member.saving):z.2f}",
+        f"{units(member.balance):z.2f}",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from market.report import Report, build_report
-from market.report_page import report_page
+from market.report_page import member_cells, report_page
 
 FIRST = 100
 
@@ -60,3 +60,10 @@ def test_every_axis_of_amounts_says_its_unit(world: Any) -> None:
     page = without_plotly(report_page(report_of(world)))
     for unit, figures in (("EUR per kWh", 1), ("kWh", 3), ("EUR", 1)):
         assert page.count(f'"yaxis":{{"title":{{"text":"{unit}"}}}}') == figures
+
+
+def test_no_amount_is_shown_as_minus_nothing(world: Any) -> None:
+    member = replace(
+        report_of(world).members[0], contract_money=1, imbalance_money=0, tariff_money=2, balance=-1
+    )
+    assert member_cells(member)[5:] == ("0.00",) * 4
