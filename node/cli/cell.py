@@ -109,12 +109,18 @@ def _founded(directory: Path, genesis: Genesis, members: list[MemberCard]) -> st
     validators = sum(card.consensus_key is not None for card in members)
     lines = [
         f"cell {genesis.cell_id.hex()}",
-        f"{len(members)} members, {validators} validators",
+        f"{_count(len(members), 'member')}, {_count(validators, 'validator')}",
         f"Give {directory / GENESIS_FILE} and {directory / MEMBERS_FILE} to every member;",
         f"keep {directory / OPERATOR_KEY_FILE} offline.",
     ]
     if validators < TOLERANT_SIZE:
+        verb = "tolerates" if validators == 1 else "tolerate"
         lines.append(
-            f"Note: {validators} validators tolerate no faulty one; from {TOLERANT_SIZE} on, one in three may fail."
+            f"Note: {_count(validators, 'validator')} {verb} no faulty one; "
+            f"from {TOLERANT_SIZE} on, one in three may fail."
         )
     return "\n".join(lines) + "\n"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
