@@ -11,7 +11,7 @@ from hashlib import sha256
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import LedgerError, MissingEntries, PeerError
 from ledger.evidence import Evidence
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.membership import Member, Membership
 from ledger.rows import EntryRow, VoteRow, first_seen_check
 from ledger.sign_guard import GuardState

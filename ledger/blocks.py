@@ -13,7 +13,7 @@ from typing import Final
 
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidBlock
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.limits import BLOCK_BYTES, ID_BYTES
 from ledger.merkle import root
 from ledger.signing import MessageType, identifier

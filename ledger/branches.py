@@ -14,7 +14,8 @@ from typing import Final
 from ledger.application import State
 from ledger.chain import EntrySource, Tip
 from ledger.entries import SignedEntry
-from ledger.feeds import Feeds, Head
+from ledger.feeds import Feeds
+from ledger.heads import Head
 from ledger.limits import HELD_ENTRIES
 
 KEPT_ENTRIES: Final = 2 * HELD_ENTRIES

@@ -18,9 +18,9 @@ from ledger.commitments import clearing_hash, feeds_root, state_root
 from ledger.entries import SignedEntry
 from ledger.errors import InvalidBlock, InvalidCertificate, InvalidEvidence, Malformed, MissingEntries
 from ledger.evidence import Evidence
-from ledger.feeds import Head
 from ledger.genesis import Genesis
 from ledger.grants import apply_grants
+from ledger.heads import Head
 from ledger.limits import BLOCK_BYTES
 from ledger.membership import Membership
 from ledger.merkle import Frontier
@@ -34,8 +34,8 @@ class Tip(Generic[State]):
 
     Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the
     first. `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders`
-    decided this one (None at genesis) and `round` is the one it was first proposed in. `heads` maps a member's id to its last anchored entry. `log` is the
-    header log up to and including this block.
+    decided this one (None at genesis) and `round` is the one it was first proposed in. `heads` maps a
+    member's id to its last anchored entry. `log` is the header log up to and including this block.
     """
 
     genesis: Genesis

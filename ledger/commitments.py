@@ -9,7 +9,7 @@ from typing import Final
 
 from ledger.application import Outcomes
 from ledger.encoding import encode
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.membership import Membership
 from ledger.merkle import map_root
 

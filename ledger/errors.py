@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ledger.feeds import Head
+    from ledger.heads import Head
 
 
 class LedgerError(Exception):

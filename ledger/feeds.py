@@ -15,18 +15,9 @@ from typing import TypeAlias
 from ledger.entries import SignedEntry
 from ledger.errors import MissingEntries
 from ledger.evidence import Evidence
+from ledger.heads import Head
 from ledger.limits import HELD_ENTRIES, REMEMBERED_ENTRIES, REORDER_ENTRIES
 from ledger.membership import Member, Membership
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The last entry of a feed that someone holds or that a block anchors; ``member`` is the member's id."""
-
-    member: bytes
-    incarnation: int
-    sequence: int
-    id: bytes
 
 
 @dataclass(frozen=True, slots=True)

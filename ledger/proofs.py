@@ -13,7 +13,7 @@ from ledger.blocks import Header, header_id
 from ledger.chain import Tip
 from ledger.commitments import APPLICATION_PREFIX, feeds_leaves, outcome_leaves, state_leaves
 from ledger.errors import InvalidCertificate, InvalidProof
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.merkle import (
     MapProof,
     consistency_proof,

@@ -16,7 +16,8 @@ from ledger.chain import Tip
 from ledger.encoding import Value, decode, encode
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import BadSignature, Malformed
-from ledger.feeds import Feeds, Head
+from ledger.feeds import Feeds
+from ledger.heads import Head
 from ledger.limits import BLOCK_BYTES, ENTRY_BYTES, ID_BYTES, KEY_BYTES, PROPOSAL_BYTES, SYNC_BYTES
 from ledger.membership import Membership
 from ledger.rows import BlockRow

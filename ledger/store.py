@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.rows import BlockRow, VoteRow, first_seen_check
 from ledger.seal import break_seal, set_seal
 from ledger.storage_errors import NotALedger, storage_error

@@ -57,8 +57,9 @@ class Bidder(Protocol):
 class SimpleBidder:
     """Load at retail less a tick, surplus at feed-in plus a tick, storage at the quartiles of the price.
 
-    Storage charges up to the lower quartile and discharges from the upper one on, and charges only at prices
-    that the discharge pays back after the losses of the round trip. Storage and must-run energy become one
+    Storage charges up to the lower quartile, from the supplier too where retail is that cheap, and discharges
+    from the upper one on; it charges only at prices that the discharge pays back after the losses of the round
+    trip. Storage and must-run energy become one
     curve of net positions, so that a battery serves its own load first and no sale is more than the meter can
     show.
     """
@@ -72,6 +73,7 @@ class SimpleBidder:
             [Step(discharge_price, flexibility.discharge)] if flexibility.discharge > 0 else [],
             ceiling=account.import_price - PRICE_TICK,
             floor=account.export_price + PRICE_TICK,
+            dearest=account.import_price,
         )
         return Curve(
             _first(curve.buys, account.max_withdrawal),
@@ -80,15 +82,15 @@ class SimpleBidder:
 
 
 def net_curve(
-    must_run: int, buys: Iterable[Step], sells: Iterable[Step], *, ceiling: int, floor: int
+    must_run: int, buys: Iterable[Step], sells: Iterable[Step], *, ceiling: int, floor: int, dearest: int
 ) -> Curve:
     """The curve of a member whose net energy is `must_run` plus what the steps make of a price.
 
     A curve has one position per price: what is below zero is bought and what is above is sold, so no price
     fills both sides. A sale that only lessens a purchase becomes a purchase that ends one tick below its
-    price, and the other way round. Must-run energy is bought up to `ceiling` and sold from `floor` on, and no
-    other step goes beyond these. Steps of equal price are merged. Raises `MalformedPayload` when more steps
-    remain than a curve may have.
+    price, and the other way round. Must-run energy is bought up to `ceiling` and sold from `floor` on; of the
+    others, no sale goes below `floor` and no purchase above `dearest`. Steps of equal price are merged. Raises
+    `MalformedPayload` when more steps remain than a curve may have.
     """
     jumps = [(step.price, 1, step.quantity) for step in buys] + [
         (step.price, 0, step.quantity) for step in sells
@@ -100,7 +102,7 @@ def net_curve(
     # At one price a seller starts before a buyer stops: both would trade at it.
     for price, is_buy, quantity in sorted(jumps):
         bought = min(max(-position, 0), quantity)
-        _add(net_buys, min(price if is_buy else price - PRICE_TICK, ceiling), bought)
+        _add(net_buys, min(price, dearest) if is_buy else min(price - PRICE_TICK, ceiling), bought)
         _add(net_sells, max(price + PRICE_TICK if is_buy else price, floor), quantity - bought)
         position += quantity
     _add(net_buys, ceiling, -position)
@@ -114,8 +116,7 @@ def _storage_prices(efficiency_ppm: int, forecast: PriceForecast, account: Accou
     """Dearest price to charge at and cheapest to discharge at."""
     discharge = max(forecast.high, account.export_price + PRICE_TICK)
     pays_back = discharge * efficiency_ppm // 1_000_000
-    ceiling = min(pays_back, discharge, account.import_price) - PRICE_TICK
-    return min(forecast.low, ceiling), discharge
+    return min(forecast.low, pays_back - PRICE_TICK, discharge - PRICE_TICK, account.import_price), discharge
 
 
 def _add(quantities: dict[int, int], price: int, quantity: int) -> None:

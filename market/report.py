@@ -25,9 +25,10 @@ from market.settlement import Reason, bill
 
 
 class Fate(Enum):
-    """What became of an interval's auction."""
+    """What became of an interval's auction; in a quiet one no bid met an ask."""
 
     TRADED = "traded"
+    QUIET = "quiet"
     VOID = "void"
     PENDING = "pending"
     SKIPPED = "skipped"
@@ -128,7 +129,7 @@ class Report:
     @property
     def standing(self) -> tuple[IntervalReport, ...]:
         """The intervals whose auction stands, or will unless the next block voids it."""
-        return tuple(row for row in self.intervals if row.fate in {Fate.TRADED, Fate.PENDING})
+        return tuple(row for row in self.intervals if row.fate in {Fate.TRADED, Fate.QUIET, Fate.PENDING})
 
     @property
     def contribution(self) -> int:
@@ -218,7 +219,7 @@ def _intervals(
         confirmation = confirmations.get(clearing.interval)
         fate = Fate.PENDING
         if confirmation is not None:
-            fate = Fate.TRADED if confirmation.timely else Fate.VOID
+            fate = (Fate.TRADED if clearing.volume else Fate.QUIET) if confirmation.timely else Fate.VOID
         rent = 0 if confirmation is None else confirmation.rent
         sums = metered.get(clearing.interval, _Metered())
         reports.append(_interval(rules, clearing, fate, rent, sums))

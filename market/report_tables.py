@@ -77,7 +77,7 @@ def _totals_json(report: Report) -> Json:
     fates = [interval.fate.value for interval in report.intervals]
     return {
         "intervals": len(report.intervals),
-        **{fate: fates.count(fate) for fate in ("traded", "void", "pending", "skipped")},
+        **{fate: fates.count(fate) for fate in ("traded", "quiet", "void", "pending", "skipped")},
         "settled": sum(interval.settled for interval in report.intervals),
         "volume_kwh": kwh(sum(interval.volume for interval in report.standing)),
         "between_members_kwh": kwh(sum(interval.between_members for interval in report.standing)),

@@ -13,7 +13,7 @@ from ledger.blocks import Block, evidence_root
 from ledger.chain import Draft, EntrySource, Tip, extend, propose
 from ledger.commitments import feeds_root
 from ledger.errors import PeerError
-from ledger.feeds import Head
+from ledger.heads import Head
 from node.constants import BLOCKS_HELD
 
 

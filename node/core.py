@@ -13,7 +13,7 @@ from devices.control_messages import MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
 from ledger.errors import MissingEntries, PeerError
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.ingest import Ingested
 from ledger.replication import (
     Position,

@@ -13,7 +13,8 @@ from ledger.branches import Branches
 from ledger.chain import EntrySource, Tip
 from ledger.entries import SignedEntry
 from ledger.errors import MissingEntries
-from ledger.feeds import Feeds, Head
+from ledger.feeds import Feeds
+from ledger.heads import Head
 from ledger.ingest import Ingested, ingest, offer
 from ledger.membership import Membership
 from ledger.store import Store

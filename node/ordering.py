@@ -16,7 +16,7 @@ from ledger.blocks import Block, decode_block
 from ledger.chain import Draft, Tip
 from ledger.errors import InvalidBlock, MissingEntries
 from ledger.evidence import Evidence
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.replay import follow
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase

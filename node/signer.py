@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import DoubleSign, GuardMissing
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.sign_guard import SignGuard
 from ledger.votes import Proposal, SignedProposal, SignedVote, Vote, sign_proposal, sign_vote
 from ledger.write_ahead_log import WriteAheadLog

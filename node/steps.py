@@ -6,7 +6,7 @@ from typing import Generic
 from ledger.application import Outcomes, State
 from ledger.blocks import Block
 from ledger.chain import Tip
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.votes import Certificate
 from node.events import Effect
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ledger.blocks import Block
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.membership import Membership
 from market.intervals import Calendar
 

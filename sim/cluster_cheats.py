@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from ledger.entries import author_entry, open_entry
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.limits import VOTE_BYTES
 from ledger.signing import unseal
 from ledger.votes import Vote, decode_vote, sign_vote

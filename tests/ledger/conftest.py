@@ -15,8 +15,8 @@ from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.encoding import Value, encode
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
-from ledger.feeds import Head
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.heads import Head
 from ledger.rows import VoteRow
 from ledger.sign_guard import SignGuard
 from ledger.signing import seal

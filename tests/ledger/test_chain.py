@@ -11,8 +11,8 @@ from ledger.blocks import Header, decode_block
 from ledger.chain import extend
 from ledger.errors import InvalidBlock, MissingEntries
 from ledger.evidence import Evidence
-from ledger.feeds import Head
 from ledger.grants import GRANT_KIND, grant_payload
+from ledger.heads import Head
 
 STEPS = st.lists(
     st.tuples(

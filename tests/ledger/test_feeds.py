@@ -10,8 +10,9 @@ from nacl.signing import SigningKey
 
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
-from ledger.feeds import Anchored, Appended, Duplicate, Feeds, Fork, Gap, Head, OfferResult, Refused
+from ledger.feeds import Anchored, Appended, Duplicate, Feeds, Fork, Gap, OfferResult, Refused
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.heads import Head
 from ledger.limits import HELD_ENTRIES, REMEMBERED_ENTRIES, REORDER_ENTRIES
 from ledger.membership import Membership
 from ledger.signing import MessageType, identifier
@@ -19,22 +20,16 @@ from ledger.signing import MessageType, identifier
 NAMES = ("ada", "bob", "cleo")
 KEYS = {name: SigningKey(sha256(name.encode()).digest()) for name in NAMES}
 IDS = {name: member_id(key.verify_key.encode()) for name, key in KEYS.items()}
-GENESIS = Genesis(
-    b"cell",
-    0,
-    0,
-    (),
-    tuple(
-        FoundingMember(
-            name.encode(),
-            KEYS[name].verify_key.encode(),
-            sha256(name.encode()).digest() if name == "ada" else None,
-            int(Role.VALIDATOR if name == "ada" else Role.PROSUMER),
-        )
-        for name in NAMES
-    ),
-    (),
+FOUNDERS = tuple(
+    FoundingMember(
+        name.encode(),
+        KEYS[name].verify_key.encode(),
+        sha256(name.encode()).digest() if name == "ada" else None,
+        int(Role.VALIDATOR if name == "ada" else Role.PROSUMER),
+    )
+    for name in NAMES
 )
+GENESIS = Genesis(b"cell", 0, 0, (), FOUNDERS, ())
 CELL = GENESIS.cell_id
 MEMBERSHIP = Membership.founding(GENESIS)
 ADA = IDS["ada"]
@@ -43,8 +38,9 @@ ADA = IDS["ada"]
 def sign(
     name: str, sequence: int, previous: bytes | None, *, incarnation: int = 0, note: int = 0
 ) -> SignedEntry:
-    author = KEYS[name].verify_key.encode()
-    return author_entry(KEYS[name], CELL, Entry(author, incarnation, sequence, previous, 32, 1, 1, (note,)))
+    key = KEYS[name]
+    entry = Entry(key.verify_key.encode(), incarnation, sequence, previous, 32, 1, 1, (note,))
+    return author_entry(key, CELL, entry)
 
 
 def chain(name: str, length: int, *, incarnation: int = 0, note: int = 0) -> list[SignedEntry]:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Corrupt, MissingEntries
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.rows import VoteRow
 from ledger.storage_errors import (
     NotALedger,

@@ -47,7 +47,7 @@ def test_a_net_curve_has_the_position_that_its_parts_want_at_every_price(
     must_run: int, buys: list[Step], sells: list[Step]
 ) -> None:
     """To one tick: a step that changed sides trades a tick later than it might, when it is indifferent."""
-    curve = net_curve(must_run, buys, sells, ceiling=30, floor=-30)
+    curve = net_curve(must_run, buys, sells, ceiling=30, floor=-30, dearest=31)
     for price in range(-28, 28):
         before, after = (wanted_at(must_run, buys, sells, price + shift) for shift in (-1, 1))
         assert before <= position_at(curve, price) <= after
@@ -57,24 +57,33 @@ def test_a_net_curve_has_the_position_that_its_parts_want_at_every_price(
 def test_a_net_curve_never_trades_with_itself_or_beyond_its_means(
     must_run: int, buys: list[Step], sells: list[Step], ceiling: int, floor: int
 ) -> None:
-    curve = net_curve(must_run, buys, sells, ceiling=ceiling, floor=floor)
+    curve = net_curve(must_run, buys, sells, ceiling=ceiling, floor=floor, dearest=ceiling + 1)
     lowest = must_run - sum(step.quantity for step in buys)
     highest = must_run + sum(step.quantity for step in sells)
     assert sum(step.quantity for step in curve.buys) == max(-lowest, 0)
     assert sum(step.quantity for step in curve.sells) == max(highest, 0)
-    assert all(step.price <= ceiling for step in curve.buys)
+    assert all(step.price <= ceiling + 1 for step in curve.buys)
     assert all(step.price >= floor for step in curve.sells)
     if curve.buys and curve.sells:
         assert curve.buys[0].price < curve.sells[0].price
 
 
 @given(flexibilities, forecasts, accounts)
-def test_no_purchase_reaches_retail_and_no_sale_goes_down_to_feed_in(
+def test_only_storage_buys_at_retail_and_no_sale_goes_down_to_feed_in(
     flexibility: Flexibility, forecast: PriceForecast, account: Account
 ) -> None:
     curve = SimpleBidder().orders(flexibility, forecast, account)
-    assert all(step.price < account.import_price for step in curve.buys)
+    assert all(step.price <= account.import_price for step in curve.buys)
+    at_retail = sum(step.quantity for step in curve.buys if step.price == account.import_price)
+    assert at_retail <= flexibility.charge
     assert all(step.price > account.export_price for step in curve.sells)
+
+
+def test_a_battery_charges_from_the_supplier_where_retail_is_cheap() -> None:
+    flexibility = Flexibility(load=300, charge=1000, efficiency_ppm=900_000)
+    account = Account(import_price=40, export_price=35, max_injection=10**6, max_withdrawal=10**6)
+    curve = SimpleBidder().orders(flexibility, PriceForecast(117, 118), account)
+    assert curve == Curve((Step(40, 1000), Step(39, 300)), ())
 
 
 @given(flexibilities, forecasts, accounts)
@@ -134,5 +143,5 @@ def test_a_battery_serves_its_own_load_before_it_sells() -> None:
 
 
 def test_equal_prices_are_merged() -> None:
-    curve = net_curve(0, [Step(5, 1), Step(5, 2)], [Step(9, 4), Step(9, 3)], ceiling=20, floor=0)
+    curve = net_curve(0, [Step(5, 1), Step(5, 2)], [Step(9, 4), Step(9, 3)], ceiling=20, floor=0, dearest=21)
     assert curve == Curve((Step(5, 3),), (Step(9, 7),))

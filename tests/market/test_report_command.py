@@ -11,8 +11,8 @@ from nacl.signing import SigningKey
 from ledger.chain import Draft, genesis_tip, propose
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.feeds import Head
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.heads import Head
 from ledger.store import Store
 from ledger.votes import Certificate, Step, Vote, sign_vote
 from market.cell import EnergyCell

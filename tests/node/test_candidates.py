@@ -9,7 +9,8 @@ from ledger.blocks import Block
 from ledger.chain import Draft, Tip, genesis_tip
 from ledger.entries import Entry, author_entry
 from ledger.errors import MissingEntries
-from ledger.feeds import Feeds, Head
+from ledger.feeds import Feeds
+from ledger.heads import Head
 from ledger.membership import Membership
 from ledger.store import Store
 from ledger.store_file import connect

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ledger.chain import genesis_tip
 from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.feeds import Feeds, Head
+from ledger.feeds import Feeds
+from ledger.heads import Head
 from ledger.membership import Membership
 from ledger.reopening import reopen
 from ledger.store import Store

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.entries import open_entry
 from ledger.errors import DoubleSign
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.sign_guard import SignGuard, blank_guard
 from ledger.votes import Proposal, Step, Vote
 from ledger.write_ahead_log import WriteAheadLog

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.blocks import Block, Header
-from ledger.feeds import Head
+from ledger.heads import Head
 from ledger.membership import Membership
 from market.intervals import NS_PER_S, Calendar
 from node.timeliness import (
