@@ -53,8 +53,3 @@ class ClockSpec:
         """The earliest wall time at which the cell clock shows at least `cell_ns`."""
         numerator, denominator = self.speed.as_integer_ratio()
         return self.start_wall_ns - (self.epoch_ns - cell_ns) * denominator // numerator
-
-    def real_duration_ns(self, cell_duration_ns: int) -> int:
-        """How long `cell_duration_ns` of cell time lasts in real time, rounded up."""
-        numerator, denominator = self.speed.as_integer_ratio()
-        return -(-cell_duration_ns * denominator // numerator)

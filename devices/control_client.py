@@ -37,10 +37,6 @@ if TYPE_CHECKING:
 
 NS_PER_S = 1_000_000_000
 READ_BYTES = 64 * 1024
-HEARTBEAT_S = 3.0
-"""How long the daemon counts as alive after its last heartbeat, which it renews three times as often (real
-time).
-"""
 ATTACH_S = 15.0
 """How long a control process may take to answer: eight may start at once on two cores (real time)."""
 RETRY_S = 0.02

@@ -57,11 +57,6 @@ class Fields:
             return value
         return self._wrong(key, f"must be a text of 1 to {longest} characters", "?")
 
-    def boolean(self, key: str, default: bool | None = None) -> bool:
-        """True or false."""
-        value = self._take(key, default)
-        return value if isinstance(value, bool) else self._wrong(key, "must be true or false", False)
-
     def choice(self, key: str, allowed: tuple[str, ...], default: str | None = None) -> str:
         """One of the allowed texts."""
         value = self._take(key, default)

@@ -26,10 +26,6 @@ class PowerRange:
         """Whether everything allowed here is allowed by `other`, too."""
         return other.minimum_w <= self.minimum_w and self.maximum_w <= other.maximum_w
 
-    def shifted(self, offset_w: float) -> "PowerRange":
-        """The range moved by `offset_w`."""
-        return PowerRange(self.minimum_w + offset_w, self.maximum_w + offset_w)
-
 
 NOTHING = PowerRange(0.0, 0.0)
 

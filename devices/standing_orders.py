@@ -24,7 +24,7 @@ Granted = TypeVar("Granted")
 
 NS_PER_S = 1_000_000_000
 HEARTBEAT_NS = 3 * NS_PER_S
-"""How long the daemon counts as alive after its last heartbeat."""
+"""How long the daemon counts as alive after its last heartbeat, which it renews three times as often (real time)."""
 
 
 class StandingOrders:
