@@ -18,11 +18,8 @@ from ledger.signing import MessageType, identifier, seal, sign, unseal, verify
 
 ENTRY_VERSION = 1
 
-MEMBERSHIP_KIND = 0
-"""A change of members, keys or validators, signed by admission keys. Kinds 0 to 31 are the ledger's own."""
-
 FIRST_APPLICATION_KIND = 32
-"""Kinds from here on belong to the application."""
+"""Kinds from here on belong to the application; those before it are the ledger's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ supplier, the bank) owes them.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ledger.encoding import big_int_bytes, big_int_from
+from ledger.encoding import big_int_bytes
 from ledger.errors import Unbalanced
 
 
@@ -83,8 +83,3 @@ class Balances(Mapping[bytes, int]):
     def leaves(self) -> tuple[tuple[bytes, bytes], ...]:
         """(account, amount as ``big_int_bytes``) of every account that holds something, sorted by account."""
         return tuple((account, big_int_bytes(amount)) for account, amount in sorted(self._amounts.items()))
-
-    @staticmethod
-    def from_leaves(leaves: Iterable[tuple[bytes, bytes]]) -> "Balances":
-        """The balances that ``leaves`` wrote; raises Malformed or Unbalanced."""
-        return Balances({account: big_int_from(amount) for account, amount in leaves})

@@ -26,7 +26,6 @@ class MessageType(Enum):
     VOTE = b"vote"
     PROPOSAL = b"proposal"
     HEADER = b"header"
-    HELLO = b"hello"
 
 
 def preimage(kind: MessageType, cell_id: bytes, body: bytes) -> bytes:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import Malformed, Unbalanced
+from ledger.encoding import big_int_from
+from ledger.errors import Unbalanced
 from ledger.journal import Balances, Posting, PostingSet
 
 accounts = st.sampled_from([b"ada", b"bob", b"cleo", b"supplier", b""])
@@ -54,7 +55,7 @@ def test_leaves_are_sorted_and_give_the_balances_back(sets: list[PostingSet]) ->
     balances = Balances().post(sets)
     keys = [account for account, _ in balances.leaves()]
     assert keys == sorted(set(keys)) == list(balances)
-    assert Balances.from_leaves(balances.leaves()) == balances
+    assert {account: big_int_from(amount) for account, amount in balances.leaves()} == dict(balances)
 
 
 @given(st.lists(st.tuples(accounts, amounts), max_size=5), st.integers(-3, 3).filter(bool))
@@ -90,7 +91,3 @@ def test_the_smallest_unit_survives_beside_the_largest_sums() -> None:
 def test_balances_that_do_not_sum_to_zero_are_refused() -> None:
     with pytest.raises(Unbalanced):
         Balances({b"ada": 1})
-    with pytest.raises(Unbalanced):
-        Balances.from_leaves([(b"ada", b"\x01")])
-    with pytest.raises(Malformed):
-        Balances.from_leaves([(b"ada", b"\x00\x01"), (b"bob", b"\xff")])
