@@ -6,7 +6,6 @@ positive.
 """
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from devices.control_messages import Attached, ImageReport, MeterRecord
 from devices.image import DerKind
@@ -24,12 +23,6 @@ from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, 
 
 MW_PER_W = 1000
 PPM = 1_000_000
-
-
-class Reported(Protocol):
-    """Which intervals the own feed already has a reading for."""
-
-    def __contains__(self, interval: object, /) -> bool: ...
 
 
 @dataclass(slots=True)

@@ -42,7 +42,6 @@ class Outcome:
     decided: tuple[bytes, ...]
     trace: str
     events: int
-    healed_after_ns: int
 
 
 def run_seed(seed: int, *, size: int | None = None) -> Outcome:
@@ -98,8 +97,7 @@ class AgreementWorld:
             self._trace.update(self._now_ns.to_bytes(8, "big") + label)
             action()
         decided = tuple(self._decided[height] for height in sorted(self._decided))
-        late_ns = max(0, self._now_ns - self.plan.healed_ns)
-        return Outcome(self.seed, self._violation, decided, self._trace.hexdigest(), events, late_ns)
+        return Outcome(self.seed, self._violation, decided, self._trace.hexdigest(), events)
 
     # What the world offers to those who live in it.
 
