@@ -15,7 +15,7 @@ from libp2p.host.basic_host import BasicHost
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
-from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 from nacl.signing import SigningKey
 
 from node.constants import (

@@ -220,7 +220,7 @@ class MembersGossip(GossipSub):
                 rpc_pb2.ControlIWant(messageIDs=wanted[start : start + step]), sender_peer_id
             )
 
-    def gossip_heartbeat(self) -> dict[ID, dict[str, list[bytes]]]:  # type: ignore[override]
+    def gossip_heartbeat(self) -> dict[ID, dict[str, list[bytes]]]:  # type: ignore[override]  # its reader needs no default
         """Tell all peers outside the mesh what we have; the library leaves out those in back-off."""
         assert self.pubsub is not None
         announcements: dict[ID, dict[str, list[bytes]]] = {}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import trio
 from libp2p.peer.id import ID
-from multiaddr import Multiaddr  # type: ignore[import-untyped]
-from multiaddr.exceptions import Error as MultiaddrError  # type: ignore[import-untyped]
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
+from multiaddr.exceptions import Error as MultiaddrError  # type: ignore[import-untyped]  # no stubs
 
 from node.constants import Patience
 from node.transport.counters import Counters

@@ -26,7 +26,7 @@ from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.transport.upgrader import TransportUpgrader
-from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 from nacl.signing import SigningKey
 
 from node.constants import ConnectionLimits, Patience

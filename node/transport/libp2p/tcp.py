@@ -11,7 +11,7 @@ from libp2p.io.abc import ReadWriteCloser
 from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.transport.exceptions import OpenConnectionError
-from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 
 from node.transport.counters import Counters
 

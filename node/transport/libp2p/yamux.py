@@ -23,7 +23,7 @@ from libp2p.stream_muxer.exceptions import (
     MuxedStreamError,
     MuxedStreamReset,
 )
-from multiaddr import Multiaddr  # type: ignore[import-untyped]
+from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 
 from node.constants import ConnectionLimits, Patience
 from node.transport.counters import Counters
