@@ -17,6 +17,7 @@ from sim.testnet.feeder import default_feeder
 from sim.testnet.preparation import Parameters
 from sim.testnet.progress import ProgressView, branch_names
 from sim.testnet.run import run_testnet
+from sim.testnet.summary import Summary
 
 app = App(name="testnet", help="Run a whole cell of real processes on this machine.")
 
@@ -82,7 +83,7 @@ def run(
         sys.exit(ExitCode.FAILED)
 
 
-def _print(summary: dict[str, object]) -> None:
+def _print(summary: Summary) -> None:
     share = summary["local_share"]
     rows = (
         ("blocks", f"{summary['blocks']}, all nodes hold the same: {'yes' if summary['agreed'] else 'NO'}"),

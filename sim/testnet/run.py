@@ -9,7 +9,7 @@ import trio
 from sim.neighbourhood import Neighbourhood
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
-from sim.testnet.summary import agreed, audit, summarise
+from sim.testnet.summary import Summary, audit, summarise
 from sim.testnet.waiting import TestnetError, until
 
 READY_S = 120.0
@@ -30,7 +30,7 @@ Progress = Callable[[Prepared, list[Daemon]], None]
 
 async def run_testnet(
     directory: Path, parameters: Parameters, neighbourhood: Neighbourhood, progress: Progress
-) -> dict[str, object]:
+) -> Summary:
     """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second."""
     prepared = prepare(directory, parameters, neighbourhood)
     daemons = [Daemon(node) for node in prepared.nodes]
@@ -47,12 +47,8 @@ async def run_testnet(
             daemon.follow()
     verdicts = await trio.to_thread.run_sync(audit, prepared.nodes)
     views = {daemon.name: daemon.view for daemon in daemons}
-    summary = summarise(directory, views, verdicts, parameters.intervals, statuses)
-    summary["agreed"] = agreed(verdicts, 1) and all(
-        daemon.view.interval >= last_interval(prepared, parameters) for daemon in daemons
-    )
-    summary["ok"] = bool(summary["agreed"] and summary["verified"] and not any(statuses.values()))
-    return summary
+    covered = all(view.interval >= last_interval(prepared, parameters) for view in views.values())
+    return summarise(directory, views, verdicts, parameters.intervals, statuses, covered=covered)
 
 
 async def until_ready(daemons: list[Daemon]) -> None:

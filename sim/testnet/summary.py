@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from ledger.audit import verify_directory
 from ledger.directory import LEDGER_FILE
@@ -23,6 +24,31 @@ class Verdict:
     name: str
     block_ids: tuple[bytes, ...]
     fault: str | None
+
+
+class Summary(TypedDict):
+    """The figures of a run; docs/reports.md says what each one is."""
+
+    ok: bool
+    nodes: int
+    intervals: int
+    blocks: int
+    traded_intervals: int
+    agreed: bool
+    verified: bool
+    faults: dict[str, str]
+    traded_kwh: float
+    traded_between_members_kwh: float
+    local_share: float | None
+    price_mean: float | None
+    currency: str
+    agreement_ms_p50: float | None
+    agreement_ms_p99: float | None
+    bytes_per_node_and_interval: float | None
+    cpu_s_per_node_and_interval: float | None
+    memory_mb: float
+    exit_statuses: dict[str, int]
+    directory: str
 
 
 def audit(directories: Iterable[Path]) -> list[Verdict]:
@@ -47,10 +73,10 @@ def _block_ids(directory: Path, height: int) -> Iterable[bytes]:
         return [bytes(row[0]) for row in rows]
 
 
-def agreed(verdicts: Sequence[Verdict], expected_blocks: int) -> bool:
-    """Whether all nodes hold the same blocks, and at least as many as the run needed."""
+def agreed(verdicts: Sequence[Verdict]) -> bool:
+    """Whether all nodes hold the same blocks, and at least one."""
     first = verdicts[0].block_ids
-    return len(first) >= expected_blocks and all(verdict.block_ids == first for verdict in verdicts)
+    return len(first) > 0 and all(verdict.block_ids == first for verdict in verdicts)
 
 
 def summarise(
@@ -59,8 +85,10 @@ def summarise(
     verdicts: Sequence[Verdict],
     intervals: int,
     statuses: dict[str, int],
-) -> dict[str, object]:
-    """The summary of a run as one JSON object."""
+    *,
+    covered: bool,
+) -> Summary:
+    """The summary of a run. `covered`: every node decided or fetched the block of the last interval."""
     report = read_report(directory).report
     latencies = sorted(
         block.agreement_ms
@@ -70,14 +98,16 @@ def summarise(
     )
     traded = sum(row.volume for row in report.standing)
     blocks = len(verdicts[0].block_ids)
-    nodes = len(views)
+    same = covered and agreed(verdicts)
+    verified = all(verdict.fault is None for verdict in verdicts)
     return {
-        "nodes": nodes,
+        "ok": same and verified and not any(statuses.values()),
+        "nodes": len(views),
         "intervals": intervals,
         "blocks": blocks,
         "traded_intervals": sum(1 for row in report.standing if row.volume > 0),
-        "agreed": agreed(verdicts, 1),
-        "verified": all(verdict.fault is None for verdict in verdicts),
+        "agreed": same,
+        "verified": verified,
         "faults": {verdict.name: verdict.fault for verdict in verdicts if verdict.fault is not None},
         "traded_kwh": traded / ENERGY_PER_KWH,
         "traded_between_members_kwh": sum(row.between_members for row in report.standing) / ENERGY_PER_KWH,
