@@ -41,10 +41,12 @@ from node.wire import (
     VoteFrame,
     encode_frame,
 )
+from sim.testnet.summary import Summary
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 OPERATING = (DOCS / "operating.md").read_text("utf-8")
+REPORTS = (DOCS / "reports.md").read_text("utf-8")
 WIRE = (DOCS / "wire-format.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), ROOT / "sim" / "data" / "README.md"])
@@ -266,6 +268,11 @@ def test_the_founding_in_the_documents_works_as_written(tmp_path: Path) -> None:
     assert told in run.stdout
     assert founded.splitlines()[1:] == run.stdout.splitlines()[-3:]
     assert load_config(tmp_path / "ada" / "node.toml").network.peers.keys() == {"ada", "ben", "cy", "di"}
+
+
+def test_the_summary_of_a_testnet_has_the_keys_listed() -> None:
+    listed = [row[0].strip("`") for row in rows(section(REPORTS, "The summary of a testnet"), r"`\w+`")]
+    assert listed == list(Summary.__annotations__)
 
 
 def test_an_auction_with_mistakes_reads_as_shown(
