@@ -1,5 +1,6 @@
 """What the documents say is true: links, commands, configuration, tables, worked numbers and the wire format."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -28,6 +29,7 @@ from market.clear_command import clear_command
 from market.feeder_file import read_feeder
 from market.payloads import Kind
 from node import constants
+from node.cli.ledger import verify
 from node.cli.root import app
 from node.config import Config, load_config
 from node.errors import ConfigError
@@ -268,6 +270,14 @@ def test_the_founding_in_the_documents_works_as_written(tmp_path: Path) -> None:
     assert told in run.stdout
     assert founded.splitlines()[1:] == run.stdout.splitlines()[-3:]
     assert load_config(tmp_path / "ada" / "node.toml").network.peers.keys() == {"ada", "ben", "cy", "di"}
+
+
+def test_the_json_of_verify_has_the_keys_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        verify(tmp_path, as_json=True)
+    table = rows(section(OPERATING, "Look at the ledger"), r"`\w+`.*")
+    listed = [key for row in table for key in re.findall(r"`(\w+)`", row[0])]
+    assert listed == list(json.loads(capsys.readouterr().out))
 
 
 def test_the_summary_of_a_testnet_has_the_keys_listed() -> None:
