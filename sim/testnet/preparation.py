@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ledger.genesis import Genesis
+from ledger.limits import NAME_BYTES
 from market.rules import TariffStep
 from market.units import NS_PER_S
 from node.config import TimingSection
@@ -124,7 +125,7 @@ def _card_fields(name: str, home: Home, port: int) -> dict[str, object]:
 
 def _terms(parameters: Parameters, neighbourhood: Neighbourhood, operator: str, lead_s: int) -> CellTerms:
     return CellTerms(
-        name=f"{neighbourhood.source} {neighbourhood.season}",
+        name=_cell_name(neighbourhood),
         interval_s=neighbourhood.interval_s,
         gate_lead_s=lead_s,
         currency=neighbourhood.prices.currency,
@@ -134,6 +135,13 @@ def _terms(parameters: Parameters, neighbourhood: Neighbourhood, operator: str, 
         credit_limit=CREDIT_LIMIT,
         operator=operator,
     )
+
+
+def _cell_name(neighbourhood: Neighbourhood) -> str:
+    """Source and season; of a file its name without folders, and no more than a name may have."""
+    printable = "".join(each if each.isprintable() else " " for each in Path(neighbourhood.source).stem)
+    name = f"{printable} {neighbourhood.season}".encode()[:NAME_BYTES]
+    return name.decode(errors="ignore").strip() or "cell"
 
 
 def _tariff(neighbourhood: Neighbourhood) -> tuple[TariffStep, ...]:
