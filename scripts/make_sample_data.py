@@ -73,8 +73,8 @@ SOURCES = {
         tariff="tariff_london_lcl_dtou_2013.parquet",
         facts="homes_london_lcl_meta.parquet",
         seasons=(
-            Season("summer", datetime(2013, 7, 7, 23, tzinfo=UTC), datetime(2013, 7, 21, 23, tzinfo=UTC)),
-            Season("winter", datetime(2013, 12, 2, tzinfo=UTC), datetime(2013, 12, 16, tzinfo=UTC)),
+            Season("summer", datetime(2013, 6, 27, 23, tzinfo=UTC), datetime(2013, 7, 11, 23, tzinfo=UTC)),
+            Season("winter", datetime(2013, 12, 4, tzinfo=UTC), datetime(2013, 12, 18, tzinfo=UTC)),
         ),
         source=LONDON_SOURCE,
         licence=LONDON_LICENCE,
