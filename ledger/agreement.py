@@ -20,11 +20,13 @@ from ledger.agreement_events import (
     CastProposal,
     CastVote,
     CheckBlock,
+    Compare,
     Decide,
     Effect,
     Event,
     FoundEvidence,
     GetValue,
+    Message,
     Persist,
     ReceivedCertificate,
     ReceivedProposal,
@@ -42,6 +44,7 @@ from ledger.agreement_events import (
 from ledger.agreement_records import encode_record
 from ledger.block_verdicts import BlockVerdicts
 from ledger.own_casts import OwnCasts
+from ledger.standing import Standing
 from ledger.validators import ValidatorSet
 from ledger.vote_tally import ROUNDS_AHEAD, ROUNDS_BEHIND, EarlyMessages, HeightTally, RoundTally
 from ledger.votes import NO_ROUND, Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
@@ -73,7 +76,6 @@ class Agreement:
         self._signer = signer
         self._casts = OwnCasts()
         self._certificate: Certificate | None = None
-        self._answer_again_ns = 0
         self._tally = HeightTally(validators)
         self._verdicts = BlockVerdicts()
         self._early = EarlyMessages()
@@ -103,7 +105,7 @@ class Agreement:
                     self._time_out(step)
             case Tick(height):
                 if height == self.height and self._undecided:
-                    self._rebroadcast()
+                    self._repeat()
             case _:
                 assert_never(event)
         while self._undecided and self._apply_one_rule():
@@ -117,6 +119,14 @@ class Agreement:
     def records(self) -> tuple[bytes, ...]:
         """All that a log must still hold of this height: what to replace a log by that has grown too long."""
         return tuple(encode_record(record) for record in (*self._casts.all(), *self._tally.messages()))
+
+    def answer(self, standing: Standing) -> tuple[Message, ...]:
+        """What a peer with this standing lacks to follow us; nothing of ours changes."""
+        here = self._begun and standing.height == self.height
+        if here and self.decided is None:
+            return standing.missing(self._worth_repeating())
+        decided = (self.decided if here else self._previous,)
+        return tuple(one for one in decided if one is not None and one.height == standing.height)
 
     # The rules of algorithm 1: each says whether it applied.
 
@@ -346,13 +356,7 @@ class Agreement:
         height = signed.content.height
         if height == self.height + 1:
             self._early.keep(signed)
-        elif height == self.height - 1:
-            self._answer_latecomer(self._previous)
-        elif height != self.height or not self._begun:
-            return
-        elif self.decided and (self.known(signed.envelope) or signed.content.round > self.decided.round):
-            self._answer_latecomer(self.decided)
-        else:
+        elif height == self.height and self._begun:
             self._count(signed)
 
     def _count(self, signed: SignedProposal | SignedVote) -> None:
@@ -382,16 +386,14 @@ class Agreement:
             holders |= self._certificate.signers
         self._questions.append(RequestBlock(self.height, block_id, tuple(sorted(holders))))
 
-    def _rebroadcast(self) -> None:
-        """Send again what a peer may need to follow us: at most one proposal and 5k votes."""
-        for message in self._tally.worth_repeating(self.round, {self._locked_round, self._valid_round}):
-            self._effects.append(Broadcast(message))
+    def _repeat(self) -> None:
+        """Say our own words again, and learn from a few peers what we missed: at most one proposal and 5k votes."""
+        held = self._worth_repeating()
+        self._effects += (Broadcast(one) for one in held if one.content.validator == self._signer)
+        self._effects.append(Compare(Standing.of(self.height, held)))
         for block_id in self._verdicts.missing():
             self._request(block_id)
         self._effects.append(ScheduleTick(self.height, self._now_ns + self._timeouts.tick_ns))
 
-    def _answer_latecomer(self, certificate: Certificate | None) -> None:
-        """Someone has not decided what we have: show the certificate, at most once per tick."""
-        if certificate is not None and self._now_ns >= self._answer_again_ns:
-            self._answer_again_ns = self._now_ns + self._timeouts.tick_ns
-            self._effects.append(Broadcast(certificate))
+    def _worth_repeating(self) -> list[SignedProposal | SignedVote]:
+        return self._tally.worth_repeating(self.round, {self._locked_round, self._valid_round})

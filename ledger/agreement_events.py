@@ -16,6 +16,7 @@ safety rests on:
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from ledger.standing import Standing
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
 
@@ -28,7 +29,7 @@ Record: TypeAlias = Proposal | Vote | SignedProposal | SignedVote
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Real time in ns: each step of round r waits ``base + r * delta``; ticks rebroadcast."""
+    """Real time in ns: each step of round r waits ``base + r * delta``; ticks repeat."""
 
     propose_ns: int
     prevote_ns: int
@@ -111,7 +112,7 @@ class TimeoutExpired:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The time of a ``ScheduleTick`` has come: rebroadcast what peers may have missed."""
+    """The time of a ``ScheduleTick`` has come: repeat our own words and compare notes."""
 
     height: int
 
@@ -157,6 +158,13 @@ class Broadcast:
     """Send to all validators again; losing it is harmless."""
 
     message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Show this to a few peers, others each time: they send what it lacks (``Agreement.answer``)."""
+
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +243,7 @@ Effect: TypeAlias = (
     | CastVote
     | CastProposal
     | Broadcast
+    | Compare
     | ScheduleTimeout
     | ScheduleTick
     | GetValue

@@ -9,7 +9,9 @@ from typing import Final
 
 # Specification: what a well-behaved member never exceeds.
 
-TOPICS: Final = ("entries", "capacity")
+ENTRIES: Final = "entries"
+CAPACITY: Final = "capacity"
+TOPICS: Final = (ENTRIES, CAPACITY)
 """Gossip topics of a cell. Anything else is refused."""
 
 GOSSIP_BYTES: Final = 4 * 1024
@@ -188,6 +190,12 @@ IMAGE_AGE_NS: Final = 3_000_000_000
 
 SYNC_EVERY_NS: Final = 1_000_000_000
 """ns of real time between routine questions for missing entries; one peer each time, in turn."""
+
+PEERS_COMPARED: Final = 2
+"""peers who are shown what we hold of an open height, each time others; one of them may be silent."""
+
+ANSWERS_EVERY_NS: Final = 100_000_000
+"""ns of real time between answers to one peer's standing; an honest peer shows it far less often."""
 
 STATUS_EVERY_NS: Final = 1_000_000_000
 """ns of real time between saying how high we are; who lags hears it within a second."""

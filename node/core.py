@@ -25,33 +25,31 @@ from ledger.replication import (
     read_recall_reply,
     recall_request,
 )
+from ledger.standing import Standing
 from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.constants import CAPACITY_EVERY_NS, STATUS_EVERY_NS
+from node.capacities import Capacities, say_capacity
+from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
 from node.ordering import Ordering
 from node.recall import Recall, Remembered
-from node.steps import Decided, Step, WantBlock, WantEntries
+from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
 from node.trading import Trading
 from node.wire import (
-    Capacity,
     CertificateFrame,
     ProposalFrame,
+    StandingFrame,
     StatusFrame,
     VoteFrame,
-    decode_capacity,
     decode_frame,
-    encode_capacity,
     encode_frame,
 )
-
-ENTRIES, CAPACITY = "entries", "capacity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class NodeCore:
     read_only: str | None = None
     records: tuple[Record, ...] = ()
     syncing: Syncing = field(default_factory=Syncing)
-    capacities: dict[bytes, Capacity] = field(default_factory=dict)
+    capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
     active: bool = False
     waits_out: int = 0
@@ -143,7 +141,7 @@ class NodeCore:
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
                 self.syncing.down(peer)
-                self.capacities.pop(peer, None)
+                self.capacities.forget(peer)
                 return [ev.Report("peer_lost", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)})]
             case ev.TimerDue():
                 return self._timers_due(now)
@@ -186,7 +184,7 @@ class NodeCore:
         if gossip.topic == ENTRIES:
             return self._took(self.gathering.take((gossip.data,), now), (gossip.author,), now)
         if gossip.topic == CAPACITY:
-            self.capacities[gossip.author] = decode_capacity(gossip.data)
+            self.capacities.hear(gossip.author, gossip.data)
         return []
 
     def _frame(self, frame: ev.FrameReceived, now: Now) -> list[Effect]:
@@ -197,6 +195,10 @@ class NodeCore:
                 return self._follow(self.ordering.proposal(envelope, block, now), now)
             case CertificateFrame(certificate):
                 return self._follow(self.ordering.certificate(certificate, now), now)
+            case StandingFrame(standing):
+                asked = Standing.decode(standing)
+                answers = self.ordering.answer(asked) if self.syncing.may_answer(frame.peer, now) else ()
+                return [ev.Send(frame.peer, answer) for answer in answers]
             case StatusFrame(height):
                 self.syncing.claims(frame.peer, height)
                 return self.syncing.ask_blocks(self.ordering.tip.height)
@@ -256,7 +258,7 @@ class NodeCore:
         self.syncing.up(peer)
         effects: list[Effect] = [
             ev.Report("peer_up", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)}),
-            ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))),
+            ev.Send(peer, encode_frame(StatusFrame(self.ordering.tip.height))),
             *self.syncing.ask_entries(self._positions(), (peer,)),
         ]
         return effects if self.active else [*effects, *self._ask_recall(peer)]
@@ -318,11 +320,7 @@ class NodeCore:
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
-                if self.trading is None:
-                    return []
-                up, down, soc = self.trading.headroom_mw(now)
-                capacity = Capacity(now.cell_ns, up, down, soc, 1000, self.trading.rule.branch)
-                return [ev.Publish(CAPACITY, encode_capacity(capacity))]
+                return self._trade(lambda t: [say_capacity(t, now)])
             case _:
                 return self._follow(self.ordering.let_vote(now), now)
 
@@ -340,6 +338,8 @@ class NodeCore:
                     )
                 case WantEntries(heads):
                     effects += self._ask_for(heads)
+                case WantAnswers(standing):
+                    effects += self.syncing.compare(standing)
                 case _:
                     effects.append(step)
         return effects
@@ -363,7 +363,6 @@ class NodeCore:
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
-        seen = self.capacities.values()
         waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
         fields: dict[str, object] = {
             "height": tip.height,
@@ -374,7 +373,7 @@ class NodeCore:
             "prices": list(outcomes.clearing.prices),
             "volume": outcomes.clearing.volume,
             "heads": len(decided.block.heads),
-            "headroom_mw": [sum(each.up_mw for each in seen), sum(each.down_mw for each in seen)],
+            "headroom_mw": self.capacities.headroom_mw(),
         }
         return [
             ev.Report("block", fields),

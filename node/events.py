@@ -166,6 +166,14 @@ class Broadcast:
 
 
 @dataclass(frozen=True, slots=True)
+class Send:
+    """Send a frame to one neighbour."""
+
+    peer: bytes
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SendRequest:
     """Ask one peer; the answer returns as `ReplyReceived` with the same tag."""
 
@@ -273,6 +281,7 @@ class Report:
 Effect = (
     Publish
     | Broadcast
+    | Send
     | SendRequest
     | AppendToLog
     | KeepBlock

@@ -18,6 +18,7 @@ from ledger.errors import InvalidBlock, MissingEntries
 from ledger.evidence import Evidence
 from ledger.heads import Head
 from ledger.replay import follow
+from ledger.standing import Standing
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase
 from market.intervals import Calendar
@@ -36,7 +37,7 @@ from node.events import (
     StoreEvidence,
     StoreVote,
 )
-from node.steps import Decided, Step, WantBlock, WantEntries
+from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
 from node.timeliness import Attention, SeenOrder, countable, next_opening_ns, proposable_interval, unfairness
 from node.timers import Timers
 from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
@@ -140,16 +141,9 @@ class Ordering(Generic[State]):
 
     def vote(self, envelope: bytes, now: Now) -> list[Step[State]]:
         """A vote from a peer. Raises `PeerError`."""
-        return self._heard_vote(open_vote(envelope, self.cell_id, self.tip.validators), now)
-
-    def _heard_vote(self, signed: SignedVote, now: Now) -> list[Step[State]]:
-        vote = signed.vote
-        steps: list[Step[State]] = []
-        key = (vote.round, int(vote.step), vote.validator)
-        if vote.height == self.height and key not in self._seen_votes:
-            self._seen_votes.add(key)
-            steps.append(StoreVote(vote.height, *key, signed.envelope))
-        return steps + self._feed(ae.ReceivedVote(signed), now)
+        if self.agreement.known(envelope) is not None:
+            return []
+        return self._heard(open_vote(envelope, self.cell_id, self.tip.validators), now)
 
     def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
         """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
@@ -159,7 +153,7 @@ class Ordering(Generic[State]):
             if decoded.block_id(self.cell_id) != signed.proposal.block_id:
                 raise InvalidBlock("the block is not the one that the proposal names")
             self._candidates.hold(self.tip, decoded)
-        return self._heard_proposal(signed, now) + self.retry(now)
+        return self._heard(signed, now) + self.retry(now)
 
     def _is_expected(self, proposal: Proposal) -> bool:
         """The first of a round that is near: no proposer can fill the memory with blocks; what is needed is pulled."""
@@ -167,14 +161,18 @@ class Ordering(Generic[State]):
         first = (proposal.round, int(proposal.step), proposal.validator) not in self._seen_votes
         return proposal.height == self.height and near and first
 
-    def _heard_proposal(self, signed: SignedProposal, now: Now) -> list[Step[State]]:
-        proposal = signed.proposal
+    def _heard(self, signed: SignedVote | SignedProposal, now: Now) -> list[Step[State]]:
+        content = signed.content
         steps: list[Step[State]] = []
-        key = (proposal.round, int(proposal.step), proposal.validator)
-        if proposal.height == self.height and key not in self._seen_votes:
+        key = (content.round, int(content.step), content.validator)
+        if content.height == self.height and key not in self._seen_votes:
             self._seen_votes.add(key)
-            steps.append(StoreVote(proposal.height, *key, signed.envelope))
-        return steps + self._feed(ae.ReceivedProposal(signed), now)
+            steps.append(StoreVote(content.height, *key, signed.envelope))
+        match signed:
+            case SignedVote():
+                return steps + self._feed(ae.ReceivedVote(signed), now)
+            case SignedProposal():
+                return steps + self._feed(ae.ReceivedProposal(signed), now)
 
     def certificate(self, encoded: bytes, now: Now) -> list[Step[State]]:
         """A certificate from a peer. Raises `PeerError`."""
@@ -184,12 +182,13 @@ class Ordering(Generic[State]):
         certificate.check(self.cell_id, self.tip.validators)
         return self._feed(ae.ReceivedCertificate(certificate), now)
 
+    def answer(self, standing: Standing) -> tuple[bytes, ...]:
+        """The frames that bring a peer with this standing to where we are."""
+        return tuple(self._frame(message) for message in self.agreement.answer(standing))
+
     def signed(self, message: SignedVote | SignedProposal, now: Now) -> list[Step[State]]:
         """Our own signed message, already logged and guarded: send it and count it."""
-        steps = self._broadcast(message)
-        if isinstance(message, SignedVote):
-            return steps + self._heard_vote(message, now)
-        return steps + self._heard_proposal(message, now)
+        return [Broadcast(self._frame(message)), *self._heard(message, now)]
 
     def pulled(self, block: Block, now: Now) -> list[Step[State]]:
         """A block that we asked for by its id."""
@@ -256,7 +255,9 @@ class Ordering(Generic[State]):
             case ae.CastProposal(proposal):
                 return [SignProposal(proposal)]
             case ae.Broadcast(message):
-                return self._broadcast(message)
+                return [Broadcast(self._frame(message))]
+            case ae.Compare(standing):
+                return [WantAnswers(standing)]
             case ae.ScheduleTimeout(step, height, round_, at_ns):
                 self.timers.at(at_ns, ae.TimeoutExpired(step, height, round_))
             case ae.ScheduleTick(height, at_ns):
@@ -273,17 +274,17 @@ class Ordering(Generic[State]):
                 return self.found(_conflict(first, second))
         return []
 
-    def _broadcast(self, message: ae.Message) -> list[Step[State]]:
+    def _frame(self, message: ae.Message) -> bytes:
         match message:
             case SignedVote():
-                return [Broadcast(encode_frame(VoteFrame(message.envelope)))]
+                return encode_frame(VoteFrame(message.envelope))
             case Certificate():
-                return [Broadcast(encode_frame(CertificateFrame(message.encode())))]
+                return encode_frame(CertificateFrame(message.encode()))
             case SignedProposal():
                 block = self.proposed(message.proposal.block_id)
                 if block is not None and len(block) > BLOCK_IN_FRAME_BYTES:
                     block = None
-                return [Broadcast(encode_frame(ProposalFrame(message.envelope, block)))]
+                return encode_frame(ProposalFrame(message.envelope, block))
 
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:

@@ -36,6 +36,10 @@ class Outgoing:
         """Send a frame to every neighbour."""
         self._transport.broadcast(frame)
 
+    def send(self, peer: bytes, frame: bytes) -> None:
+        """Send a frame to one neighbour; to one that is gone it is lost."""
+        self._transport.send(peer, frame)
+
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer; the reply, or None for a failure, comes back as an input."""
         self._nursery.start_soon(self._request, peer, tag, data)

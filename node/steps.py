@@ -7,6 +7,7 @@ from ledger.application import Outcomes, State
 from ledger.blocks import Block
 from ledger.chain import Tip
 from ledger.heads import Head
+from ledger.standing import Standing
 from ledger.votes import Certificate
 from node.events import Effect
 
@@ -37,4 +38,11 @@ class WantEntries:
     heads: tuple[Head, ...]
 
 
-Step = Effect | Decided[State] | WantBlock | WantEntries
+@dataclass(frozen=True, slots=True)
+class WantAnswers:
+    """A few peers are to say what this standing lacks."""
+
+    standing: Standing
+
+
+Step = Effect | Decided[State] | WantBlock | WantEntries | WantAnswers

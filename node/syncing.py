@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ledger.replication import Position, block_request, blocks_request, feeds_request
-from node.constants import SYNC_EVERY_NS
-from node.events import Effect, Now, SendRequest
+from ledger.standing import Standing
+from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, SYNC_EVERY_NS
+from node.events import Effect, Now, Send, SendRequest
+from node.wire import StandingFrame, encode_frame
 
 FEEDS, BLOCKS, BLOCK, RECALL = "feeds", "blocks", "block", "recall"
 
@@ -20,6 +22,7 @@ class Syncing:
 
     heights: dict[bytes, int] = field(default_factory=dict)
     _open: set[tuple[bytes, str]] = field(default_factory=set)
+    _answered_ns: dict[bytes, int] = field(default_factory=dict)
     _next_ns: int = 0
     _turn: int = 0
 
@@ -35,6 +38,7 @@ class Syncing:
     def down(self, peer: bytes) -> None:
         """A peer is gone; whatever it was asked is asked of others."""
         self.heights.pop(peer, None)
+        self._answered_ns.pop(peer, None)
         self._open = {item for item in self._open if item[0] != peer}
 
     def claims(self, peer: bytes, height: int) -> None:
@@ -86,6 +90,21 @@ class Syncing:
             return []
         self._turn += 1
         return [self._ask(known[self._turn % len(known)], tag, block_request(block_id))]
+
+    def compare(self, standing: Standing) -> list[Effect]:
+        """Show a standing to the next few peers."""
+        peers = self.peers
+        chosen = {peers[(self._turn + step) % len(peers)] for step in range(PEERS_COMPARED) if peers}
+        self._turn += len(chosen)
+        frame = encode_frame(StandingFrame(standing.encode()))
+        return [Send(peer, frame) for peer in sorted(chosen)]
+
+    def may_answer(self, peer: bytes, now: Now) -> bool:
+        """Whether a peer may have another answer yet: it costs us many times what the question costs it."""
+        if now.real_ns < self._answered_ns.get(peer, now.real_ns) or peer not in self.heights:
+            return False
+        self._answered_ns[peer] = now.real_ns + ANSWERS_EVERY_NS
+        return True
 
     def ask_recall(self, peer: bytes, request: bytes) -> list[Effect]:
         """Ask what a peer holds of our own words."""

@@ -43,12 +43,24 @@ class Network(Protocol):
         """Send a frame to every neighbour."""
         ...
 
+    def send(self, peer: bytes, frame: bytes) -> None:
+        """Send a frame to one neighbour."""
+        ...
+
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer; the reply comes back as an input."""
         ...
 
 
-Leaving = ev.Publish | ev.Broadcast | ev.SendRequest | ev.CommandPosition | ev.AcknowledgeMeter | ev.Report
+Leaving = (
+    ev.Publish
+    | ev.Broadcast
+    | ev.Send
+    | ev.SendRequest
+    | ev.CommandPosition
+    | ev.AcknowledgeMeter
+    | ev.Report
+)
 """What leaves this process, after the turn's commit."""
 
 
@@ -95,6 +107,7 @@ class Turns:
                 case (
                     ev.Publish()
                     | ev.Broadcast()
+                    | ev.Send()
                     | ev.SendRequest()
                     | ev.CommandPosition()
                     | ev.AcknowledgeMeter()
@@ -146,5 +159,7 @@ class Turns:
                 self.network.publish(topic, data)
             case ev.Broadcast(frame):
                 self.network.broadcast(frame)
+            case ev.Send(peer, frame):
+                self.network.send(peer, frame)
             case ev.SendRequest(peer, tag, data):
                 self.network.request(peer, tag, data)

@@ -1,6 +1,6 @@
-"""Frames between neighbours: votes, proposals with their block, and status. CBOR arrays, decoded as hostile.
+"""Frames between neighbours: votes, proposals with their block, certificates, status, and what one holds of a height.
 
-Signed parts stay envelopes: their signatures are checked by the ledger, not here.
+CBOR arrays, decoded as hostile. Signed parts stay envelopes: their signatures are checked by the ledger, not here.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ledger.errors import Malformed
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
 from node.constants import FRAME_BYTES
 
-_VOTE, _PROPOSAL, _STATUS, _CERTIFICATE = 1, 2, 3, 4
+_VOTE, _PROPOSAL, _STATUS, _CERTIFICATE, _STANDING = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,14 @@ class CertificateFrame:
     certificate: bytes
 
 
-Frame = VoteFrame | ProposalFrame | StatusFrame | CertificateFrame
+@dataclass(frozen=True, slots=True)
+class StandingFrame:
+    """What the sender holds of the height it is agreeing on, encoded; it asks for what it lacks."""
+
+    standing: bytes
+
+
+Frame = VoteFrame | ProposalFrame | StatusFrame | CertificateFrame | StandingFrame
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -56,6 +63,8 @@ def encode_frame(frame: Frame) -> bytes:
             return encode((_STATUS, height))
         case CertificateFrame(certificate):
             return encode((_CERTIFICATE, certificate))
+        case StandingFrame(standing):
+            return encode((_STANDING, standing))
 
 
 def decode_frame(data: bytes) -> Frame:
@@ -69,6 +78,8 @@ def decode_frame(data: bytes) -> Frame:
             return StatusFrame(height)
         case (4, bytes(certificate)):
             return CertificateFrame(certificate)
+        case (5, bytes(standing)):
+            return StandingFrame(standing)
     raise Malformed("not a frame that members exchange")
 
 

@@ -24,6 +24,13 @@ from ledger.votes import (
 )
 from sim.agreement_node import CELL_ID, MS, Packet, SimulatedBlock, Surroundings
 
+AGAIN = 0.25
+"""How often a liar repeats a lie when it is addressed again; below a half, or two liars would never stop."""
+
+
+AMBUSHES = 0.4
+"""The share of worlds that are made for one thing: two decisions at one height."""
+
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -57,7 +64,9 @@ class FaultPlan:
 
     @classmethod
     def draw(cls, random: Random, size: int) -> "FaultPlan":
-        """The plan of a world of so many validators."""
+        """The plan of a world of so many validators: most are ill all over, some only where locks matter."""
+        if random.random() < AMBUSHES:
+            return cls._draw_ambush(random, size)
         healed_ns = random.choice((1_000, 3_000, 6_000)) * MS
         tolerated = (size - 1) // 3
         liars = frozenset(random.sample(range(size), random.choice((0, tolerated, tolerated, tolerated))))
@@ -73,6 +82,20 @@ class FaultPlan:
             ),
             crashes=tuple(_draw_crash(random, size, healed_ns) for _ in range(crash_count)),
             isolates_deciders=random.random() < 0.5,
+        )
+
+    @classmethod
+    def _draw_ambush(cls, random: Random, size: int) -> "FaultPlan":
+        """Little is lost, so that liars get through with what they plan; whoever decides first is alone for long."""
+        return cls(
+            healed_ns=6_000 * MS,
+            liars=frozenset(random.sample(range(size), (size - 1) // 3)),
+            loss=random.choice((0.0, 0.05)),
+            repetition=0.0,
+            delay_ns=random.choice((5, 50, 100)) * MS,
+            partitions=(),
+            crashes=(),
+            isolates_deciders=True,
         )
 
     def arrivals(self, random: Random, sender: int, receiver: int, now_ns: int) -> list[int]:
@@ -99,9 +122,9 @@ def _draw_crash(random: Random, size: int, healed_ns: int) -> tuple[int, int, in
 class Liar:
     """A Byzantine validator: proposes different blocks to different nodes and votes for all of them at once.
 
-    It answers what it hears. ``echo`` liars tell each node what that node wants to hear, but precommit only to one
-    victim unless the round is theirs: the victim decides alone, and then they lead the others elsewhere. The
-    other liars vote at random.
+    It answers what it hears, and each node always with the same words. ``echo`` liars tell each node what that node
+    wants to hear, but precommit only to one victim unless the round is theirs: the victim decides alone, and then they
+    lead the others elsewhere. The other liars vote at random.
     """
 
     def __init__(self, index: int, key: SigningKey, world: Surroundings, random: Random) -> None:
@@ -113,7 +136,7 @@ class Liar:
         self._named: dict[int, list[bytes]] = {}
         self._blocks: dict[bytes, SimulatedBlock] = {}
         self._proposed: set[tuple[int, int]] = set()
-        self._told: set[tuple[int, int, int, Step]] = set()
+        self._told: dict[tuple[int, int, int, Step], SignedVote] = {}
 
     def receive(self, sender: int, packet: Packet, tip: Callable[[int], bytes]) -> None:
         """Hear an honest node and lie to it; ``tip`` gives the block id before a height."""
@@ -154,9 +177,12 @@ class Liar:
 
     def _vote(self, receiver: int, heard: Vote | Proposal, step: Step) -> None:
         place = (receiver, heard.height, heard.round, step)
-        if place in self._told or self._random.random() < 0.2:
+        if self._random.random() < 0.2:
             return
-        self._told.add(place)
+        if place in self._told:
+            if self._random.random() < AGAIN:
+                self._tell(receiver, self._told[place])
+            return
         block_id = heard.block_id
         victim = (heard.height + self._index + 1) % self._world.validators.size
         theirs = self._world.validators.proposer(heard.height, heard.round) == self._index
@@ -165,7 +191,8 @@ class Liar:
         elif not self._echo or block_id is None:
             block_id = self._random.choice([None, *self._named[heard.height]])
         vote = Vote(heard.height, heard.round, step, block_id, NO_ROUND, self._index)
-        self._tell(receiver, sign_vote(self._key, CELL_ID, vote))
+        self._told[place] = sign_vote(self._key, CELL_ID, vote)
+        self._tell(receiver, self._told[place])
 
     def _tell(self, receiver: int, signed: SignedVote | SignedProposal) -> None:
         topic = "vote" if isinstance(signed, SignedVote) else "proposal"

@@ -20,6 +20,7 @@ from ledger.agreement_events import (
     CastProposal,
     CastVote,
     CheckBlock,
+    Compare,
     Decide,
     Effect,
     Event,
@@ -43,6 +44,7 @@ from ledger.agreement_records import log_is_behind, read_records
 from ledger.encoding import decode, encode
 from ledger.errors import LocalError, ReadOnly
 from ledger.sign_guard import SignGuard, blank_guard
+from ledger.standing import Standing
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate, SignedProposal, SignedVote, sign_proposal, sign_vote
 from ledger.write_ahead_log import WriteAheadLog
@@ -52,6 +54,9 @@ MS = 1_000_000
 TIMEOUTS = Timeouts(
     propose_ns=300 * MS, prevote_ns=100 * MS, precommit_ns=100 * MS, delta_ns=100 * MS, tick_ns=250 * MS
 )
+PEERS_COMPARED = 2
+"""Who are asked on each tick what we lack."""
+
 COMPACTION_RECORDS = 40
 """The log is cut to what still matters at each multiple of this, far more often than need be, to try it."""
 
@@ -149,6 +154,7 @@ class SimulatedValidator:
         self._key = key
         self._world = world
         self._asked_ns: dict[int, int] = {}
+        self._turn = index
         self._inbox: deque[Event] = deque()
         self._checks: list[CheckBlock] = []
 
@@ -196,6 +202,9 @@ class SimulatedValidator:
                 for block, certificate in self.chain[int.from_bytes(packet.data, "big") - 1 :]:
                     self._send(sender, Packet("block", block.encode()))
                     self._send(sender, Packet("certificate", certificate.encode()))
+            case "standing":
+                for message in self.agreement.answer(Standing.decode(packet.data)):
+                    self._send(sender, _packet(message))
             case _:
                 self._hear(sender, self._world.open(packet))
 
@@ -225,6 +234,8 @@ class SimulatedValidator:
             case Broadcast(message):
                 self.log.flush()
                 self._broadcast(_packet(message))
+            case Compare(standing):
+                self._compare(Packet("standing", standing.encode()))
             case ScheduleTimeout(step, height, round_, at_ns):
                 self._later(at_ns - self._world.now_ns(), TimeoutExpired(step, height, round_))
             case ScheduleTick(height, at_ns):
@@ -330,6 +341,12 @@ class SimulatedValidator:
     def _broadcast(self, packet: Packet) -> None:
         for receiver in range(self._world.validators.size):
             self._send(receiver, packet)
+
+    def _compare(self, packet: Packet) -> None:
+        """Ask two others, and the next two on the next tick."""
+        for _ in range(PEERS_COMPARED):
+            self._turn += 1
+            self._send(self._turn % self._world.validators.size, packet)
 
     def _send(self, receiver: int, packet: Packet) -> None:
         if receiver != self.index:

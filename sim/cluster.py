@@ -148,13 +148,17 @@ class Cluster:
 
     def broadcast(self, sender: int, frame: bytes) -> None:
         """Every neighbour gets it, but for what is lost."""
-        cheater = self.cheaters.get(sender)
+        for keys in self.keys:
+            self.send(sender, keys.public, frame)
+
+    def send(self, sender: int, peer: bytes, frame: bytes) -> None:
+        """One neighbour gets it, unless it is lost."""
+        receiver, cheater = self._index_of[peer], self.cheaters.get(sender)
         if cheater is None:
             self._check_signed(sender, frame)
-        for receiver in range(len(self.nodes)):
-            if (sender, receiver) in self._links:
-                for shown in [frame] if cheater is None else cheater.framed(receiver, frame):
-                    self._send(sender, receiver, ev.FrameReceived(self.keys[sender].public, shown))
+        if (sender, receiver) in self._links:
+            for shown in [frame] if cheater is None else cheater.framed(receiver, frame):
+                self._send(sender, receiver, ev.FrameReceived(self.keys[sender].public, shown))
 
     def request(self, sender: int, peer: bytes, tag: str, data: bytes) -> None:
         """Ask; a failure is known after a timeout."""

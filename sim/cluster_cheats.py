@@ -14,7 +14,8 @@ from ledger.signing import unseal
 from ledger.votes import Vote, decode_vote, sign_vote
 from market.payloads import Kind
 from node import events as ev
-from node.core import ENTRIES, NodeCore
+from node.constants import ENTRIES
+from node.core import NodeCore
 from node.ordering import Gate
 from node.timeliness import SeenOrder
 from node.wire import StatusFrame, VoteFrame, decode_frame, encode_frame

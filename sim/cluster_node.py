@@ -56,6 +56,10 @@ class World(Protocol):
         """Send to all neighbours."""
         ...
 
+    def send(self, sender: int, peer: bytes, frame: bytes) -> None:
+        """Send to one neighbour."""
+        ...
+
     def request(self, sender: int, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer."""
         ...
@@ -256,6 +260,10 @@ class ClusterNode:
     def broadcast(self, frame: bytes) -> None:
         """A frame for every neighbour."""
         self.world.broadcast(self.index, frame)
+
+    def send(self, peer: bytes, frame: bytes) -> None:
+        """A frame for one neighbour."""
+        self.world.send(self.index, peer, frame)
 
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer."""

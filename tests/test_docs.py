@@ -39,6 +39,7 @@ from node.wire import (
     CertificateFrame,
     Frame,
     ProposalFrame,
+    StandingFrame,
     StatusFrame,
     VoteFrame,
     encode_frame,
@@ -366,6 +367,7 @@ def test_the_kinds_of_entries_are_those_listed() -> None:
         (ProposalFrame(b"p", None), "2, proposal", (2, b"p", None)),
         (StatusFrame(7), "3, status", (3, 7)),
         (CertificateFrame(b"c"), "4, certificate", (4, b"c")),
+        (StandingFrame(b"s"), "5, standing", (5, b"s")),
     ],
 )
 def test_frames_are_as_listed(frame: Frame, name: str, value: Value) -> None:

@@ -5,7 +5,6 @@ from agreement_driver import (
     PRECOMMIT,
     PREVOTE,
     PROPOSE,
-    TIMEOUTS,
     VALIDATORS,
     A,
     B,
@@ -22,6 +21,7 @@ from ledger.agreement_events import (
     CastProposal,
     CastVote,
     CheckBlock,
+    Compare,
     Decide,
     FoundEvidence,
     GetValue,
@@ -36,6 +36,7 @@ from ledger.agreement_events import (
     TimeoutExpired,
 )
 from ledger.agreement_records import encode_record
+from ledger.standing import Standing
 from ledger.validators import ValidatorSet
 from ledger.vote_tally import EARLY_MESSAGES, ROUNDS_AHEAD
 from ledger.votes import NO_ROUND, Certificate, Vote
@@ -103,19 +104,17 @@ def test_a_block_is_pulled_once_more_validators_name_it_than_can_be_faulty() -> 
     assert of(node.hear(vote(PRECOMMIT, 1, A), vote(PRECOMMIT, 2, A)), RequestBlock) == []
 
 
-def test_a_tick_repeats_what_others_may_have_missed_and_asks_again_for_blocks() -> None:
+def test_a_tick_repeats_our_own_words_compares_notes_and_asks_again_for_blocks() -> None:
     node = Node().locked_on_a()
     node.hear(proposal(B, 1))
     effects = node.feed(Tick(1))
     repeated = [
         one.message.content for one in of(effects, Broadcast) if not isinstance(one.message, Certificate)
     ]
-    assert {(one.step, one.round) for one in repeated} == {
-        (PROPOSE, 1),
-        (PREVOTE, 1),
-        (PREVOTE, 0),
-        (PRECOMMIT, 0),
-    }
+    assert {(one.step, one.round) for one in repeated} == {(PREVOTE, 1), (PREVOTE, 0), (PRECOMMIT, 0)}
+    assert {one.validator for one in repeated} == {0}
+    (compared,) = of(effects, Compare)
+    assert node.agreement.answer(compared.standing) == ()
     assert of(effects, ScheduleTick) == [ScheduleTick(1, 1250)]
     waiting = Node()
     waiting.hear(proposal(A))
@@ -130,16 +129,40 @@ def test_a_repeated_message_need_not_be_verified_again() -> None:
     assert node.agreement.known(signed.envelope) == signed
 
 
-def test_after_the_decision_a_latecomer_is_shown_the_certificate_once_per_tick() -> None:
+def test_whoever_lacks_something_is_answered_with_just_that() -> None:
+    node = Node().locked_on_a()
+    node.hear(proposal(B, 1))
+    (compared,) = of(node.feed(Tick(1)), Compare)
+    everything = node.agreement.answer(Standing(1, frozenset()))
+    assert {
+        (one.content.step, one.content.round) for one in everything if not isinstance(one, Certificate)
+    } == {
+        (PROPOSE, 1),
+        (PREVOTE, 1),
+        (PREVOTE, 0),
+        (PRECOMMIT, 0),
+    }
+    assert len(everything) == len(compared.standing.held)
+    lacking = next(one for one in everything if not isinstance(one, Certificate))
+    others = [one for one in everything if one is not lacking and not isinstance(one, Certificate)]
+    assert node.agreement.answer(Standing.of(1, others)) == (lacking,)
+    assert (
+        node.agreement.answer(Standing(2, frozenset()))
+        == node.agreement.answer(Standing(7, frozenset()))
+        == ()
+    )
+
+
+def test_after_the_decision_a_latecomer_is_answered_with_the_certificate() -> None:
     node = Node()
     node.feed(ReceivedCertificate(certificate(A)))
     node.check(A, fresh=False)
-    late = vote(PREVOTE, 3, None)
-    assert of(node.hear(late), Broadcast) == []
-    assert of(node.hear(late, late), Broadcast) == [Broadcast(certificate(A))]
-    node.now_ns += TIMEOUTS.tick_ns
+    late = Standing(1, frozenset())
+    assert node.agreement.answer(late) == (certificate(A),)
+    assert node.hear(vote(PREVOTE, 3, None)) == []
     node.feed(StartHeight(2, VALIDATORS, 0, can_sign=True))
-    assert of(node.hear(late), Broadcast) == [Broadcast(certificate(A))]
+    assert node.agreement.answer(late) == (certificate(A),)
+    assert node.agreement.answer(Standing(2, frozenset())) == ()
     assert node.feed(Tick(1)) == []
 
 

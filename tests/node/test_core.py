@@ -7,11 +7,20 @@ from devices.control_messages import MeterRecord
 from ledger.encoding import encode
 from ledger.entries import Entry, author_entry
 from ledger.replication import Kind
+from ledger.standing import Standing
 from market.payloads import Kind as Said
 from node import events as ev
-from node.core import CAPACITY, ENTRIES, NodeCore
+from node.constants import CAPACITY, ENTRIES
+from node.core import NodeCore
 from node.syncing import BLOCKS, FEEDS, RECALL
-from node.wire import Capacity, StatusFrame, encode_capacity, encode_frame
+from node.wire import (
+    Capacity,
+    CertificateFrame,
+    StandingFrame,
+    StatusFrame,
+    encode_capacity,
+    encode_frame,
+)
 from sim.cluster import Cluster
 from sim.cluster_faults import ClusterPlan, S
 from sim.cluster_keys import FIRST_INTERVAL
@@ -80,7 +89,7 @@ def test_a_new_peer_is_told_our_height_and_asked_for_entries_and_for_our_own_wor
     cluster, node = started()
     effects = handle(node.core, ev.PeerConnected(cluster.keys[1].public), cluster)
     assert questions(effects) == {FEEDS, RECALL}
-    assert ev.Broadcast(encode_frame(StatusFrame(0))) in effects
+    assert ev.Send(cluster.keys[1].public, encode_frame(StatusFrame(0))) in effects
 
 
 def test_who_claims_to_be_higher_is_asked_for_blocks_once() -> None:
@@ -90,6 +99,20 @@ def test_who_claims_to_be_higher_is_asked_for_blocks_once() -> None:
     status = ev.FrameReceived(peer, encode_frame(StatusFrame(7)))
     assert questions(handle(node.core, status, cluster)) == {f"{BLOCKS}:1"}
     assert questions(handle(node.core, status, cluster)) == set()
+
+
+def test_who_shows_what_it_holds_is_sent_what_it_lacks_but_not_without_end() -> None:
+    cluster = Cluster(1, 1, 1, ClusterPlan(0, 0.0, 0.0, 1))
+    assert cluster.run().violation is None
+    core, peer = cluster.nodes[0].core, b"p" * 32
+    handle(core, ev.PeerConnected(peer), cluster)
+    certificate = core.ordering.last_certificate
+    assert certificate is not None
+    lacking = Standing(certificate.height, frozenset())
+    question = ev.FrameReceived(peer, encode_frame(StandingFrame(lacking.encode())))
+    answer = encode_frame(CertificateFrame(certificate.encode()))
+    assert handle(core, question, cluster) == [ev.Send(peer, answer)]
+    assert handle(core, question, cluster) == []
 
 
 def test_nothing_is_signed_before_enough_peers_confirmed() -> None:
@@ -132,9 +155,9 @@ def test_capacity_is_known_while_its_member_is_there() -> None:
     capacity = Capacity(1, 2, 3, None, 1000, 0)
     handle(node.core, ev.PeerConnected(peer), cluster)
     handle(node.core, ev.GossipReceived(CAPACITY, peer, encode_capacity(capacity)), cluster)
-    assert node.core.capacities == {peer: capacity}
+    assert node.core.capacities.seen == {peer: capacity}
     handle(node.core, ev.PeerLost(peer), cluster)
-    assert node.core.capacities == {}
+    assert node.core.capacities.seen == {}
 
 
 def test_who_did_not_run_for_a_while_does_not_judge_what_came_meanwhile() -> None:

@@ -3,9 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.constants import SYNC_EVERY_NS
-from node.events import Effect, Now, SendRequest
+from ledger.standing import Standing
+from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, SYNC_EVERY_NS
+from node.events import Effect, Now, Send, SendRequest
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
+from node.wire import StandingFrame, decode_frame
 
 A, B, C = (bytes([letter]) * 32 for letter in b"abc")
 BLOCK_ID = b"i" * 32
@@ -153,3 +155,32 @@ def test_no_question_is_ever_open_twice(steps: list[tuple[str, bytes]]) -> None:
         for question in asked(effects):
             assert question not in questions and question[0] in syncing.peers
             questions.add(question)
+
+
+def shown_to(syncing: Syncing) -> list[bytes]:
+    standing = Standing(3, frozenset({b"12345678"}))
+    sent = syncing.compare(standing)
+    assert all(isinstance(each, Send) for each in sent)
+    frames = {each.frame for each in sent if isinstance(each, Send)}
+    assert [decode_frame(frame) for frame in frames] == [StandingFrame(standing.encode())] * bool(sent)
+    return [each.peer for each in sent if isinstance(each, Send)]
+
+
+def test_what_we_hold_is_shown_to_a_few_peers_and_to_all_in_turn() -> None:
+    peers = [bytes([number]) * 32 for number in range(7)]
+    syncing = with_peers(*peers)
+    seen = [shown_to(syncing) for _ in range(4)]
+    assert {len(each) for each in seen} == {PEERS_COMPARED}
+    assert {peer for each in seen for peer in each} == set(peers)
+    assert shown_to(with_peers(A)) == [A]
+    assert shown_to(with_peers()) == []
+
+
+def test_a_peer_is_answered_now_and_then_and_a_stranger_never() -> None:
+    syncing = with_peers(A, B)
+    assert syncing.may_answer(A, at(0)) and syncing.may_answer(B, at(0))
+    assert not syncing.may_answer(A, at(ANSWERS_EVERY_NS - 1))
+    assert syncing.may_answer(A, at(ANSWERS_EVERY_NS))
+    assert not syncing.may_answer(C, at(0))
+    syncing.down(A)
+    assert not syncing.may_answer(A, at(5 * ANSWERS_EVERY_NS))

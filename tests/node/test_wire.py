@@ -15,6 +15,7 @@ from node.wire import (
     CertificateFrame,
     Frame,
     ProposalFrame,
+    StandingFrame,
     StatusFrame,
     VoteFrame,
     decode_capacity,
@@ -29,6 +30,7 @@ frames: st.SearchStrategy[Frame] = st.one_of(
     st.builds(ProposalFrame, st.binary(max_size=PROPOSAL_BYTES), st.none() | st.binary(max_size=2000)),
     st.builds(StatusFrame, st.integers(0, MOST)),
     st.builds(CertificateFrame, st.binary(max_size=2000)),
+    st.builds(StandingFrame, st.binary(max_size=2000)),
 )
 amounts = st.integers(0, 10**15)
 capacities = st.builds(
@@ -73,7 +75,8 @@ def test_hostile_bytes_are_only_ever_malformed(data: bytes) -> None:
         (2, b"p", 7),
         (3, -1),
         (3, None),
-        (5, b""),
+        (5, None),
+        (6, b""),
         (1, b"v", b"more"),
         b"",
     ],
