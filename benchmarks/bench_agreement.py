@@ -20,6 +20,7 @@ from nacl.signing import SigningKey
 from sim.households import load_households
 from sim.testnet.preparation import Parameters
 from sim.testnet.run import run_testnet
+from sim.testnet.waiting import TestnetError
 
 SIZES = (4, 7, 8, 16)
 SPEED = 1200
@@ -34,14 +35,19 @@ def main(intervals: int) -> None:
           f"{'kB/interval':>12} {'CPU s/interval':>15} {'MB':>6}")  # fmt: skip
     results = []
     for nodes in SIZES:
-        summary = _run(nodes, intervals)
+        try:
+            summary = _run(nodes, intervals)
+        except TestnetError as failure:
+            print(f"{nodes:>5} {failure}", flush=True)
+            results.append({"nodes": nodes, "failure": str(failure)})
+            continue
         floor_ms = 2 * nodes * verification_us / 1000
         p50 = float(str(summary["agreement_ms_p50"]))
         row = {**summary, "votes_verified_alone_ms": floor_ms, "ratio_to_votes": p50 / floor_ms}
         results.append(row)
         print(f"{nodes:>5} {summary['blocks']:>7} {p50:>8.0f} {summary['agreement_ms_p99']:>8.0f} {floor_ms:>9.2f} "
               f"{p50 / floor_ms:>6.0f} {float(str(summary['bytes_per_node_and_interval'])) / 1000:>12.1f} "
-              f"{summary['cpu_s_per_node_and_interval']:>15.3f} {summary['memory_mb']:>6.0f}")  # fmt: skip
+              f"{summary['cpu_s_per_node_and_interval']:>15.3f} {summary['memory_mb']:>6.0f}", flush=True)  # fmt: skip
     print(
         json.dumps(
             {"machine": _machine(), "speed": SPEED, "verification_us": verification_us, "runs": results}
