@@ -51,7 +51,9 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
             sys.stderr.write(f"{mistake}\n")
         return ExitCode.USAGE
     log = open_log(config.node.name)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the daemon listens for it itself
+    # Until the daemon listens for them itself; a shell starts its background jobs with SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         opened = open_directory(config, passphrase)
         try:

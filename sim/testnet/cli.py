@@ -68,6 +68,8 @@ def run(
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
+    # A shell starts its background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with ProgressView(names, intervals) as view:

@@ -43,6 +43,7 @@ class Daemon:
         """Whether the process lives (stopped or not)."""
         return self.process is not None and self.process.poll() is None
 
+    @trio.lowlevel.enable_ki_protection  # a Ctrl-C in the middle would leave a process that nobody knows
     def start(self, wrapper: Sequence[str] = (), program: Sequence[str] = PROGRAM) -> None:
         """Start the daemon; its output goes to a file in its directory. `wrapper` is a command that starts it."""
         command = [*wrapper, sys.executable, *program, "node", "run"]

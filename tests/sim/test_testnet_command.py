@@ -24,11 +24,15 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
+BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "job")
+"""Starts a command as a shell starts one in the background: it ignores SIGINT until it says otherwise."""
+
+
 def begin(directory: Path) -> subprocess.Popen[bytes]:
     """Start a testnet of two nodes that would take a minute; its messages go to a file beside the directory."""
     with directory.with_suffix(".err").open("wb") as messages:
         return subprocess.Popen(
-            [*COMMAND, "--nodes", "2", "--intervals", "24", "--data-dir", str(directory)],
+            [*BACKGROUND, *COMMAND, "--nodes", "2", "--intervals", "24", "--data-dir", str(directory)],
             stdout=messages,
             stderr=messages,
         )
