@@ -209,7 +209,7 @@ class _Daemon:
 
     async def _answer(self, peer: bytes, request: bytes) -> bytes:
         archive = StoreArchive(
-            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.validators
+            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.epochs
         )
         try:
             return answer(request, archive)

@@ -233,7 +233,7 @@ class ClusterNode:
         if self.turns is None:
             return None
         core = self.turns.core
-        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.validators)
+        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.epochs)
         try:
             return answer(request, archive)
         except PeerError:

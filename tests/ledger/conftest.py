@@ -58,6 +58,9 @@ class TallyApplication:
         pairs = ((b"summary", summary), *((signed.id, member) for member, signed in block.entries))
         return Tally(tuple((m, *tallies[m]) for m in sorted(tallies))), TallyOutcomes(pairs)
 
+    def accepts(self, state: Tally, member: bytes, terms: tuple[Value, ...]) -> bool:
+        return terms != (b"nowhere",)
+
     def leaves(self, state: Tally) -> Iterable[tuple[bytes, bytes]]:
         return [(member, encode((count, digest))) for member, count, digest in state.per_member]
 
