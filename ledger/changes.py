@@ -83,7 +83,9 @@ class NumberedChange:
         match decode(body, max_bytes=CHANGE_BYTES):
             case (int(version), int(number), int(kind), *fields) if number >= 1:
                 if version != CHANGE_VERSION:
-                    raise Malformed(f"a change of version {version}, where this program knows {CHANGE_VERSION}")
+                    raise Malformed(
+                        f"a change of version {version}, where this program knows {CHANGE_VERSION}"
+                    )
                 return NumberedChange(number, _change_from(kind, tuple(fields)))
         raise Malformed("a change has a version, a number, a kind and the fields of its kind")
 

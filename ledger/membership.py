@@ -151,9 +151,7 @@ class Membership:
 
     def with_pending(self, numbered: NumberedChange, height: int) -> "Membership":
         """This membership with one more change that holds from a height on; `ledger.admission` says which may."""
-        return replace(
-            self, changes=numbered.number, pending=(*self.pending, Pending(numbered, height))
-        )
+        return replace(self, changes=numbered.number, pending=(*self.pending, Pending(numbered, height)))
 
     def at(self, height: int) -> "Membership":
         """The membership in force at a height, as far as it is known now: what is pending until then holds."""
@@ -213,9 +211,9 @@ class Membership:
         retired = self.retired
         if before is not None and before.feed_key != member.feed_key:
             retired = (*retired, Retired(before.feed_key, member.id, height, votes=False))
-        if before is not None and before.consensus_key is not None:
-            if before.consensus_key != member.consensus_key:
-                retired = (*retired, Retired(before.consensus_key, member.id, height, votes=True))
+        voted_with = None if before is None else before.consensus_key
+        if voted_with is not None and voted_with != member.consensus_key:
+            retired = (*retired, Retired(voted_with, member.id, height, votes=True))
         return replace(
             self,
             members=tuple(sorted((*others, member), key=lambda each: each.id)),

@@ -22,8 +22,8 @@ from market.settlement import Amounts, Reason
 class StateDraft:
     """One block's changes on top of `state`; `finish` gives the next state.
 
-    `frozen` are those whose entries no longer count, who left included; `touched` holds the new readings by interval and member, which are folded into the records when they
-    settle.
+    `frozen` are those whose entries no longer count, who left included. `touched` holds the new readings by
+    interval and member, which are folded into the records when they settle.
     """
 
     def __init__(self, state: CellState, block: BlockInput) -> None:

@@ -38,11 +38,12 @@ class _Section(BaseModel):
 
 
 class NodeSection(_Section):
-    """Who this node is and where it keeps its files."""
+    """Who this node is and where it keeps its files. With `joins` its keys need not be in the ledger yet."""
 
     name: str = Field(min_length=1, max_length=64)
     data_dir: str = "."
     genesis: str = "genesis.cbor"
+    joins: bool = False
     last_trading_interval: int | None = Field(default=None, ge=0)
 
 

@@ -175,6 +175,9 @@ class Cluster:
         if known != energy:
             self.fail(f"node {node} commanded {known} and then {energy} for interval {interval}")
 
+    def allow(self, node: int, members: frozenset[bytes]) -> None:
+        """In a cell whose members stay, everybody may connect to everybody."""
+
     # What happens in it.
 
     def _send(self, sender: int, receiver: int, message: ev.Input) -> None:

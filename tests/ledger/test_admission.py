@@ -258,7 +258,9 @@ ACTIONS = st.lists(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(ACTIONS, min_size=1, max_size=5))
-def test_whatever_is_announced_every_header_names_the_next_validators_and_all_derive_the_same(new_cell, blocks):
+def test_whatever_is_announced_every_header_names_the_next_validators_and_all_derive_the_same(
+    new_cell, blocks
+):
     cell = new_cell()
     said = []
     for actions in blocks:
@@ -288,7 +290,9 @@ def _act(cell, said, action, index, votes):
         "admit": lambda: cell.admission(validator=votes),
         "remove": lambda: Remove(cell.ids[index]) if index else None,
         "rotate": lambda: Rotate(cell.ids[index], None, unused) if index else None,
-        "readmit": lambda: Readmit(cell.ids[index], incarnation + 1, unused if votes else None) if index else None,
+        "readmit": lambda: (
+            Readmit(cell.ids[index], incarnation + 1, unused if votes else None) if index else None
+        ),
     }.get(action, lambda: None)()
     if change is not None and cell.size < 9:
         said.append((cell.tip.height, cell.announce(change, number=number)))
@@ -344,7 +348,9 @@ def test_an_entry_of_who_never_was_a_member_is_found(cell, directory):
 
 
 @pytest.mark.parametrize("wrong", ["at once", "late", "unsigned"])
-def test_software_that_gets_the_epochs_wrong_is_found_by_who_gets_them_right(cell, directory, wrong, monkeypatch):
+def test_software_that_gets_the_epochs_wrong_is_found_by_who_gets_them_right(
+    cell, directory, wrong, monkeypatch
+):
     """Planted: validators that change a height early or late, and changes that nobody signed."""
     if wrong == "unsigned":
         cell = type(cell)()
