@@ -63,7 +63,10 @@ def blocks(directory: Path) -> list[Replayed[CellState]]:
 
 
 def find_member(membership: Membership, name: str, *, ever: bool = False) -> Member:
-    """The member of this name, or whose id starts with it; with `ever` also one that left. Raises `InputRefusedError`."""
+    """The member of this name, or whose id starts with it; with `ever` also one that left.
+
+    Raises `InputRefusedError`.
+    """
     members = membership.everyone if ever else membership.members
     for member in members:
         if member.name.decode() == name:
