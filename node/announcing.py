@@ -69,12 +69,13 @@ def announce(
     if key.verify_key.encode() not in genesis.admission_keys:
         raise InputRefusedError(f"{cell_directory / OPERATOR_KEY_FILE}: is no admission key of this cell")
     spool = Spool(node_directory)
+    # Before the ledger: what goes from the spool meanwhile is in the ledger then.
+    waiting = [asked.payload for _, asked in spool.waiting() if asked.kind == CHANGE_KIND]
     with opened(node_directory) as (held, store):
         if held != genesis:
             raise InputRefusedError(f"{node_directory}: belongs to another cell than {cell_directory}")
         tip = load_chain(store, genesis, EnergyCell())
         said = _unanchored_changes(store, tip)
-    waiting = [asked.payload for _, asked in spool.waiting() if asked.kind == CHANGE_KIND]
     membership = _with_waiting(tip, [*said, *waiting])
     change = make(tip, membership.expected())
     reason = why_not(membership, change, genesis, partial(EnergyCell().accepts, tip.state))
