@@ -141,7 +141,7 @@ VALUES = st.recursive(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(terms=st.lists(VALUES, max_size=6).map(tuple))
 def test_whatever_terms_are_signed_nothing_is_raised(world: Any, terms: tuple[Value, ...]) -> None:
-    accepts_terms(world.rules, NEW, terms)
+    assert accepts_terms(world.rules, NEW, terms) in (True, False)
 
 
 def test_rules_of_a_cell_without_changes_stay_the_same_object(world: Any) -> None:
