@@ -38,29 +38,69 @@ class AuditFault(LedgerError):  # noqa: N818 - as in `ledger.errors`
 
 @dataclass(slots=True)
 class AuditedEntries:
-    """All entries that passed, as a source for the chain."""
+    """All entries that passed, as a source for the chain; those that `base` anchors are in `kept` instead."""
 
+    base: Mapping[bytes, Head] = field(default_factory=dict)
     by_feed: dict[tuple[bytes, int], list[SignedEntry]] = field(default_factory=dict)
+    kept: dict[bytes, list[SignedEntry]] = field(default_factory=dict)
     count: int = 0
 
     def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
         """The entries with sequence in `after + 1 .. through`; raises `MissingEntries`."""
         feed = self.by_feed.get((member, incarnation), [])
-        if through >= len(feed):
+        before = self.anchored(member, incarnation)
+        first = 0 if before is None else before.sequence + 1
+        if through - first >= len(feed) or after + 1 < first:
             raise MissingEntries((Head(member, incarnation, through, b""),))
-        return feed[after + 1 : through + 1]
+        return feed[after + 1 - first : through + 1 - first]
 
     def by_id(self, member: bytes, entry_id: bytes) -> SignedEntry | None:
         """A member's entry by id."""
-        feeds = (feed for (author, _), feed in self.by_feed.items() if author == member)
+        feeds = [feed for (author, _), feed in self.by_feed.items() if author == member]
+        feeds.append(self.kept.get(member, []))
         return next((signed for feed in feeds for signed in feed if signed.id == entry_id), None)
 
+    def anchored(self, member: bytes, incarnation: int) -> Head | None:
+        """The head of the base in this very incarnation."""
+        head = self.base.get(member)
+        return head if head is not None and head.incarnation == incarnation else None
 
-def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membership) -> AuditedEntries:
-    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0. Rows come
-    sorted by member, incarnation and sequence.
+    def take(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """Join an entry to what came before it."""
+        entry = signed.entry
+        head = self.base.get(member)
+        self.count += 1
+        if head is not None and (entry.incarnation, entry.sequence) <= (head.incarnation, head.sequence):
+            if (entry.incarnation, entry.sequence) == (head.incarnation, head.sequence):
+                _require(f"{where}: id of the snapshot's head", head.id, signed.id)
+            self._keep(where, member, signed)
+            return
+        anchored = self.anchored(member, entry.incarnation)
+        feed = self.by_feed.setdefault((member, entry.incarnation), [])
+        first, before = (0, None) if anchored is None else (anchored.sequence + 1, anchored.id)
+        _require(f"{where}: next sequence of the feed", first + len(feed), entry.sequence)
+        _require(f"{where}: previous id", feed[-1].id if feed else before, entry.previous)
+        feed.append(signed)
+
+    def _keep(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """An entry of what was pruned: it joins the one before it, where that is kept too."""
+        kept = self.kept.setdefault(member, [])
+        entry, last = signed.entry, kept[-1] if kept else None
+        if last is not None and (last.entry.incarnation, last.entry.sequence + 1) == (
+            entry.incarnation,
+            entry.sequence,
+        ):
+            _require(f"{where}: previous id", last.id, entry.previous)
+        kept.append(signed)
+
+
+def check_entries(
+    rows: Iterable[EntryRow], cell_id: bytes, membership: Membership, base: Mapping[bytes, Head]
+) -> AuditedEntries:
+    """Every row's columns against its envelope, and every feed as a hash chain: from sequence 0 or, in a pruned
+    ledger, from the head that the snapshot at its base names. Rows come sorted by member, incarnation and sequence.
     """
-    audited = AuditedEntries()
+    audited = AuditedEntries(base)
     for row in rows:
         where = f"entry {row.sequence} of member {row.member.hex()}, incarnation {row.incarnation}"
         try:
@@ -77,11 +117,7 @@ def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membersh
         _require(f"{where}: column id", signed.id, row.id)
         check = first_seen_check(row.id, row.first_seen_ns)
         _require(f"{where}: column first_seen_check", check, row.first_seen_check)
-        feed = audited.by_feed.setdefault((row.member, row.incarnation), [])
-        _require(f"{where}: next sequence of the feed", len(feed), entry.sequence)
-        _require(f"{where}: previous id", feed[-1].id if feed else None, entry.previous)
-        feed.append(signed)
-        audited.count += 1
+        audited.take(where, row.member, signed)
     return audited
 
 
@@ -148,6 +184,10 @@ def check_own_feed(
     """
     if guard.feed_head is None:
         return None
+    for anchored in entries.base.values():
+        if anchored.id == guard.feed_head:
+            _require("guard: place of the own feed's head", anchored.sequence, guard.feed_sequence)
+            return membership.by_id(anchored.member)
     owner = next(
         (m for m in membership.members if entries.by_id(m.id, guard.feed_head) is not None),
         None,

@@ -7,7 +7,7 @@ the entries that a block names come from an `EntrySource`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Generic, Protocol
@@ -35,7 +35,8 @@ class Tip(Generic[State]):
     Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the
     first. `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders`
     decided this one (None at genesis) and `round` is the one it was first proposed in. `heads` maps a
-    member's id to its last anchored entry. `log` is the header log up to and including this block.
+    member's id to its last anchored entry. `log` is the header log up to and including this block, `parent_log`
+    the one before it, to which the block's own header commits.
     """
 
     genesis: Genesis
@@ -51,6 +52,7 @@ class Tip(Generic[State]):
     heads: Mapping[bytes, Head]
     log: Frontier
     state: State
+    parent_log: Frontier = field(default_factory=Frontier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ def _derive(
         heads=MappingProxyType(heads),
         log=tip.log.append(block_id),
         state=state,
+        parent_log=tip.log,
     )
     return _Derived(header, next_tip, outcomes)
 

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ledger.encoding import encode
+from ledger.encoding import decode, encode
+from ledger.errors import Malformed
 from ledger.genesis import Genesis, Role, member_id
+from ledger.limits import SYNC_BYTES
 from ledger.validators import ValidatorSet
 
 
@@ -105,3 +107,25 @@ class Membership:
             (m.id, encode((m.name, m.feed_key, m.consensus_key, m.roles, m.incarnation, m.frozen_at)))
             for m in self.members
         )
+
+    @staticmethod
+    def from_leaves(leaves: Iterable[tuple[bytes, bytes]]) -> "Membership":
+        """The membership that has these leaves. Raises `Malformed`."""
+        try:
+            return Membership(tuple(_member_from(key, value) for key, value in leaves))
+        except ValueError as fault:
+            raise Malformed(str(fault)) from fault
+
+
+def _member_from(key: bytes, data: bytes) -> Member:
+    match decode(data, max_bytes=SYNC_BYTES):
+        case (
+            bytes(name),
+            bytes(feed_key),
+            (bytes() | None) as consensus_key,
+            int(roles),
+            int(incarnation),
+            (int() | None) as frozen_at,
+        ):
+            return Member(key, name, feed_key, consensus_key, roles, incarnation, frozen_at)
+    raise Malformed("no record of a member")

@@ -71,7 +71,7 @@ def _create(connection: sqlite3.Connection, cell_id: bytes) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     for table in TABLES:
         connection.execute(table)
-    connection.execute("INSERT INTO cell VALUES (1, ?, ?)", (cell_id, SCHEMA_VERSION))
+    connection.execute("INSERT INTO cell VALUES (1, ?, ?, 0)", (cell_id, SCHEMA_VERSION))
 
 
 def _check_identity(path: Path, connection: sqlite3.Connection, cell_id: bytes) -> None:

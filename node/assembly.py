@@ -1,7 +1,7 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
 from devices.profiles import read_profile
-from ledger.entries import Entry
+from ledger.entries import Entry, open_entry
 from ledger.genesis import Role
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
@@ -59,6 +59,7 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         remembered=opened.remembered,
         read_only=opened.read_only,
         records=opened.records,
+        epochs=opened.epochs,
     )
 
 
@@ -90,7 +91,8 @@ def _recent_entries(opened: Opened) -> list[Entry]:
     member, store = opened.member, opened.store
     last = store.last_sequence(member.id, member.incarnation)
     after = max(-1, last - RECENT_ENTRIES)
-    return [signed.entry for signed in store.entries(member.id, member.incarnation, after, last)]
+    envelopes = store.envelopes(member.id, member.incarnation, after, RECENT_ENTRIES)
+    return [open_entry(envelope, opened.genesis.cell_id).entry for envelope in envelopes]
 
 
 def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[SeasonalNaive, SeasonalNaive]:

@@ -220,3 +220,6 @@ REQUEST_TIMEOUT_S: Final = 5.0
 
 STALL_NS: Final = 250_000_000
 """ns by which a timer may be late before the node says that it did not watch: less than a usual gate margin."""
+
+SNAPSHOT_EVERY_BLOCKS: Final = 64
+"""blocks between snapshots of the state: a start replays at most so many, about a second for a cell of fifty."""

@@ -12,9 +12,11 @@ from typing import assert_never
 from devices.control_messages import MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
+from ledger.epochs import Epoch
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.ingest import Ingested
+from ledger.replay import edge_of
 from ledger.replication import (
     Position,
     anchored_positions,
@@ -30,8 +32,9 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
+from node.block_report import block_report
 from node.capacities import Capacities, say_capacity
-from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
+from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, SNAPSHOT_EVERY_BLOCKS, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
 from node.ordering import Ordering
@@ -73,6 +76,8 @@ class NodeCore:
     remembered: Remembered
     read_only: str | None = None
     records: tuple[Record, ...] = ()
+    epochs: tuple[Epoch, ...] = ()
+    snapshot_every: int = SNAPSHOT_EVERY_BLOCKS
     syncing: Syncing = field(default_factory=Syncing)
     capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
@@ -363,24 +368,21 @@ class NodeCore:
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
-        waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
-        fields: dict[str, object] = {
-            "height": tip.height,
-            "id": tip.header_id.hex(),
-            "interval": tip.last_interval,
-            "round": decided.certificate.round,
-            "agreement_ms": waited,
-            "prices": list(outcomes.clearing.prices),
-            "volume": outcomes.clearing.volume,
-            "heads": len(decided.block.heads),
-            "headroom_mw": self.capacities.headroom_mw(),
-        }
         return [
-            ev.Report("block", fields),
+            block_report(decided, outcomes, self.capacities.headroom_mw(), now),
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
+            *self._snapshot_due(decided),
         ]
+
+    def _snapshot_due(self, decided: Decided[CellState]) -> list[Effect]:
+        """Every so many blocks the state is kept, for a fast start and for members who come later."""
+        tip, header, certificate = decided.tip, decided.block.header, decided.certificate
+        self.epochs += edge_of(header, certificate, tip)
+        if tip.height % self.snapshot_every:
+            return []
+        return [ev.TakeSnapshot(tip, header, certificate, self.epochs)]
 
     def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""

@@ -7,9 +7,13 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 from dataclasses import dataclass
 
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
+from ledger.blocks import Header
+from ledger.chain import Tip
 from ledger.encoding import Value
 from ledger.entries import SignedEntry
-from ledger.votes import Proposal, SignedProposal, SignedVote, Vote
+from ledger.epochs import Epoch
+from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
+from market.cell_state import CellState
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,16 @@ class StoreEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Keep the state after a block, once everything of the turn has left; `epochs` lead to its validators."""
+
+    tip: Tip[CellState]
+    header: Header
+    certificate: Certificate
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommandPosition:
     """Lease a market position to the control process: the net energy (mWh) contracted for an interval."""
 
@@ -292,6 +306,7 @@ Effect = (
     | StoreBlock
     | StoreVote
     | StoreEvidence
+    | TakeSnapshot
     | CommandPosition
     | AcknowledgeMeter
     | Report

@@ -56,7 +56,9 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
         opened = open_directory(config, passphrase)
         try:
             _load_network_library()
-            log.info("ready", height=opened.tip.height)
+            for reason in opened.refused_snapshots:
+                log.warning("snapshot_refused", reason=reason)
+            log.info("ready", height=opened.tip.height, replayed_from=opened.base)
             config = _with_clock(config)
             trio.run(_Daemon(config, opened, log).run)
         finally:

@@ -39,6 +39,8 @@ from sim.simulated_disk import Power, PowerLost, SimulatedFile
 IN_MEMORY = Path(":memory:")
 TIMING = TimingSection(propose_real_ms=500, vote_real_ms=300, round_delta_real_ms=150)
 """One proposer may be dead and the interval still trades: margin, propose and precommit fit before its deadline."""
+SNAPSHOT_EVERY = 3
+"""Blocks between snapshots: so few that power also fails around them, and most starts begin from one."""
 
 
 class World(Protocol):
@@ -184,6 +186,7 @@ class ClusterNode:
         core = assemble(config, opened, now)
         assert core.trading is not None
         core.trading.bidder = self.household
+        core.snapshot_every = SNAPSHOT_EVERY
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
         self.turns = Turns(core, store, signer, self, self, log, self.world.now)
         self._attempt([], starting=True)
