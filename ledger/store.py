@@ -219,7 +219,7 @@ class Store:
         rows = self._select("SELECT data FROM snapshots WHERE height = ? AND part = ?", (height, part))
         return rows[0][0] if rows else None
 
-    def rebase(self, snapshot: Snapshot, heads: Iterable[Head]) -> None:
+    def rebase(self, snapshot: Snapshot, heads: Sequence[Head]) -> None:
         """Begin again from a snapshot of a higher block than any here, durable at once. Raises as `commit`.
 
         What was stored of the chain before it is gone, but for the last entry of each member that is held.
@@ -228,6 +228,8 @@ class Store:
         self.put_snapshot(snapshot)
         with self._transaction():
             self._write_queued()
+            for head in heads:
+                self._leave_branch(head)
             self._move_base(snapshot.height, heads)
         self._snapshots.clear()
 
@@ -287,6 +289,17 @@ class Store:
         # A seal only adds to what an audit finds: a disk that has no room for one is no fault.
         with suppress(OSError):
             set_seal(self.path)
+
+    def _leave_branch(self, head: Head) -> None:
+        """Forget entries of another branch than the one that leads to a decided head."""
+        place = (head.member, head.incarnation, head.sequence)
+        held = self._connection.execute(
+            "SELECT id FROM entries WHERE member = ? AND incarnation = ? AND sequence = ?", place
+        ).fetchone()
+        if held is not None and held[0] != head.id:
+            self._connection.execute(
+                "DELETE FROM entries WHERE member = ? AND incarnation = ? AND sequence >= ?", place
+            )
 
     def _move_base(self, base: int, heads: Iterable[Head]) -> None:
         """The chain is followed from here on: entries before the heads go, and blocks and snapshots before it."""

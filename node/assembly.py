@@ -3,6 +3,7 @@
 from devices.profiles import read_profile
 from ledger.entries import Entry, open_entry
 from ledger.genesis import Role
+from ledger.membership import Membership
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
 from market.forecast import PriceHistory, SeasonalNaive
@@ -12,9 +13,11 @@ from node.config import Config
 from node.core import Identity, NodeCore
 from node.events import Now
 from node.gathering import Gathering
+from node.joining import Joining
 from node.ordering import Ordering
 from node.recall import Recall
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
+from node.syncing import Syncing
 from node.timeliness import Attention
 from node.trading import PPM, Trading
 
@@ -48,6 +51,17 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         last_interval=None if last is None else last + SETTLING_INTERVALS,
     )
     ordering.keep(opened.blocks)
+    joining = Joining(
+        genesis=opened.genesis,
+        founders=Membership.founding(opened.genesis).validators(),
+        member=opened.member.id,
+        remembered=opened.remembered,
+        ordering=ordering,
+        gathering=gathering,
+        syncing=Syncing(),
+        epochs=opened.epochs,
+        keep_blocks=config.retention.blocks,
+    )
     validators = opened.tip.validators
     others = len(opened.tip.membership.members) - 1
     return NodeCore(
@@ -57,9 +71,10 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         trading=_trading(config, opened, rules, margin_ns, now),
         recall=Recall(needed=min(validators.quorum - 1, others)),
         remembered=opened.remembered,
+        joining=joining,
+        syncing=joining.syncing,
         read_only=opened.read_only,
         records=opened.records,
-        epochs=opened.epochs,
     )
 
 

@@ -12,11 +12,9 @@ from typing import assert_never
 from devices.control_messages import MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
-from ledger.epochs import Epoch
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.ingest import Ingested
-from ledger.replay import edge_of
 from ledger.replication import (
     Position,
     anchored_positions,
@@ -34,13 +32,14 @@ from market.outcomes import BlockOutcomes
 from node import events as ev
 from node.block_report import block_report
 from node.capacities import Capacities, say_capacity
-from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, SNAPSHOT_EVERY_BLOCKS, STATUS_EVERY_NS
+from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
+from node.joining import Joining
 from node.ordering import Ordering
-from node.recall import Recall, Remembered
+from node.recall import Recall, Remembered, not_remembered
 from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
-from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
+from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
 from node.trading import Trading
@@ -74,10 +73,9 @@ class NodeCore:
     trading: Trading | None
     recall: Recall
     remembered: Remembered
+    joining: Joining
     read_only: str | None = None
     records: tuple[Record, ...] = ()
-    epochs: tuple[Epoch, ...] = ()
-    snapshot_every: int = SNAPSHOT_EVERY_BLOCKS
     syncing: Syncing = field(default_factory=Syncing)
     capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
@@ -139,6 +137,7 @@ class NodeCore:
                 self.syncing.answered(peer, tag)
                 if data is None:
                     self.counters["requests_failed"] += 1
+                    self.joining.unanswered(peer, tag)
                     return []
                 effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
                 return [*effects, *self._activate(now)]
@@ -146,6 +145,7 @@ class NodeCore:
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
                 self.syncing.down(peer)
+                self.joining.gone(peer)
                 self.capacities.forget(peer)
                 return [ev.Report("peer_lost", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)})]
             case ev.TimerDue():
@@ -216,13 +216,24 @@ class NodeCore:
             more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
             return [*effects, *more]
         if kind == BLOCKS:
-            return self._adopt(peer, read_blocks_reply(data, int(argument)).blocks, now)
+            asked = int(argument)
+            blocks = read_blocks_reply(data, asked)
+            return self.joining.instead_of(blocks, peer, asked) or self._adopt(peer, blocks.blocks, now)
+        if kind in (SNAPSHOT, PART):
+            return self._joined(self.joining.reply(peer, kind, int(argument), data, now))
         if kind == BLOCK:
             block_id = bytes.fromhex(argument)
             block = read_block_reply(data, self.ordering.cell_id, block_id).block
             return [] if block is None else self._follow(self.ordering.pulled(block, now), now)
         assert kind == RECALL
         return self._recalled(peer, data, now)
+
+    def _joined(self, effects: list[Effect]) -> list[Effect]:
+        """What a snapshot of the cell shows of our own feed, and we do not remember, keeps us from signing."""
+        if self.joining.forgotten is None or self.read_only is not None:
+            return effects
+        self.read_only = self.joining.forgotten
+        return [*effects, *self._say_what_is_missing()]
 
     def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
@@ -278,11 +289,9 @@ class NodeCore:
         self.syncing.claims(peer, recalled.height)
         if self.active:
             return []
-        forgotten = self.recall.hear(peer, recalled, self.remembered)
-        if forgotten is not None and self.read_only is None:
-            self.read_only = (
-                f"a peer holds {forgotten}, which this node does not remember: an old copy came back"
-            )
+        found = self.recall.hear(peer, recalled, self.remembered)
+        if found is not None and self.read_only is None:
+            self.read_only = not_remembered(found)
             return self._say_what_is_missing()
         return self.syncing.ask_blocks(self.ordering.tip.height)
 
@@ -373,16 +382,8 @@ class NodeCore:
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
-            *self._snapshot_due(decided),
+            *self.joining.due(decided),
         ]
-
-    def _snapshot_due(self, decided: Decided[CellState]) -> list[Effect]:
-        """Every so many blocks the state is kept, for a fast start and for members who come later."""
-        tip, header, certificate = decided.tip, decided.block.header, decided.certificate
-        self.epochs += edge_of(header, certificate, tip)
-        if tip.height % self.snapshot_every:
-            return []
-        return [ev.TakeSnapshot(tip, header, certificate, self.epochs)]
 
     def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""

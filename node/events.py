@@ -12,6 +12,8 @@ from ledger.chain import Tip
 from ledger.encoding import Value
 from ledger.entries import SignedEntry
 from ledger.epochs import Epoch
+from ledger.heads import Head
+from ledger.state_snapshot import Snapshot
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
 from market.cell_state import CellState
 
@@ -270,6 +272,14 @@ class TakeSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class StandOn:
+    """Begin the ledger again from a snapshot that a peer had, at once and durably; these are its heads."""
+
+    snapshot: Snapshot
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommandPosition:
     """Lease a market position to the control process: the net energy (mWh) contracted for an interval."""
 
@@ -307,6 +317,7 @@ Effect = (
     | StoreVote
     | StoreEvidence
     | TakeSnapshot
+    | StandOn
     | CommandPosition
     | AcknowledgeMeter
     | Report

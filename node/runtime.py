@@ -22,6 +22,7 @@ from devices.errors import ControlError, ProfileError
 from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
 from ledger.replication import answer
+from ledger.retention import Retention
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.assembly import assemble
@@ -178,7 +179,9 @@ class _Daemon:
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now)
+            kept = Retention(self._config.retention.blocks, self._config.retention.votes)
+            kept.tidy(store, self._core.ordering.tip.height)
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, kept)
             nursery.start_soon(self._hear_network, transport)
             nursery.start_soon(self._hear_devices, control)
             nursery.start_soon(self._take_turns, turns)

@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ledger.replication import Position, block_request, blocks_request, feeds_request
+from ledger.snapshot_transfer import SnapshotFetch, part_request, snapshot_request
 from ledger.standing import Standing
 from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, SYNC_EVERY_NS
 from node.events import Effect, Now, Send, SendRequest
 from node.wire import StandingFrame, encode_frame
 
 FEEDS, BLOCKS, BLOCK, RECALL = "feeds", "blocks", "block", "recall"
+SNAPSHOT, PART = "snapshot", "part"
 
 
 @dataclass(slots=True)
@@ -109,6 +111,21 @@ class Syncing:
     def ask_recall(self, peer: bytes, request: bytes) -> list[Effect]:
         """Ask what a peer holds of our own words."""
         return [self._ask(peer, RECALL, request)] if self._may_ask(peer, RECALL) else []
+
+    def ahead(self, height: int) -> tuple[bytes, ...]:
+        """The peers that claim to be higher."""
+        return tuple(peer for peer in self.peers if self.heights[peer] > height)
+
+    def ask_snapshot(self, peer: bytes, height: int) -> list[Effect]:
+        """Ask a peer for a snapshot of a block above this height; one such question is open at a time."""
+        if any(tag.startswith((SNAPSHOT, PART)) for _, tag in self._open):
+            return []
+        return [self._ask(peer, f"{SNAPSHOT}:{height}", snapshot_request(height))]
+
+    def ask_part(self, fetch: SnapshotFetch) -> list[Effect]:
+        """Ask for the next part of a snapshot on its way here."""
+        index = len(fetch.parts)
+        return [self._ask(fetch.peer, f"{PART}:{index}", part_request(fetch.height, index))]
 
     def _may_ask(self, peer: bytes, tag: str) -> bool:
         return peer in self.heights and (peer, tag) not in self._open

@@ -143,6 +143,8 @@ class Turns:
                     self.store.put_evidence(evidence)
                 case ev.TakeSnapshot():
                     self._snapshot = effect
+                case ev.StandOn(snapshot, heads):
+                    self.store.rebase(snapshot, heads)
                 case _:
                     assert_never(effect)
 

@@ -19,6 +19,7 @@ from ledger.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGE
 from ledger.errors import PeerError
 from ledger.genesis import Genesis
 from ledger.replication import answer
+from ledger.retention import KEEP_ALL, Retention
 from ledger.sign_guard import SignGuard, blank_guard
 from ledger.store import Store
 from ledger.store_file import connect
@@ -28,7 +29,7 @@ from market.forecast import PriceForecast
 from market.payloads import Curve, Step
 from node import events as ev
 from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection, TimingSection
+from node.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
 from node.core import NodeCore
 from node.signer import Signer
 from node.startup import trusted
@@ -125,6 +126,7 @@ class ClusterNode:
     world: World
     random: Random
     last_trading_interval: int
+    retention: Retention = KEEP_ALL
     power: Power = field(default_factory=Power)
     turns: Turns | None = None
     unread: list[MeterRecord] = field(default_factory=list)
@@ -182,13 +184,14 @@ class ClusterNode:
             node=NodeSection(name=f"home-{self.index}", last_trading_interval=self.last_trading_interval),
             clock=ClockSection(speed=now.speed),
             timing=TIMING,
+            retention=RetentionSection(blocks=self.retention.blocks, votes=self.retention.votes),
         )
         core = assemble(config, opened, now)
         assert core.trading is not None
         core.trading.bidder = self.household
-        core.snapshot_every = SNAPSHOT_EVERY
+        core.joining.every = SNAPSHOT_EVERY
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
-        self.turns = Turns(core, store, signer, self, self, log, self.world.now)
+        self.turns = Turns(core, store, signer, self, self, log, self.world.now, self.retention)
         self._attempt([], starting=True)
 
     def take(self, *inputs: ev.Input) -> None:

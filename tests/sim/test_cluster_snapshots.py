@@ -1,14 +1,19 @@
 """Starts from snapshots in a seeded cell: they equal a replay, wherever power failed, whoever lies."""
 
+from pathlib import Path
+
 import pytest
 
+from ledger.audit import verify_directory
 from ledger.reopening import reopen_fast
 from ledger.replay import replay
+from ledger.retention import Retention
 from ledger.state_snapshot import take_snapshot
 from market.cell import EnergyCell
-from sim.cluster import Cluster
+from sim.cluster import INTERVAL_NS, Cluster
+from sim.cluster_checks import chain_of
 from sim.cluster_faults import MS, ClusterPlan, Outage, S
-from sim.cluster_node import ClusterNode
+from sim.cluster_node import ClusterNode, PoweredStore
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
 
@@ -44,6 +49,55 @@ def test_power_fails_around_a_snapshot_and_the_start_after_it_equals_a_replay(op
     assert cluster.run().violation is None
     for node in cluster.nodes:
         assert len(snapshots_are_those_of_the_chain(cluster, node)) == 2
+
+
+def missed(blocks: int) -> Cluster:
+    """The last of four members is down while the others go on by so many blocks."""
+    healed_ns = 2 * S + (blocks + 2) * INTERVAL_NS
+    outages = (Outage(3 * S, 3, blocks * INTERVAL_NS, 1),)
+    return Cluster(2, 4, blocks + 2, ClusterPlan(healed_ns=healed_ns, outages=outages, **GOOD_NETWORK))  # type: ignore[arg-type]
+
+
+def joins_and_trades(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The member that was away stands on a snapshot, proposes and votes, and trades as all others do."""
+    stood: list[int] = []
+    rebase = PoweredStore.rebase
+    monkeypatch.setattr(
+        PoweredStore,
+        "rebase",
+        lambda store, snapshot, heads: stood.append(snapshot.height) or rebase(store, snapshot, heads),
+    )
+    assert cluster.run().violation is None
+    assert len(stood) == 1
+    node = cluster.nodes[3]
+    assert node.store.base() >= stood[0]
+    assert set(range(cluster.calm_from, cluster.last_interval + 1)) <= set(cluster.positions[3])
+    chain = chain_of(cluster.nodes[0].store, cluster.genesis)
+    index = chain[-1].tip.validators.index_of(node.keys.consensus.verify_key.encode())
+    assert index is not None
+    assert any(each.certificate.signatures[index] for each in chain[-4:])
+
+
+def test_a_member_that_is_behind_by_more_than_it_keeps_joins_by_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = missed(12)
+    cluster.nodes[3].retention = Retention(blocks=5)
+    joins_and_trades(cluster, monkeypatch)
+
+
+def test_where_everybody_has_pruned_what_a_member_needs_it_joins_by_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cluster = missed(16)
+    for node in cluster.nodes[:3]:
+        node.retention = Retention(blocks=4, votes=3)
+    joins_and_trades(cluster, monkeypatch)
+    for node in cluster.nodes:
+        node.save(tmp_path / str(node.index))
+        report = verify_directory(tmp_path / str(node.index), EnergyCell())
+        assert report.failure is None
+        assert report.base == node.store.base() > 0
 
 
 def test_every_node_keeps_the_same_snapshots() -> None:
