@@ -191,6 +191,9 @@ IMAGE_AGE_NS: Final = 3_000_000_000
 SYNC_EVERY_NS: Final = 1_000_000_000
 """ns of real time between routine questions for missing entries; one peer each time, in turn."""
 
+POSITIONS_COMPARED: Final = 64
+"""feeds named in a routine question, others each time: 5 kB a second, and in a cell of 200 every feed every 4 s."""
+
 PEERS_COMPARED: Final = 2
 """peers who are shown what we hold of an open height, each time others; one of them may be silent."""
 
