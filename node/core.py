@@ -220,20 +220,13 @@ class NodeCore:
             blocks = read_blocks_reply(data, asked)
             return self.joining.instead_of(blocks, peer, asked) or self._adopt(peer, blocks.blocks, now)
         if kind in (SNAPSHOT, PART):
-            return self._joined(self.joining.reply(peer, kind, int(argument), data, now))
+            return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
             block_id = bytes.fromhex(argument)
             block = read_block_reply(data, self.ordering.cell_id, block_id).block
             return [] if block is None else self._follow(self.ordering.pulled(block, now), now)
         assert kind == RECALL
         return self._recalled(peer, data, now)
-
-    def _joined(self, effects: list[Effect]) -> list[Effect]:
-        """What a snapshot of the cell shows of our own feed, and we do not remember, keeps us from signing."""
-        if self.joining.forgotten is None or self.read_only is not None:
-            return effects
-        self.read_only = self.joining.forgotten
-        return [*effects, *self._say_what_is_missing()]
 
     def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
@@ -298,6 +291,9 @@ class NodeCore:
     def _activate(self, now: Now) -> list[Effect]:
         if self.active or self.read_only is not None or not (self.recall.done and self._remembers_all()):
             return []
+        self.read_only = self.joining.forgotten
+        if self.read_only is not None:
+            return self._say_what_is_missing()
         self.active = True
         steps: list[Step[CellState]] = []
         if self.remembered.vote is None:

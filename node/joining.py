@@ -26,10 +26,7 @@ from node.syncing import BLOCKS, PART, SNAPSHOT, Syncing
 
 @dataclass(slots=True)
 class Joining:
-    """`keep_blocks` is how many blocks this node keeps, `epochs` those that lead to the tip's validators.
-
-    `forgotten` says what the cell has of our own feed that we do not remember: then we must not sign.
-    """
+    """`keep_blocks` is how many blocks this node keeps, `epochs` those that lead to the tip's validators."""
 
     genesis: Genesis
     founders: ValidatorSet
@@ -41,10 +38,20 @@ class Joining:
     epochs: tuple[Epoch, ...] = ()
     keep_blocks: int | None = None
     every: int = SNAPSHOT_EVERY_BLOCKS
-    forgotten: str | None = None
     _fetch: SnapshotFetch | None = None
     _lacking: set[bytes] = field(default_factory=set)
     _lacking_height: int = -1
+
+    @property
+    def forgotten(self) -> str | None:
+        """What the cell has anchored of our own feed and our guard does not know, before the first signature.
+
+        Peers who joined by a snapshot cannot show such an entry, but the heads do: we must not sign.
+        """
+        own, said = self.ordering.tip.heads.get(self.member), self.remembered.feed
+        if own is None or (said is not None and (own.incarnation, own.sequence) <= said):
+            return None
+        return not_remembered(f"entry {own.sequence} of incarnation {own.incarnation} of our own feed")
 
     def due(self, decided: Decided[CellState]) -> list[Effect]:
         """Every so many blocks the state is kept, for a fast start and for members who come later."""
@@ -103,19 +110,9 @@ class Joining:
         self._fetch = None
         if tip.height <= self.ordering.tip.height:
             return []
-        own, said = tip.heads.get(self.member), self._said()
-        if own is not None and (said is None or (own.incarnation, own.sequence) > said):
-            self.forgotten = not_remembered(
-                f"entry {own.sequence} of incarnation {own.incarnation} of our own feed"
-            )
         heads = tuple(tip.heads.values())
         self.ordering.stand_on(tip, fetch.cover.certificate, now)
         self.gathering.stand_on(tip.membership, heads, tip.last_interval)
         self.epochs = fetch.cover.epochs
         report = Report("joined", {"height": tip.height, "id": tip.header_id.hex()})
         return [StandOn(snapshot, heads), report, *self.syncing.ask_blocks(tip.height)]
-
-    def _said(self) -> tuple[int, int] | None:
-        """The place of our last entry, as far as ledger and guard remember."""
-        places = (self.remembered.feed, self.gathering.own_position(self.member))
-        return max((place for place in places if place is not None), default=None)
