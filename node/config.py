@@ -110,8 +110,8 @@ class Config(_Section):
     network: NetworkSection = NetworkSection()
     clock: ClockSection = ClockSection()
     timing: TimingSection = TimingSection()
-    retention: RetentionSection = RetentionSection()
     site: SiteSection = SiteSection()
+    retention: RetentionSection = RetentionSection()
     file: str = ""
 
     @property
