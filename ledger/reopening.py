@@ -20,7 +20,7 @@ class Reopened(Generic[State]):
     """What a node stands on after a start.
 
     `base` is the height that the replay began after, `epochs` lead to the tip's validators, `last_certificate`
-    decided the tip, and `refused` says why stored snapshots were passed over.
+    decided the tip, and `refused` says which stored snapshots were passed over, and why.
     """
 
     tip: Tip[State]
@@ -28,7 +28,7 @@ class Reopened(Generic[State]):
     base: int
     epochs: tuple[Epoch, ...]
     last_certificate: Certificate | None
-    refused: tuple[str, ...] = ()
+    refused: tuple[CorruptBlock, ...] = ()
 
 
 def reopen(store: Store, genesis: Genesis, application: Application[State]) -> tuple[Tip[State], Feeds]:
@@ -61,13 +61,13 @@ def reopen_fast(store: Store, genesis: Genesis, application: Application[State])
 
 def _base(
     store: Store, genesis: Genesis, application: Application[State]
-) -> tuple[Tip[State], Cover | None, tuple[str, ...]]:
-    refused: tuple[str, ...] = ()
+) -> tuple[Tip[State], Cover | None, tuple[CorruptBlock, ...]]:
+    refused: tuple[CorruptBlock, ...] = ()
     for height in reversed(store.snapshots()):
         try:
             return *stored_tip(store, height, genesis, application), refused
         except CorruptBlock as fault:
-            refused = (*refused, str(fault))
+            refused = (*refused, fault)
     if store.base():
         raise Corrupt(
             f"{store.path}: its history before block {store.base()} was pruned, and the snapshot there is"

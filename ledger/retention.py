@@ -43,8 +43,7 @@ class Retention:
         dropped = set(snapshots) - self.needed(snapshots, base)
         if base > present:
             store.prune(base, _heads_at(store, base))
-        if dropped:
-            store.drop_snapshots(dropped)
+        store.drop_snapshots(dropped)
         if self.votes is not None and height > self.votes:
             store.prune_votes(height - self.votes + 1)
 

@@ -255,11 +255,12 @@ class Store:
 
     def drop_snapshots(self, heights: Iterable[int]) -> None:
         """Delete these snapshots, durable at once. Raises as `commit`."""
+        gone = [(height,) for height in heights]
+        if not gone:
+            return
         self.commit()
         with self._transaction():
-            self._connection.executemany(
-                "DELETE FROM snapshots WHERE height = ?", [(height,) for height in heights]
-            )
+            self._connection.executemany("DELETE FROM snapshots WHERE height = ?", gone)
 
     def votes(self, height: int) -> list[VoteRow]:
         """All kept votes and proposals of a height."""

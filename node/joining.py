@@ -41,6 +41,7 @@ class Joining:
     _fetch: SnapshotFetch | None = None
     _lacking: set[bytes] = field(default_factory=set)
     _lacking_height: int = -1
+    _without: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def forgotten(self) -> str | None:
@@ -74,6 +75,7 @@ class Joining:
 
     def gone(self, peer: bytes) -> None:
         """A peer left, or did not answer: another is asked."""
+        self._without.pop(peer, None)
         if self._fetch is not None and self._fetch.peer == peer:
             self._fetch = None
 
@@ -84,7 +86,8 @@ class Joining:
         tip = self.ordering.tip.height
         ahead = self.syncing.ahead(tip)
         pruned = self._lacking_height == tip + 1 and self._lacking.issuperset(ahead) and bool(ahead)
-        far = self.keep_blocks is not None and blocks.height - tip > self.keep_blocks
+        has_none = self._without.get(peer) == tip
+        far = self.keep_blocks is not None and blocks.height - tip > self.keep_blocks and not has_none
         if self._fetch is not None or not (pruned or far):
             return []
         return self.syncing.ask_snapshot(peer, tip)
@@ -94,6 +97,9 @@ class Joining:
         if kind == SNAPSHOT and self._fetch is None:
             height, cell_id = self.ordering.tip.height, self.genesis.cell_id
             self._fetch = read_snapshot_reply(peer, data, height, cell_id, self.founders)
+            if self._fetch is None:
+                self._without[peer] = height
+                return self.syncing.ask_blocks(height)
         fetch = self._fetch
         if fetch is None or fetch.peer != peer:
             return []

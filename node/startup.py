@@ -114,6 +114,7 @@ def trusted(
     with stack:
         reopened = reopen_fast(store, genesis, EnergyCell())
         tip, feeds = reopened.tip, reopened.feeds
+        store.drop_snapshots([fault.height for fault in reopened.refused if fault.height != store.base()])
         member = find_member(tip)
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _claim_last_entry(signer, store, member)
@@ -131,7 +132,7 @@ def trusted(
             last_certificate=reopened.last_certificate,
             base=reopened.base,
             epochs=reopened.epochs,
-            refused_snapshots=reopened.refused,
+            refused_snapshots=tuple(str(fault) for fault in reopened.refused),
             _stack=stack.pop_all(),
         )
 

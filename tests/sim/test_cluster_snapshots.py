@@ -12,7 +12,7 @@ from ledger.state_snapshot import take_snapshot
 from market.cell import EnergyCell
 from sim.cluster import INTERVAL_NS, Cluster
 from sim.cluster_checks import chain_of
-from sim.cluster_faults import MS, ClusterPlan, Outage, S
+from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
 from sim.cluster_node import ClusterNode, PoweredStore
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
@@ -51,11 +51,12 @@ def test_power_fails_around_a_snapshot_and_the_start_after_it_equals_a_replay(op
         assert len(snapshots_are_those_of_the_chain(cluster, node)) == 2
 
 
-def missed(blocks: int) -> Cluster:
+def missed(blocks: int, *cheats: tuple[int, Cheat]) -> Cluster:
     """The last of four members is down while the others go on by so many blocks."""
     healed_ns = 2 * S + (blocks + 2) * INTERVAL_NS
     outages = (Outage(3 * S, 3, blocks * INTERVAL_NS, 1),)
-    return Cluster(2, 4, blocks + 2, ClusterPlan(healed_ns=healed_ns, outages=outages, **GOOD_NETWORK))  # type: ignore[arg-type]
+    plan = ClusterPlan(healed_ns=healed_ns, outages=outages, cheats=cheats, **GOOD_NETWORK)  # type: ignore[arg-type]
+    return Cluster(2, 4, blocks + 2, plan)
 
 
 def joins_and_trades(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +85,34 @@ def test_a_member_that_is_behind_by_more_than_it_keeps_joins_by_a_snapshot(
     cluster = missed(12)
     cluster.nodes[3].retention = Retention(blocks=5)
     joins_and_trades(cluster, monkeypatch)
+
+
+def test_where_nobody_has_a_snapshot_yet_blocks_serve_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sim.cluster_node.SNAPSHOT_EVERY", 1000)
+    cluster = missed(6)
+    cluster.nodes[3].retention = Retention(blocks=2)
+    assert cluster.run().violation is None
+    assert cluster.nodes[3].store.base() == 0
+    assert cluster.calm_from in cluster.positions[3]
+
+
+def test_a_member_joins_beside_a_peer_that_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = missed(12, (1, Cheat.LIES_TO_SYNC))
+    for node in cluster.nodes[:3]:
+        node.retention = Retention(blocks=4)
+    joins_and_trades(cluster, monkeypatch)
+
+
+def test_a_rotten_snapshot_is_passed_over_at_a_start_and_gone_after_it() -> None:
+    cluster = Cluster(1, 4, 1, ClusterPlan(healed_ns=5 * S, **GOOD_NETWORK))  # type: ignore[arg-type]
+    assert cluster.run().violation is None
+    node = cluster.nodes[2]
+    tip, heights = node.core.ordering.tip, node.store.snapshots()
+    node._connection.execute("UPDATE snapshots SET data = x'00' WHERE height = ?", heights[-1:])
+    node.black_out()
+    node.start()
+    assert node.core.ordering.tip == tip
+    assert node.store.snapshots() == heights[:-1]
 
 
 def test_where_everybody_has_pruned_what_a_member_needs_it_joins_by_a_snapshot(
