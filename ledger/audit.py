@@ -18,6 +18,7 @@ from ledger.application import Application, State
 from ledger.audit_checks import (
     AuditFailure,
     AuditFault,
+    check_authors,
     check_entries,
     check_evidence,
     check_guard_height,
@@ -125,12 +126,11 @@ def _verify_rows(
     assert genesis is not None and report.tip is not None
     cell_id = genesis.cell_id
     _check_database(connection, cell_id)
-    founders = report.tip.membership
     archive = _Archive(connection)
     try:
         start = first_stand(archive, genesis, application)
         report.tip, report.base = start.tip, start.tip.height
-        entries = check_entries(_entry_rows(connection), cell_id, founders, start.tip.heads)
+        entries = check_entries(_entry_rows(connection), cell_id, start.tip.heads)
         report.entries = entries.count
         validators = dict(start.validators)
         snapshots = SnapshotAudit(archive, application, start)
@@ -144,6 +144,7 @@ def _verify_rows(
     if guard is not None:
         check_guard_height(guard, report.tip.height)
     membership = report.tip.membership
+    check_authors(entries, membership)
     bodies = check_votes(_vote_rows(connection), cell_id, validators)
     report.votes = sum(len(found) for found in bodies.values())
     report.evidence = check_evidence(
@@ -154,7 +155,8 @@ def _verify_rows(
         owner = check_own_feed(guard, entries, membership)
         if owner is not None:
             report.member = owner.id
-            check_own_votes(later_guard, owner.consensus_key, validators, bodies)
+            keys = [key for key, member in membership.consensus_keys(ever=True).items() if member == owner.id]
+            check_own_votes(later_guard, keys, validators, bodies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,3 +50,6 @@ SNAPSHOT_PART_BYTES = 256 * 1024
 
 SNAPSHOT_PARTS = 256
 """Parts of a snapshot: 64 MiB of state, thousands of members, and a bound for what a peer can make us hold."""
+
+KEPT_EPOCHS = 64
+"""Sets of validators that a node remembers, to find its peers' older votes: some MB for hundreds of validators."""

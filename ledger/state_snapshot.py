@@ -16,7 +16,14 @@ from typing import Final
 from ledger.application import Application, State
 from ledger.blocks import Header, decode_header, header_id
 from ledger.chain import Tip
-from ledger.commitments import APPLICATION_PREFIX, MEMBER_PREFIX, Pairs, feeds_leaves, state_leaves
+from ledger.commitments import (
+    APPLICATION_PREFIX,
+    CHANGE_PREFIX,
+    MEMBER_PREFIX,
+    Pairs,
+    feeds_leaves,
+    state_leaves,
+)
 from ledger.encoding import Value, decode, encode
 from ledger.epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.errors import InvalidProof, Malformed
@@ -24,8 +31,10 @@ from ledger.genesis import Genesis
 from ledger.heads import Head
 from ledger.limits import ID_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS, SYNC_BYTES
 from ledger.membership import Membership
+from ledger.membership_reading import membership_of_leaves
 from ledger.merkle import Frontier, map_root
-from ledger.validators import ValidatorSet
+from ledger.validators import Epoch as RecentEpoch
+from ledger.validators import ValidatorSet, with_epoch
 from ledger.votes import Certificate
 
 VERSION: Final = 1
@@ -168,12 +177,13 @@ def restore(
         raise InvalidProof("the heads are not those that the header commits to")
     if _root(state) != header.state_root:
         raise InvalidProof("the state is not the one that the header commits to")
-    membership = Membership.from_leaves(_under(MEMBER_PREFIX, state))
+    membership = membership_of_leaves(_under(MEMBER_PREFIX, state), _under(CHANGE_PREFIX, state))
     restored = application.restore(genesis, _under(APPLICATION_PREFIX, state))
     heads = _heads(feeds)
     if state_leaves(membership, application.leaves(restored)) != state or feeds_leaves(heads) != feeds:
         raise Malformed("the state does not encode to what it was read from")
     block_id = header_id(header, genesis.cell_id)
+    next_validators = membership.expected().validators()
     return Tip(
         genesis=genesis,
         height=header.height,
@@ -184,12 +194,23 @@ def restore(
         membership=membership,
         deciders=cover.deciders,
         validators=cover.validators,
-        next_validators=membership.validators(),
+        next_validators=next_validators,
         heads=heads,
         log=cover.log.append(block_id),
         state=restored,
         parent_log=cover.log,
+        epochs=_recent_epochs(cover, Membership.founding(genesis).validators(), next_validators),
     )
+
+
+def _recent_epochs(
+    cover: Cover, founders: ValidatorSet, next_validators: ValidatorSet
+) -> tuple[RecentEpoch, ...]:
+    """The last sets of validators as whoever followed the chain remembers them."""
+    recent = with_epoch((), RecentEpoch(1, founders))
+    for epoch in cover.epochs:
+        recent = with_epoch(recent, RecentEpoch(epoch.header.height + 1, epoch.following))
+    return with_epoch(recent, RecentEpoch(cover.header.height + 2, next_validators))
 
 
 def heads_of_part(part: bytes) -> tuple[Head, ...]:

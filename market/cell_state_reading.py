@@ -1,10 +1,11 @@
 """Reading the agreed state of a cell back from its leaves: the strict inverse of `cell_state.state_leaves`.
 
-The leaves say all there is but the rules, which the genesis fixes. Everything that does not read raises
+The leaves say all there is but the rules that the genesis fixes. Everything that does not read raises
 `Malformed` or `MalformedPayload`. Energies are mWh, prices µ/kWh, money pico-currency.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from ledger.encoding import Value, big_int_from, decode
@@ -12,8 +13,9 @@ from ledger.errors import Malformed, Unbalanced
 from ledger.journal import Balances
 from ledger.limits import ID_BYTES, SYNC_BYTES
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
+from market.errors import InvalidRules
 from market.payloads import Curve, Reading, decode_limit, decode_order, decode_reading, decode_tariff
-from market.rules import BranchLimit, CellRules, TariffStep
+from market.rules import BranchLimit, CellRules, MemberRule, TariffStep, member_rule
 
 _INTERVAL_BYTES: Final = 8
 
@@ -24,6 +26,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     curves: dict[tuple[int, bytes], Curve] = {}
     records: dict[int, IntervalRecord] = {}
     measured: dict[bytes, tuple[int, Reading]] = {}
+    points: dict[bytes, MemberRule] = {}
     single: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
@@ -35,6 +38,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
             curves[_interval_and_member(rest)] = decode_order(_array(value))
         elif slash and name == b"interval":
             records[int.from_bytes(rest, "big")] = _record_from(rules, value)
+        elif slash and name == b"point":
+            points[rest] = _point_from(rest, value)
         elif slash and name == b"measured":
             interval, reading = _fields(value, 2)
             measured[rest] = (_integer(interval), decode_reading(_array(reading)))
@@ -42,6 +47,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
             single[key] = value
     if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
         raise Malformed("a leaf is missing from the state, or is none of it")
+    rules = _with_points(rules, points)
     return CellState(
         rules=rules,
         last_interval=_integer(single[b"last"]),
@@ -53,6 +59,26 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         records=records,
         last_measured=measured,
     )
+
+
+def _point_from(member: bytes, value: Value) -> MemberRule:
+    *terms, since, until = _fields(value, 6)
+    try:
+        rule = member_rule((member, *terms), "terms")
+    except InvalidRules as fault:
+        raise Malformed(str(fault)) from fault
+    return replace(rule, since=_integer(since), until=None if until is None else _integer(until))
+
+
+def _with_points(rules: CellRules, points: Mapping[bytes, MemberRule]) -> CellRules:
+    """The founding rules with the metering points that came later or are gone."""
+    if not points:
+        return rules
+    members = {rule.member: rule for rule in rules.members} | dict(points)
+    try:
+        return replace(rules, members=tuple(rule for _, rule in sorted(members.items())))
+    except InvalidRules as fault:
+        raise Malformed(str(fault)) from fault
 
 
 def _balances(amounts: Mapping[bytes, int]) -> Balances:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from devices.control_messages import MeterRecord
+from devices.control_messages import Attached, MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
+from ledger.chain import Tip
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.ingest import Ingested
@@ -30,15 +31,16 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.block_report import block_report
+from node.belonging import Identity, feed_keys_of, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
+from node.instructions import Instructions
 from node.joining import Joining
 from node.ordering import Ordering
 from node.recall import Recall, Remembered, not_remembered
-from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
+from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
 from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
@@ -52,15 +54,6 @@ from node.wire import (
     decode_frame,
     encode_frame,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are in the cell: member id, feed key and, for a validator, consensus key."""
-
-    member: bytes
-    feed_key: bytes
-    consensus_key: bytes | None
 
 
 @dataclass(slots=True)
@@ -79,6 +72,9 @@ class NodeCore:
     syncing: Syncing = field(default_factory=Syncing)
     capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
+    instructions: Instructions = field(default_factory=Instructions)
+    begin_trading: Callable[[Tip[CellState], Now], Trading | None] | None = None
+    devices: Attached | None = None
     active: bool = False
     waits_out: int = 0
     timers: Timers[str] = field(default_factory=Timers)
@@ -109,9 +105,8 @@ class NodeCore:
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
-        member = self.gathering.membership.by_id(self.identity.member)
-        assert member is not None, "the node is a member of its cell"
-        if not self.gathering.feeds.may_grow(member.id):
+        member = self.identity.present(self.gathering.membership)
+        if member is None or not self.gathering.feeds.may_grow(member.id):
             return None
         return self.gathering.feeds.head(member.id), member.incarnation
 
@@ -165,7 +160,11 @@ class NodeCore:
                 return self._trade(lambda t: t.read(record, now))
             case ev.DevicesMeasured(image):
                 return self._tell_trading(lambda t: t.measured(image))
+            case ev.OperatorInstructed():
+                may_speak = self.active and self.own_feed() is not None
+                return self.instructions.take(input_, now) if may_speak else []
             case ev.ControlAttached(attached):
+                self.devices = attached
                 self._tell_trading(lambda t: t.attached(attached))
                 return [ev.Report("control", {"pid": attached.pid})]
             case ev.AlarmChanged(alarm):
@@ -216,9 +215,10 @@ class NodeCore:
             more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
             return [*effects, *more]
         if kind == BLOCKS:
-            asked = int(argument)
-            blocks = read_blocks_reply(data, asked)
-            return self.joining.instead_of(blocks, peer, asked) or self._adopt(peer, blocks.blocks, now)
+            blocks = read_blocks_reply(data, int(argument))
+            return self.joining.instead_of(blocks, peer, int(argument)) or self._adopt(
+                peer, blocks.blocks, now
+            )
         if kind in (SNAPSHOT, PART):
             return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
@@ -277,8 +277,8 @@ class NodeCore:
         return self.syncing.ask_recall(peer, request)
 
     def _recalled(self, peer: bytes, data: bytes, now: Now) -> list[Effect]:
-        identity = self.identity
-        recalled = read_recall_reply(data, self.ordering.cell_id, identity.feed_key, identity.consensus_key)
+        keys = self.identity.feed_keys(self.gathering.membership)
+        recalled = read_recall_reply(data, self.ordering.cell_id, keys, self.identity.consensus_key)
         self.syncing.claims(peer, recalled.height)
         if self.active:
             return []
@@ -343,9 +343,8 @@ class NodeCore:
                     effects += self._decided(step, now)
                 case WantBlock(block_id, holders):
                     keys = self.ordering.tip.validators.keys
-                    effects += self.syncing.ask_block(
-                        block_id, self._feed_keys(keys[index] for index in holders)
-                    )
+                    voted = feed_keys_of(self.ordering.tip.membership, (keys[index] for index in holders))
+                    effects += self.syncing.ask_block(block_id, voted)
                 case WantEntries(heads):
                     effects += self._ask_for(heads)
                 case WantAnswers(standing):
@@ -358,28 +357,34 @@ class NodeCore:
         """Ask for the entries that lead to these heads, from what is anchored on: it may be another branch."""
         return self.syncing.ask_entries(anchored_positions(self.ordering.tip, heads), self.syncing.peers)
 
-    def _feed_keys(self, consensus_keys: Iterable[bytes]) -> list[bytes]:
-        wanted = set(consensus_keys)
-        members = self.ordering.tip.membership.members
-        return [member.feed_key for member in members if member.consensus_key in wanted]
-
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
         tip, header = decided.tip, decided.block.header
+        changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
-        voting: list[Step[CellState]] = []
-        if self.active and tip.height >= self.waits_out:
-            voting = self.ordering.let_vote(now)
+        may_vote = self.active and tip.height >= self.waits_out
+        voting = self.ordering.let_vote(now) if may_vote else []
         assert isinstance(decided.outcomes, BlockOutcomes)
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        self._begin_or_end_trading(now)
         return [
             block_report(decided, outcomes, self.capacities.headroom_mw(), now),
+            *changed,
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
             *self.joining.due(decided),
         ]
+
+    def _begin_or_end_trading(self, now: Now) -> None:
+        """We trade from when the cell has a metering point of ours until it has none any more."""
+        if self.gathering.membership.by_id(self.identity.member) is None:
+            self.trading = None
+        elif self.trading is None and self.begin_trading is not None:
+            self.trading = self.begin_trading(self.ordering.tip, now)
+            if self.trading is not None and self.devices is not None:
+                self.trading.attached(self.devices)
 
     def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""

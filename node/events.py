@@ -135,6 +135,16 @@ class LoopStalled:
     since_real_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorInstructed:
+    """Somebody at this machine wants an entry in our feed; `name` is how to forget it."""
+
+    name: str
+    kind: int
+    interval: int
+    payload: tuple[Value, ...]
+
+
 Input = (
     GossipReceived
     | FrameReceived
@@ -150,6 +160,7 @@ Input = (
     | ControlAttached
     | AlarmChanged
     | LoopStalled
+    | OperatorInstructed
 )
 
 
@@ -295,6 +306,20 @@ class AcknowledgeMeter:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersChanged:
+    """Exactly these members may connect from now on: their feed keys and names."""
+
+    members: tuple[tuple[bytes, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionTaken:
+    """An operator's instruction is in our feed; forget it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A structured log line; `fields` are JSON values."""
 
@@ -320,5 +345,7 @@ Effect = (
     | StandOn
     | CommandPosition
     | AcknowledgeMeter
+    | MembersChanged
+    | InstructionTaken
     | Report
 )

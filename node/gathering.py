@@ -81,17 +81,19 @@ class Gathering:
             del self._orders[interval]
 
     def own_position(self, member: bytes) -> tuple[int, int] | None:
-        """Incarnation and sequence of the last known entry of a member, frozen or not; None without one.
+        """Incarnation and sequence of the last known entry of a member, frozen or gone or not; None without one.
 
-        It is stored, or anchored by a snapshot that this node stands on.
+        It is stored, or anchored by a snapshot that this node stands on. In a granted incarnation without an entry the
+        sequence is -1: all that was said before it is past.
         """
-        known = self.membership.by_id(member)
-        assert known is not None, "the node is a member of its cell"
+        known = self.membership.by_id(member) or self.membership.former(member)
+        if known is None:
+            return None
         head = self.feeds.head(member)
         sequence = self.store.last_sequence(member, known.incarnation)
         if head is not None and head.incarnation == known.incarnation:
             sequence = max(sequence, head.sequence)
-        return None if sequence < 0 else (known.incarnation, sequence)
+        return None if sequence < 0 and known.incarnation == 0 else (known.incarnation, sequence)
 
     def orders_for(self, interval: int) -> tuple[SeenOrder, ...]:
         """The orders held for an interval, with when each was first seen (cell time)."""

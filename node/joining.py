@@ -15,6 +15,7 @@ from ledger.replication import BlocksReply
 from ledger.snapshot_transfer import SnapshotFetch, read_snapshot_reply
 from ledger.validators import ValidatorSet
 from market.cell_state import CellState
+from node.belonging import members_changed
 from node.constants import SNAPSHOT_EVERY_BLOCKS
 from node.events import Effect, Now, Report, StandOn, TakeSnapshot
 from node.gathering import Gathering
@@ -118,7 +119,8 @@ class Joining:
             return []
         heads = tuple(tip.heads.values())
         self.ordering.stand_on(tip, fetch.cover.certificate, now)
+        changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.stand_on(tip.membership, heads, tip.last_interval)
         self.epochs = fetch.cover.epochs
         report = Report("joined", {"height": tip.height, "id": tip.header_id.hex()})
-        return [StandOn(snapshot, heads), report, *self.syncing.ask_blocks(tip.height)]
+        return [StandOn(snapshot, heads), report, *changed, *self.syncing.ask_blocks(tip.height)]

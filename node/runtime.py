@@ -26,12 +26,14 @@ from ledger.retention import Retention
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.assembly import assemble
+from node.belonging import connectable
 from node.config import Config, clock_path, control_table, load_config, with_clock_file
 from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
 from node.logs import open_log
 from node.outgoing import Outgoing
+from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
@@ -39,6 +41,8 @@ from node.turns import Turns
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
+SPOOL_EVERY_S = 1.0
+"""Real seconds between looks for instructions; a person gives them."""
 STOP_DEVICES_S = 15.0
 """Real seconds until the daemon leaves even if the control process does not say that it has stopped."""
 
@@ -172,36 +176,38 @@ class _Daemon:
                 self._log.error("devices_not_stopped", reason=str(fault))
 
     async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
-        transport.set_members(self._members())
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
-            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
+            addresses = self._config.network.peers
+            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, addresses)
+            spool = Spool(self._config.directory)
+            self._warn_of_unknown(addresses)
+            outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, kept)
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
             nursery.start_soon(self._hear_network, transport)
             nursery.start_soon(self._hear_devices, control)
+            nursery.start_soon(self._hear_operator, spool)
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
+
+    def _warn_of_unknown(self, addresses: Iterable[str]) -> None:
+        """Addresses of somebody who is no member may be of one to come, or a name was mistyped."""
+        members = self._core.gathering.membership.expected().everyone
+        unknown = sorted(set(addresses) - {member.name.decode() for member in members})
+        if unknown:
+            self._log.warning("unknown_peers", names=unknown)
 
     def _transport(self) -> Transport:
         from node.transport.libp2p.adapter import Libp2pTransport
 
         signer = self._opened.signer
         return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
-
-    def _members(self) -> dict[bytes, tuple[str, ...]]:
-        addresses = self._config.network.peers
-        members = self._core.gathering.membership.members
-        return {
-            member.feed_key: addresses.get(member.name.decode(), ())
-            for member in members
-            if member.id != self._core.identity.member
-        }
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
@@ -214,7 +220,7 @@ class _Daemon:
 
     async def _answer(self, peer: bytes, request: bytes) -> bytes:
         archive = StoreArchive(
-            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.validators
+            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.epochs
         )
         try:
             return answer(request, archive)
@@ -229,6 +235,15 @@ class _Daemon:
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
             await self._inputs_in.send(_input_of_devices(message))
+
+    async def _hear_operator(self, spool: Spool) -> None:
+        """What commands on this machine leave for us, until it is in our feed."""
+        while True:
+            for name, asked in spool.waiting():
+                await self._inputs_in.send(
+                    ev.OperatorInstructed(name, asked.kind, asked.interval, asked.payload)
+                )
+            await trio.sleep(SPOOL_EVERY_S)
 
     async def _take_turns(self, turns: Turns) -> None:
         turns.start()

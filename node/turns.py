@@ -5,7 +5,7 @@ blocks are committed, and own entries claimed in the guard, before anything of t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -53,6 +53,18 @@ class Network(Protocol):
         """Ask a peer; the reply comes back as an input."""
         ...
 
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Exactly these feed keys, with the names of their members, may connect."""
+        ...
+
+
+class Asked(Protocol):
+    """Where an operator's instructions wait."""
+
+    def done(self, name: str) -> None:
+        """Forget one."""
+        ...
+
 
 Leaving = (
     ev.Publish
@@ -61,6 +73,8 @@ Leaving = (
     | ev.SendRequest
     | ev.CommandPosition
     | ev.AcknowledgeMeter
+    | ev.MembersChanged
+    | ev.InstructionTaken
     | ev.Report
 )
 """What leaves this process, after the turn's commit."""
@@ -77,6 +91,7 @@ class Turns:
     network: Network
     log: structlog.typing.FilteringBoundLogger
     now: Callable[[], ev.Now]
+    asked: Asked | None = None
     retention: Retention = KEEP_ALL
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
@@ -118,6 +133,8 @@ class Turns:
                     | ev.SendRequest()
                     | ev.CommandPosition()
                     | ev.AcknowledgeMeter()
+                    | ev.MembersChanged()
+                    | ev.InstructionTaken()
                     | ev.Report()
                 ):
                     self._outbox.append(effect)
@@ -176,6 +193,11 @@ class Turns:
                 self.devices.send_position(interval, energy)
             case ev.AcknowledgeMeter(interval):
                 self.devices.acknowledge(interval)
+            case ev.MembersChanged(members):
+                self.network.set_members(members)
+            case ev.InstructionTaken(name):
+                if self.asked is not None:
+                    self.asked.done(name)
             case ev.Report(event, fields):
                 self.log.info(event, **fields)
             case ev.Publish(topic, data):

@@ -7,7 +7,7 @@ process, sizes bytes.
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -197,6 +197,9 @@ class MeasuredNode:
         reply = self._reply(tag)
         self.sent["sync"] += len(data) + len(reply)
         self._waiting.append(ev.ReplyReceived(peer, tag, reply))
+
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Everybody stays."""
 
     def send_position(self, interval: int, energy: int) -> None:
         """There are no devices."""

@@ -30,7 +30,7 @@ def served(cell, write_directory, tmp_path, monkeypatch):
         block, certificate = cell.blocks[height - 1]
         store.put_snapshot(take_snapshot(cell.tips[height], cell.application, block.header, certificate, ()))
     store.commit()
-    yield cell, StoreArchive(store, lambda block_id: None, lambda: cell.tip.validators)
+    yield cell, StoreArchive(store, lambda block_id: None, lambda: cell.tip.epochs)
     store.close()
 
 

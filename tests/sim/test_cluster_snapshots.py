@@ -6,7 +6,7 @@ import pytest
 
 from ledger.audit import verify_directory
 from ledger.reopening import reopen_fast
-from ledger.replay import replay
+from ledger.replay import edge_of, replay
 from ledger.retention import Retention
 from ledger.state_snapshot import take_snapshot
 from market.cell import EnergyCell
@@ -14,6 +14,7 @@ from sim.cluster import INTERVAL_NS, Cluster
 from sim.cluster_checks import chain_of
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
 from sim.cluster_node import ClusterNode, PoweredStore
+from tests.sim.test_cluster_membership import came_and_left
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
 
@@ -24,7 +25,12 @@ def snapshots_are_those_of_the_chain(cluster: Cluster, node: ClusterNode) -> lis
     chain = list(replay(store, cluster.genesis, cell))
     for height in store.snapshots():
         each = chain[height - 1]
-        expected = take_snapshot(each.tip, cell, each.block.header, each.certificate, ())
+        epochs = tuple(
+            epoch
+            for before in chain[:height]
+            for epoch in edge_of(before.block.header, before.certificate, before.tip)
+        )
+        expected = take_snapshot(each.tip, cell, each.block.header, each.certificate, epochs)
         parts = [store.snapshot_part(height, number) for number in range(len(expected.parts) + 1)]
         assert parts == [expected.cover, *expected.parts]
     reopened = reopen_fast(store, cluster.genesis, cell)
@@ -127,6 +133,14 @@ def test_where_everybody_has_pruned_what_a_member_needs_it_joins_by_a_snapshot(
         report = verify_directory(tmp_path / str(node.index), EnergyCell())
         assert report.failure is None
         assert report.base == node.store.base() > 0
+
+
+def test_snapshots_of_a_cell_whose_members_come_and_go_are_those_of_the_chain() -> None:
+    """With metering points that began and ended, and four sets of validators."""
+    cluster, chain = came_and_left(ClusterPlan(healed_ns=2 * S + 12 * INTERVAL_NS, **GOOD_NETWORK))  # type: ignore[arg-type]
+    assert any(rule.since or rule.until for rule in chain[-1].tip.state.rules.members)
+    for node in cluster.honest:
+        assert snapshots_are_those_of_the_chain(cluster, node)
 
 
 def test_every_node_keeps_the_same_snapshots() -> None:
