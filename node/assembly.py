@@ -11,7 +11,7 @@ from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
-from node.belonging import Identity
+from node.belonging import Identity, confirmations_needed
 from node.config import Config
 from node.core import NodeCore
 from node.events import Now
@@ -60,21 +60,20 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         founders=Membership.founding(opened.genesis).validators(),
         member=opened.member.id,
         remembered=opened.remembered,
+        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
         ordering=ordering,
         gathering=gathering,
         syncing=Syncing(),
         epochs=opened.epochs,
         keep_blocks=config.retention.blocks,
     )
-    validators = opened.tip.validators
-    others = len(opened.tip.membership.members) - 1
     said = _recent_entries(opened)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
         trading=_trading(config, opened, opened.tip, margin_ns, said, now),
-        recall=Recall(needed=min(validators.quorum - 1, others)),
+        recall=joining.recall,
         remembered=opened.remembered,
         joining=joining,
         syncing=joining.syncing,

@@ -31,7 +31,7 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.belonging import Identity, feed_keys_of, members_changed
+from node.belonging import Identity, confirmations_needed, feed_keys_of, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
@@ -304,9 +304,7 @@ class NodeCore:
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
         unread, self._unread = self._unread, {}
-        readings = self._trade(
-            lambda t: [effect for record in unread.values() for effect in t.read(record, now)]
-        )
+        readings = self._trade(lambda t: [effect for each in unread.values() for effect in t.read(each, now)])
         return [ev.Report("active", fields), *self._follow(steps, now), *readings]
 
     def _timers_due(self, now: Now) -> list[Effect]:
@@ -361,12 +359,13 @@ class NodeCore:
         tip, header = decided.tip, decided.block.header
         changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
-        may_vote = self.active and tip.height >= self.waits_out
-        voting = self.ordering.let_vote(now) if may_vote else []
+        voting = self.ordering.let_vote(now) if self.active and tip.height >= self.waits_out else []
         assert isinstance(decided.outcomes, BlockOutcomes)
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        if changed:
+            self.recall.needed = confirmations_needed(tip.membership, self.identity.member)
         self._begin_or_end_trading(now)
         return [
             block_report(decided, outcomes, self.capacities.headroom_mw(), now),

@@ -15,12 +15,12 @@ from ledger.replication import BlocksReply
 from ledger.snapshot_transfer import SnapshotFetch, read_snapshot_reply
 from ledger.validators import ValidatorSet
 from market.cell_state import CellState
-from node.belonging import members_changed
+from node.belonging import confirmations_needed, members_changed
 from node.constants import SNAPSHOT_EVERY_BLOCKS
 from node.events import Effect, Now, Report, StandOn, TakeSnapshot
 from node.gathering import Gathering
 from node.ordering import Ordering
-from node.recall import Remembered, not_remembered
+from node.recall import Recall, Remembered, not_remembered
 from node.steps import Decided
 from node.syncing import BLOCKS, PART, SNAPSHOT, Syncing
 
@@ -33,6 +33,7 @@ class Joining:
     founders: ValidatorSet
     member: bytes
     remembered: Remembered
+    recall: Recall
     ordering: Ordering[CellState]
     gathering: Gathering
     syncing: Syncing
@@ -120,6 +121,7 @@ class Joining:
         heads = tuple(tip.heads.values())
         self.ordering.stand_on(tip, fetch.cover.certificate, now)
         changed = members_changed(self.gathering.membership, tip.membership)
+        self.recall.needed = confirmations_needed(tip.membership, self.member)
         self.gathering.stand_on(tip.membership, heads, tip.last_interval)
         self.epochs = fetch.cover.epochs
         report = Report("joined", {"height": tip.height, "id": tip.header_id.hex()})
