@@ -18,13 +18,13 @@ from ledger.blocks import Header, decode_header, header_id
 from ledger.chain import Tip
 from ledger.commitments import APPLICATION_PREFIX, MEMBER_PREFIX, Pairs, feeds_leaves, state_leaves
 from ledger.encoding import Value, decode, encode
-from ledger.epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.errors import InvalidProof, Malformed
 from ledger.genesis import Genesis
 from ledger.heads import Head
 from ledger.limits import ID_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS, SYNC_BYTES
 from ledger.membership import Membership
 from ledger.merkle import Frontier, map_root
+from ledger.snapshot_epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate
 
