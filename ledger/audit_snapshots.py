@@ -8,10 +8,10 @@ from ledger.application import Application, State
 from ledger.audit_checks import AuditedEntries, AuditFault
 from ledger.chain import Tip, genesis_tip
 from ledger.entries import SignedEntry
-from ledger.epochs import Epoch
 from ledger.genesis import Genesis
 from ledger.replay import BlockArchive, Replayed, edge_of, stored_tip
 from ledger.rows import BlockRow
+from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import decode_cover, take_snapshot
 from ledger.validators import ValidatorSet
 

@@ -11,10 +11,10 @@ from typing import Generic, Protocol
 from ledger.application import Application, Outcomes, State
 from ledger.blocks import Block, Header, decode_block
 from ledger.chain import EntrySource, Tip, extend, genesis_tip
-from ledger.epochs import Epoch
 from ledger.errors import Corrupt, InvalidBlock, InvalidCertificate, Malformed, MissingEntries, PeerError
 from ledger.genesis import Genesis
 from ledger.rows import BlockRow
+from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import Cover, decode_cover, restore
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate

@@ -25,7 +25,6 @@ from ledger.commitments import (
     state_leaves,
 )
 from ledger.encoding import Value, decode, encode
-from ledger.epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.errors import InvalidProof, Malformed
 from ledger.genesis import Genesis
 from ledger.heads import Head
@@ -33,6 +32,7 @@ from ledger.limits import ID_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS, SYNC_BY
 from ledger.membership import Membership
 from ledger.membership_reading import membership_of_leaves
 from ledger.merkle import Frontier, map_root
+from ledger.snapshot_epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.validators import Epoch as RecentEpoch
 from ledger.validators import ValidatorSet, with_epoch
 from ledger.votes import Certificate

@@ -26,7 +26,6 @@ from ledger.directory import (
     LEDGER_FILE,
 )
 from ledger.directory_lock import DirectoryLock
-from ledger.epochs import Epoch
 from ledger.errors import GuardMissing, InvalidGenesis
 from ledger.feeds import Feeds
 from ledger.genesis import Genesis, member_id
@@ -34,6 +33,7 @@ from ledger.keys import load_key
 from ledger.membership import Member, Membership
 from ledger.reopening import reopen_fast
 from ledger.sign_guard import SignGuard
+from ledger.snapshot_epochs import Epoch
 from ledger.store import Store
 from ledger.votes import Certificate
 from ledger.write_ahead_log import WriteAheadLog

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.encoding import decode, encode
-from ledger.epochs import Epoch, follow_epochs
 from ledger.errors import InvalidCertificate, InvalidProof, PeerError
 from ledger.limits import SYNC_BYTES
+from ledger.snapshot_epochs import Epoch, follow_epochs
 from ledger.state_snapshot import decode_cover, restore, take_snapshot
 
 
