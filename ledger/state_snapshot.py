@@ -30,7 +30,6 @@ from ledger.genesis import Genesis
 from ledger.heads import Head
 from ledger.limits import ID_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS, SYNC_BYTES
 from ledger.membership import Membership
-from ledger.membership_reading import membership_of_leaves
 from ledger.merkle import Frontier, map_root
 from ledger.snapshot_epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
 from ledger.validators import Epoch as RecentEpoch
@@ -177,7 +176,7 @@ def restore(
         raise InvalidProof("the heads are not those that the header commits to")
     if _root(state) != header.state_root:
         raise InvalidProof("the state is not the one that the header commits to")
-    membership = membership_of_leaves(_under(MEMBER_PREFIX, state), _under(CHANGE_PREFIX, state))
+    membership = Membership.from_leaves(_under(MEMBER_PREFIX, state), _under(CHANGE_PREFIX, state))
     restored = application.restore(genesis, _under(APPLICATION_PREFIX, state))
     heads = _heads(feeds)
     if state_leaves(membership, application.leaves(restored)) != state or feeds_leaves(heads) != feeds:

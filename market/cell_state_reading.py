@@ -5,17 +5,17 @@ The leaves say all there is but the rules that the genesis fixes. Everything tha
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from ledger.encoding import Value, big_int_from, decode
 from ledger.errors import Malformed, Unbalanced
 from ledger.journal import Balances
 from ledger.limits import ID_BYTES, SYNC_BYTES
+from market.admission import with_points
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.errors import InvalidRules
 from market.payloads import Curve, Reading, decode_limit, decode_order, decode_reading, decode_tariff
-from market.rules import BranchLimit, CellRules, MemberRule, TariffStep, member_rule
+from market.rules import BranchLimit, CellRules, TariffStep
 
 _INTERVAL_BYTES: Final = 8
 
@@ -26,7 +26,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     curves: dict[tuple[int, bytes], Curve] = {}
     records: dict[int, IntervalRecord] = {}
     measured: dict[bytes, tuple[int, Reading]] = {}
-    points: dict[bytes, MemberRule] = {}
+    points: dict[bytes, Value] = {}
     single: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
@@ -39,7 +39,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         elif slash and name == b"interval":
             records[int.from_bytes(rest, "big")] = _record_from(rules, value)
         elif slash and name == b"point":
-            points[rest] = _point_from(rest, value)
+            points[rest] = value
         elif slash and name == b"measured":
             interval, reading = _fields(value, 2)
             measured[rest] = (_integer(interval), decode_reading(_array(reading)))
@@ -61,22 +61,10 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     )
 
 
-def _point_from(member: bytes, value: Value) -> MemberRule:
-    *terms, since, until = _fields(value, 6)
-    try:
-        rule = member_rule((member, *terms), "terms")
-    except InvalidRules as fault:
-        raise Malformed(str(fault)) from fault
-    return replace(rule, since=_integer(since), until=None if until is None else _integer(until))
-
-
-def _with_points(rules: CellRules, points: Mapping[bytes, MemberRule]) -> CellRules:
+def _with_points(rules: CellRules, points: Mapping[bytes, Value]) -> CellRules:
     """The founding rules with the metering points that came later or are gone."""
-    if not points:
-        return rules
-    members = {rule.member: rule for rule in rules.members} | dict(points)
     try:
-        return replace(rules, members=tuple(rule for _, rule in sorted(members.items())))
+        return with_points(rules, points.items()) if points else rules
     except InvalidRules as fault:
         raise Malformed(str(fault)) from fault
 
