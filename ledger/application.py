@@ -68,3 +68,7 @@ class Application(Protocol[State]):
     def leaves(self, state: State) -> Iterable[tuple[bytes, bytes]]:
         """The state as (key, value) leaves with distinct keys, in any order."""
         ...
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> State:
+        """The state that has these leaves, which are proved and come sorted. Raises `PeerError`."""
+        ...

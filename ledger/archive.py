@@ -40,6 +40,14 @@ class StoreArchive:
         """A stored block."""
         return self._store.block(height)
 
+    def snapshots(self) -> Sequence[int]:
+        """The heights of the stored snapshots."""
+        return self._store.snapshots()
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        """A stored cover or part."""
+        return self._store.snapshot_part(height, part)
+
     def block_by_id(self, block_id: bytes) -> tuple[bytes, bytes | None] | None:
         """A proposed block, or a stored one with its certificate."""
         proposed = self._undecided(block_id)

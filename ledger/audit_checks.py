@@ -38,30 +38,70 @@ class AuditFault(LedgerError):  # noqa: N818 - as in `ledger.errors`
 
 @dataclass(slots=True)
 class AuditedEntries:
-    """All entries that passed, as a source for the chain."""
+    """All entries that passed, as a source for the chain; those that `base` anchors are in `kept` instead."""
 
+    base: Mapping[bytes, Head] = field(default_factory=dict)
     by_feed: dict[tuple[bytes, int], list[SignedEntry]] = field(default_factory=dict)
+    kept: dict[bytes, list[SignedEntry]] = field(default_factory=dict)
     count: int = 0
 
     def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
         """The entries with sequence in `after + 1 .. through`; raises `MissingEntries`."""
         feed = self.by_feed.get((member, incarnation), [])
-        if through >= len(feed):
+        before = self.anchored(member, incarnation)
+        first = 0 if before is None else before.sequence + 1
+        if through - first >= len(feed) or after + 1 < first:
             raise MissingEntries((Head(member, incarnation, through, b""),))
-        return feed[after + 1 : through + 1]
+        return feed[after + 1 - first : through + 1 - first]
 
     def by_id(self, member: bytes, entry_id: bytes) -> SignedEntry | None:
         """A member's entry by id."""
-        feeds = (feed for (author, _), feed in self.by_feed.items() if author == member)
+        feeds = [feed for (author, _), feed in self.by_feed.items() if author == member]
+        feeds.append(self.kept.get(member, []))
         return next((signed for feed in feeds for signed in feed if signed.id == entry_id), None)
 
+    def anchored(self, member: bytes, incarnation: int) -> Head | None:
+        """The head of the base in this very incarnation."""
+        head = self.base.get(member)
+        return head if head is not None and head.incarnation == incarnation else None
 
-def check_entries(rows: Iterable[EntryRow], cell_id: bytes) -> AuditedEntries:
-    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0 under one key.
+    def take(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """Join an entry to what came before it."""
+        entry = signed.entry
+        head = self.base.get(member)
+        self.count += 1
+        if head is not None and (entry.incarnation, entry.sequence) <= (head.incarnation, head.sequence):
+            if (entry.incarnation, entry.sequence) == (head.incarnation, head.sequence):
+                _require(f"{where}: id of the snapshot's head", head.id, signed.id)
+            self._keep(where, member, signed)
+            return
+        anchored = self.anchored(member, entry.incarnation)
+        feed = self.by_feed.setdefault((member, entry.incarnation), [])
+        first, before = (0, None) if anchored is None else (anchored.sequence + 1, anchored.id)
+        _require(f"{where}: next sequence of the feed", first + len(feed), entry.sequence)
+        _require(f"{where}: previous id", feed[-1].id if feed else before, entry.previous)
+        _require(f"{where}: author", feed[-1].entry.author if feed else entry.author, entry.author)
+        feed.append(signed)
+
+    def _keep(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """An entry of what was pruned: it joins the one before it, where that is kept too."""
+        kept = self.kept.setdefault(member, [])
+        entry, last = signed.entry, kept[-1] if kept else None
+        if last is not None and (last.entry.incarnation, last.entry.sequence + 1) == (
+            entry.incarnation,
+            entry.sequence,
+        ):
+            _require(f"{where}: previous id", last.id, entry.previous)
+        kept.append(signed)
+
+
+def check_entries(rows: Iterable[EntryRow], cell_id: bytes, base: Mapping[bytes, Head]) -> AuditedEntries:
+    """Every row's columns against its envelope, and every feed as a hash chain under one key: from sequence 0 or, in
+    a pruned ledger, from the head that the snapshot at its base names.
 
     Rows come sorted by member, incarnation and sequence. Whose key it is only the blocks tell: `check_authors`.
     """
-    audited = AuditedEntries()
+    audited = AuditedEntries(base)
     for row in rows:
         where = f"entry {row.sequence} of member {row.member.hex()}, incarnation {row.incarnation}"
         try:
@@ -74,23 +114,21 @@ def check_entries(rows: Iterable[EntryRow], cell_id: bytes) -> AuditedEntries:
         _require(f"{where}: column id", signed.id, row.id)
         check = first_seen_check(row.id, row.first_seen_ns)
         _require(f"{where}: column first_seen_check", check, row.first_seen_check)
-        feed = audited.by_feed.setdefault((row.member, row.incarnation), [])
-        _require(f"{where}: next sequence of the feed", len(feed), entry.sequence)
-        _require(f"{where}: previous id", feed[-1].id if feed else None, entry.previous)
-        _require(f"{where}: author", feed[-1].entry.author if feed else entry.author, entry.author)
-        feed.append(signed)
-        audited.count += 1
+        audited.take(where, row.member, signed)
     return audited
 
 
 def check_authors(audited: AuditedEntries, membership: Membership) -> None:
     """Every feed is under a key of its member, one in force or one of the past."""
     authors = membership.feed_keys(ever=True)
-    for (member, incarnation), feed in audited.by_feed.items():
-        where = f"entry 0 of member {member.hex()}, incarnation {incarnation}"
-        author = authors.get(feed[0].entry.author)
+    kept = ((member, signed) for member, entries in audited.kept.items() for signed in entries)
+    first = ((member, feed[0]) for (member, _), feed in audited.by_feed.items() if feed)
+    for member, signed in (*kept, *first):
+        entry = signed.entry
+        where = f"entry {entry.sequence} of member {member.hex()}, incarnation {entry.incarnation}"
+        author = authors.get(entry.author)
         if author is None:
-            raise AuditFault(where, "a member as author", f"the key {feed[0].entry.author.hex()}")
+            raise AuditFault(where, "a member as author", f"the key {entry.author.hex()}")
         _require(f"{where}: column member", author, member)
 
 
@@ -159,6 +197,10 @@ def check_own_feed(
     """
     if guard.feed_head is None:
         return None
+    for anchored in entries.base.values():
+        if anchored.id == guard.feed_head:
+            _require("guard: place of the own feed's head", anchored.sequence, guard.feed_sequence)
+            return membership.by_id(anchored.member) or membership.former(anchored.member)
     owner = next(
         (m for m in membership.everyone if entries.by_id(m.id, guard.feed_head) is not None),
         None,

@@ -7,7 +7,7 @@ the entries that a block names come from an `EntrySource`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
@@ -38,8 +38,8 @@ class Tip(Generic[State]):
     first. `membership` is in force at `height + 1`. `validators` decide the block at `height + 1` and
     `next_validators` the one after; `deciders` decided this one (None at genesis) and `round` is the one it was
     first proposed in. `heads` maps a member's id to its last anchored entry, of those who left too. `log` is
-    the header log up to and including this block. `epochs` are the last sets of validators, up to the one of
-    `height + 2`.
+    the header log up to and including this block, `parent_log` the one before it, to which the block's own
+    header commits. `epochs` are the last sets of validators, up to the one of `height + 2`.
     """
 
     genesis: Genesis
@@ -55,6 +55,7 @@ class Tip(Generic[State]):
     heads: Mapping[bytes, Head]
     log: Frontier
     state: State
+    parent_log: Frontier = field(default_factory=Frontier)
     epochs: tuple[Epoch, ...] = ()
 
     def validators_at(self, height: int) -> ValidatorSet | None:
@@ -244,6 +245,7 @@ def _derive(
         heads=MappingProxyType(heads),
         log=tip.log.append(block_id),
         state=state,
+        parent_log=tip.log,
         epochs=with_epoch(tip.epochs, Epoch(header.height + 2, next_validators)),
     )
     return _Derived(header, next_tip, outcomes)

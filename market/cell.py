@@ -28,6 +28,7 @@ from ledger.journal import Balances
 from market.admission import accepts_terms
 from market.auction import hold_auction
 from market.cell_state import DSO, CellState, ClearedInterval, IntervalRecord, state_leaves
+from market.cell_state_reading import state_of_leaves
 from market.draft import StateDraft
 from market.errors import InvalidRules
 from market.intake import take_entries
@@ -95,6 +96,10 @@ class EnergyCell:
     def leaves(self, state: CellState) -> Iterable[tuple[bytes, bytes]]:
         """The state as leaves with distinct keys."""
         return state_leaves(state)
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> CellState:
+        """The state that has these leaves. Raises `PeerError` where there is none."""
+        return state_of_leaves(decode_rules(genesis.application), leaves)
 
 
 def _no_prices(rules: CellRules) -> tuple[int | None, ...]:

@@ -2,8 +2,9 @@
 
 from devices.profiles import read_profile
 from ledger.chain import Tip
-from ledger.entries import Entry
+from ledger.entries import Entry, open_entry
 from ledger.genesis import Role
+from ledger.membership import Membership
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
 from market.cell_state import CellState
@@ -16,9 +17,11 @@ from node.core import NodeCore
 from node.events import Now
 from node.gathering import Gathering
 from node.instructions import Instructions
+from node.joining import Joining
 from node.ordering import Ordering
 from node.recall import Recall
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
+from node.syncing import Syncing
 from node.timeliness import Attention
 from node.trading import PPM, Trading
 
@@ -52,14 +55,28 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         last_interval=None if last is None else last + SETTLING_INTERVALS,
     )
     ordering.keep(opened.blocks)
+    joining = Joining(
+        genesis=opened.genesis,
+        founders=Membership.founding(opened.genesis).validators(),
+        member=opened.member.id,
+        remembered=opened.remembered,
+        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
+        ordering=ordering,
+        gathering=gathering,
+        syncing=Syncing(),
+        epochs=opened.epochs,
+        keep_blocks=config.retention.blocks,
+    )
     said = _recent_entries(opened)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
         trading=_trading(config, opened, opened.tip, margin_ns, said, now),
-        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
+        recall=joining.recall,
         remembered=opened.remembered,
+        joining=joining,
+        syncing=joining.syncing,
         read_only=opened.read_only,
         records=opened.records,
         instructions=Instructions.after(said),
@@ -103,7 +120,8 @@ def _recent_entries(opened: Opened) -> list[Entry]:
     member, store = opened.member, opened.store
     last = store.last_sequence(member.id, member.incarnation)
     after = max(-1, last - RECENT_ENTRIES)
-    return [signed.entry for signed in store.entries(member.id, member.incarnation, after, last)]
+    envelopes = store.envelopes(member.id, member.incarnation, after, RECENT_ENTRIES)
+    return [open_entry(envelope, opened.genesis.cell_id).entry for envelope in envelopes]
 
 
 def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[SeasonalNaive, SeasonalNaive]:

@@ -1,5 +1,6 @@
 """Who a node is in its cell, and who else belongs to it: not yet, now, or no longer. Sans-IO."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.membership import Member, Membership
@@ -26,6 +27,12 @@ class Identity:
         """Every key under which our feed was ever written, as far as this membership knows."""
         known = (key for key, id_ in membership.feed_keys(ever=True).items() if id_ == self.member)
         return frozenset((self.feed_key, *known))
+
+
+def feed_keys_of(membership: Membership, consensus_keys: Iterable[bytes]) -> list[bytes]:
+    """Under which feed keys the members with these consensus keys can be reached."""
+    wanted = set(consensus_keys)
+    return [member.feed_key for member in membership.members if member.consensus_key in wanted]
 
 
 def connectable(membership: Membership) -> tuple[tuple[bytes, str], ...]:

@@ -78,6 +78,13 @@ class TimingSection(_Section):
     rebroadcast_real_ms: int = Field(default=500, ge=50, le=60_000)
 
 
+class RetentionSection(_Section):
+    """How many of the last blocks are kept, with their entries, and of how many heights the single votes; none: all."""
+
+    blocks: int | None = Field(default=None, ge=1)
+    votes: int | None = Field(default=None, ge=1)
+
+
 class SiteSection(_Section):
     """The connection point and what is behind it. `profile` is a CSV of measured powers over time.
 
@@ -105,6 +112,7 @@ class Config(_Section):
     clock: ClockSection = ClockSection()
     timing: TimingSection = TimingSection()
     site: SiteSection = SiteSection()
+    retention: RetentionSection = RetentionSection()
     file: str = ""
 
     @property

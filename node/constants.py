@@ -191,6 +191,9 @@ IMAGE_AGE_NS: Final = 3_000_000_000
 SYNC_EVERY_NS: Final = 1_000_000_000
 """ns of real time between routine questions for missing entries; one peer each time, in turn."""
 
+POSITIONS_COMPARED: Final = 64
+"""feeds named in a routine question, others each time: 5 kB a second, and in a cell of 200 every feed every 4 s."""
+
 PEERS_COMPARED: Final = 2
 """peers who are shown what we hold of an open height, each time others; one of them may be silent."""
 
@@ -220,3 +223,6 @@ REQUEST_TIMEOUT_S: Final = 5.0
 
 STALL_NS: Final = 250_000_000
 """ns by which a timer may be late before the node says that it did not watch: less than a usual gate margin."""
+
+SNAPSHOT_EVERY_BLOCKS: Final = 64
+"""blocks between snapshots of the state: a start replays at most so many, about a second for a cell of fifty."""

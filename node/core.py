@@ -31,16 +31,17 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.belonging import Identity, confirmations_needed, members_changed
+from node.belonging import Identity, confirmations_needed, feed_keys_of, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
 from node.instructions import Instructions
+from node.joining import Joining
 from node.ordering import Ordering
-from node.recall import Recall, Remembered
+from node.recall import Recall, Remembered, not_remembered
 from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
-from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
+from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
 from node.trading import Trading
@@ -65,6 +66,7 @@ class NodeCore:
     trading: Trading | None
     recall: Recall
     remembered: Remembered
+    joining: Joining
     read_only: str | None = None
     records: tuple[Record, ...] = ()
     syncing: Syncing = field(default_factory=Syncing)
@@ -130,6 +132,7 @@ class NodeCore:
                 self.syncing.answered(peer, tag)
                 if data is None:
                     self.counters["requests_failed"] += 1
+                    self.joining.unanswered(peer, tag)
                     return []
                 effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
                 return [*effects, *self._activate(now)]
@@ -137,6 +140,7 @@ class NodeCore:
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
                 self.syncing.down(peer)
+                self.joining.gone(peer)
                 self.capacities.forget(peer)
                 return [ev.Report("peer_lost", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)})]
             case ev.TimerDue():
@@ -211,7 +215,12 @@ class NodeCore:
             more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
             return [*effects, *more]
         if kind == BLOCKS:
-            return self._adopt(peer, read_blocks_reply(data, int(argument)).blocks, now)
+            blocks = read_blocks_reply(data, int(argument))
+            return self.joining.instead_of(blocks, peer, int(argument)) or self._adopt(
+                peer, blocks.blocks, now
+            )
+        if kind in (SNAPSHOT, PART):
+            return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
             block_id = bytes.fromhex(argument)
             block = read_block_reply(data, self.ordering.cell_id, block_id).block
@@ -273,17 +282,18 @@ class NodeCore:
         self.syncing.claims(peer, recalled.height)
         if self.active:
             return []
-        forgotten = self.recall.hear(peer, recalled, self.remembered)
-        if forgotten is not None and self.read_only is None:
-            self.read_only = (
-                f"a peer holds {forgotten}, which this node does not remember: an old copy came back"
-            )
+        found = self.recall.hear(peer, recalled, self.remembered)
+        if found is not None and self.read_only is None:
+            self.read_only = not_remembered(found)
             return self._say_what_is_missing()
         return self.syncing.ask_blocks(self.ordering.tip.height)
 
     def _activate(self, now: Now) -> list[Effect]:
         if self.active or self.read_only is not None or not (self.recall.done and self._remembers_all()):
             return []
+        self.read_only = self.joining.forgotten
+        if self.read_only is not None:
+            return self._say_what_is_missing()
         self.active = True
         steps: list[Step[CellState]] = []
         if self.remembered.vote is None:
@@ -294,9 +304,7 @@ class NodeCore:
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
         unread, self._unread = self._unread, {}
-        readings = self._trade(
-            lambda t: [effect for record in unread.values() for effect in t.read(record, now)]
-        )
+        readings = self._trade(lambda t: [effect for each in unread.values() for effect in t.read(each, now)])
         return [ev.Report("active", fields), *self._follow(steps, now), *readings]
 
     def _timers_due(self, now: Now) -> list[Effect]:
@@ -333,9 +341,8 @@ class NodeCore:
                     effects += self._decided(step, now)
                 case WantBlock(block_id, holders):
                     keys = self.ordering.tip.validators.keys
-                    effects += self.syncing.ask_block(
-                        block_id, self._feed_keys(keys[index] for index in holders)
-                    )
+                    voted = feed_keys_of(self.ordering.tip.membership, (keys[index] for index in holders))
+                    effects += self.syncing.ask_block(block_id, voted)
                 case WantEntries(heads):
                     effects += self._ask_for(heads)
                 case WantAnswers(standing):
@@ -348,18 +355,11 @@ class NodeCore:
         """Ask for the entries that lead to these heads, from what is anchored on: it may be another branch."""
         return self.syncing.ask_entries(anchored_positions(self.ordering.tip, heads), self.syncing.peers)
 
-    def _feed_keys(self, consensus_keys: Iterable[bytes]) -> list[bytes]:
-        wanted = set(consensus_keys)
-        members = self.ordering.tip.membership.members
-        return [member.feed_key for member in members if member.consensus_key in wanted]
-
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
         tip, header = decided.tip, decided.block.header
         changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
-        voting: list[Step[CellState]] = []
-        if self.active and tip.height >= self.waits_out:
-            voting = self.ordering.let_vote(now)
+        voting = self.ordering.let_vote(now) if self.active and tip.height >= self.waits_out else []
         assert isinstance(decided.outcomes, BlockOutcomes)
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
@@ -373,6 +373,7 @@ class NodeCore:
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
+            *self.joining.due(decided),
         ]
 
     def _begin_or_end_trading(self, now: Now) -> None:

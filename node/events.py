@@ -7,9 +7,15 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 from dataclasses import dataclass
 
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
+from ledger.blocks import Header
+from ledger.chain import Tip
 from ledger.encoding import Value
 from ledger.entries import SignedEntry
-from ledger.votes import Proposal, SignedProposal, SignedVote, Vote
+from ledger.heads import Head
+from ledger.snapshot_epochs import Epoch
+from ledger.state_snapshot import Snapshot
+from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
+from market.cell_state import CellState
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +273,24 @@ class StoreEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Keep the state after a block, once everything of the turn has left; `epochs` lead to its validators."""
+
+    tip: Tip[CellState]
+    header: Header
+    certificate: Certificate
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StandOn:
+    """Begin the ledger again from a snapshot that a peer had, at once and durably; these are its heads."""
+
+    snapshot: Snapshot
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommandPosition:
     """Lease a market position to the control process: the net energy (mWh) contracted for an interval."""
 
@@ -317,6 +341,8 @@ Effect = (
     | StoreBlock
     | StoreVote
     | StoreEvidence
+    | TakeSnapshot
+    | StandOn
     | CommandPosition
     | AcknowledgeMeter
     | MembersChanged

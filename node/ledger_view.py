@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.encoding import Value, big_int_from
-from ledger.entries import Entry
+from ledger.entries import Entry, open_entry
 from ledger.genesis import Genesis
 from ledger.membership import Member, Membership
 from ledger.proofs import LeafProof, prove_state, verify_state
@@ -142,13 +142,14 @@ def _plain(value: Value) -> str:
 
 
 def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
-    """A member's entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
+    """A member's kept entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
     with opened(directory) as (genesis, store):
         member = find_member(load_chain(store, genesis, EnergyCell()).membership, name, ever=True)
-        return [
-            (signed.id, signed.envelope)
+        envelopes = (
+            envelope
             for incarnation in range(member.incarnation + 1)
-            for signed in store.entries(
-                member.id, incarnation, -1, store.last_sequence(member.id, incarnation)
+            for envelope in store.envelopes(
+                member.id, incarnation, -1, store.last_sequence(member.id, incarnation) + 1
             )
-        ]
+        )
+        return [(open_entry(envelope, genesis.cell_id).id, envelope) for envelope in envelopes]

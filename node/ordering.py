@@ -371,19 +371,23 @@ class Ordering(Generic[State]):
         now: Now,
     ) -> list[Step[State]]:
         tip = leads.tip
+        for proof in block.evidence:
+            self.evidence.pop(proof, None)
+        self.stand_on(tip, certificate, now)
+        stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
+        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
+
+    def stand_on(self, tip: Tip[State], certificate: Certificate, now: Now) -> None:
+        """Go on from this tip, whose block the certificate decided."""
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
         self._candidates.clear()
         self._seen_votes.clear()
         self._kept.clear()
-        for proof in block.evidence:
-            self.evidence.pop(proof, None)
         if self.agreement.height != tip.height or self.agreement.decided is None:
             self._reset_height()
         self._checks.clear()
         self.timers.clear()
         self.schedule_opening(now)
-        stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
-        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
 
 
 def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:

@@ -22,6 +22,7 @@ from devices.errors import ControlError, ProfileError
 from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
 from ledger.replication import answer
+from ledger.retention import Retention
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.assembly import assemble
@@ -62,7 +63,9 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
         opened = open_directory(config, passphrase)
         try:
             _load_network_library()
-            log.info("ready", height=opened.tip.height)
+            for reason in opened.refused_snapshots:
+                log.warning("snapshot_refused", reason=reason)
+            log.info("ready", height=opened.tip.height, replayed_from=opened.base)
             config = _with_clock(config)
             trio.run(_Daemon(config, opened, log).run)
         finally:
@@ -185,7 +188,9 @@ class _Daemon:
             outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool)
+            kept = Retention(self._config.retention.blocks, self._config.retention.votes)
+            kept.tidy(store, self._core.ordering.tip.height)
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
             nursery.start_soon(self._hear_network, transport)
             nursery.start_soon(self._hear_devices, control)
             nursery.start_soon(self._hear_operator, spool)

@@ -1,8 +1,8 @@
 """Shell: opens everything a daemon stands on, and finds out what of its memory can be trusted.
 
-In this order: the exclusive lock, the genesis, the keys, the ledger (replayed and verified), the sign guard, the
-write-ahead log. Without a guard the node only reads. Where the guard knows more than the ledger, the ledger lost
-something: it is fetched from peers before anything is signed (`node/recall.py`).
+In this order: the exclusive lock, the genesis, the keys, the ledger (verified from its last snapshot on), the sign
+guard, the write-ahead log. Without a guard the node only reads. Where the guard knows more than the ledger, the ledger
+lost something: it is fetched from peers before anything is signed (`node/recall.py`).
 """
 
 from collections.abc import Callable
@@ -31,8 +31,9 @@ from ledger.feeds import Feeds
 from ledger.genesis import Genesis, member_id
 from ledger.keys import load_key
 from ledger.membership import Member, Membership
-from ledger.reopening import reopen
+from ledger.reopening import reopen_fast
 from ledger.sign_guard import SignGuard
+from ledger.snapshot_epochs import Epoch
 from ledger.store import Store
 from ledger.votes import Certificate
 from ledger.write_ahead_log import WriteAheadLog
@@ -53,7 +54,10 @@ _NO_GUARD = (
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A data directory, opened and trusted. `close` gives everything back."""
+    """A data directory, opened and trusted. `close` gives everything back.
+
+    The ledger was followed from the snapshot at `base`; `refused_snapshots` says what was wrong with newer ones.
+    """
 
     genesis: Genesis
     member: Member
@@ -66,6 +70,9 @@ class Opened:
     records: tuple[Record, ...]
     blocks: tuple[Block, ...]
     last_certificate: Certificate | None
+    base: int
+    epochs: tuple[Epoch, ...]
+    refused_snapshots: tuple[str, ...]
     _stack: ExitStack
 
     def close(self) -> None:
@@ -112,13 +119,14 @@ def trusted(
     and was readmitted since.
     """
     with stack:
-        tip, feeds = reopen(store, genesis, EnergyCell())
+        reopened = reopen_fast(store, genesis, EnergyCell())
+        tip, feeds = reopened.tip, reopened.feeds
+        store.drop_snapshots([fault.height for fault in reopened.refused if fault.height != store.base()])
         member = find_member(tip)
         if signer.guard is None and new_guard is not None and _begins_again(tip, store, member):
             signer.guard = new_guard()
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _claim_last_entry(signer, store, member)
-        row = store.block(tip.height)
         return Opened(
             genesis=genesis,
             member=member,
@@ -130,7 +138,10 @@ def trusted(
             read_only=_NO_GUARD if signer.guard is None else None,
             records=records,
             blocks=_kept_blocks(signer, tip),
-            last_certificate=None if row is None else Certificate.decode(row.certificate),
+            last_certificate=reopened.last_certificate,
+            base=reopened.base,
+            epochs=reopened.epochs,
+            refused_snapshots=tuple(str(fault) for fault in reopened.refused),
             _stack=stack.pop_all(),
         )
 

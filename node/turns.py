@@ -13,7 +13,9 @@ import structlog
 
 from ledger.agreement_records import block_records
 from ledger.entries import SignedEntry
+from ledger.retention import KEEP_ALL, Retention
 from ledger.rows import VoteRow
+from ledger.state_snapshot import take_snapshot
 from ledger.store import Store
 from node import events as ev
 from node.core import NodeCore
@@ -90,8 +92,10 @@ class Turns:
     log: structlog.typing.FilteringBoundLogger
     now: Callable[[], ev.Now]
     asked: Asked | None = None
+    retention: Retention = KEEP_ALL
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
+    _snapshot: ev.TakeSnapshot | None = None
 
     def start(self) -> None:
         """The turn before the first input."""
@@ -104,6 +108,7 @@ class Turns:
     def _run(self, inputs: deque[ev.Input], effects: list[ev.Effect]) -> None:
         self._outbox.clear()
         self._own_entries.clear()
+        self._snapshot = None
         self._carry_out(effects, inputs)
         while inputs:
             self._carry_out(self.core.handle(inputs.popleft(), self.now()), inputs)
@@ -115,6 +120,8 @@ class Turns:
             self.signer.claim(signed)
         for message in self._outbox:
             self._send(message)
+        if self._snapshot is not None:
+            self._keep(self._snapshot)
 
     def _carry_out(self, effects: Iterable[ev.Effect], inputs: deque[ev.Input]) -> None:
         for effect in effects:
@@ -151,6 +158,10 @@ class Turns:
                     self.store.put_vote(VoteRow(height, round_, step, validator, envelope))
                 case ev.StoreEvidence(evidence):
                     self.store.put_evidence(evidence)
+                case ev.TakeSnapshot():
+                    self._snapshot = effect
+                case ev.StandOn(snapshot, heads):
+                    self.store.rebase(snapshot, heads)
                 case _:
                     assert_never(effect)
 
@@ -163,6 +174,18 @@ class Turns:
         signed = self.signer.entry(wanted, *place)
         self._own_entries.append(signed)
         self._carry_out(self.core.handle(ev.EntrySigned(signed), self.now()), deque())
+
+    def _keep(self, due: ev.TakeSnapshot) -> None:
+        """Store the snapshot that is due; of those before it only what is still needed stays."""
+        application = self.core.ordering.application
+        try:
+            snapshot = take_snapshot(due.tip, application, due.header, due.certificate, due.epochs)
+        except ValueError as fault:
+            self.log.warning("snapshot_skipped", height=due.tip.height, reason=str(fault))
+            return
+        self.store.put_snapshot(snapshot)
+        self.store.commit()
+        self.retention.tidy(self.store, due.tip.height)
 
     def _send(self, message: Leaving) -> None:
         match message:

@@ -22,6 +22,7 @@ from ledger.errors import PeerError
 from ledger.genesis import Genesis
 from ledger.membership import Member
 from ledger.replication import answer
+from ledger.retention import KEEP_ALL, Retention
 from ledger.sign_guard import SignGuard, blank_guard
 from ledger.store import Store
 from ledger.store_file import connect
@@ -32,7 +33,7 @@ from market.forecast import PriceForecast
 from market.payloads import Curve, Step
 from node import events as ev
 from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection, TimingSection
+from node.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
 from node.core import NodeCore
 from node.signer import Signer
 from node.startup import member_with_keys, trusted
@@ -44,6 +45,8 @@ from sim.simulated_disk import Power, PowerLost, SimulatedFile
 IN_MEMORY = Path(":memory:")
 TIMING = TimingSection(propose_real_ms=500, vote_real_ms=300, round_delta_real_ms=150)
 """One proposer may be dead and the interval still trades: margin, propose and precommit fit before its deadline."""
+SNAPSHOT_EVERY = 3
+"""Blocks between snapshots: so few that power also fails around them, and most starts begin from one."""
 
 
 class World(Protocol):
@@ -132,6 +135,7 @@ class ClusterNode:
     world: World
     random: Random
     last_trading_interval: int
+    retention: Retention = KEEP_ALL
     power: Power = field(default_factory=Power)
     turns: Turns | None = None
     unread: list[MeterRecord] = field(default_factory=list)
@@ -189,14 +193,16 @@ class ClusterNode:
             node=NodeSection(name=f"home-{self.index}", last_trading_interval=self.last_trading_interval),
             clock=ClockSection(speed=now.speed),
             timing=TIMING,
+            retention=RetentionSection(blocks=self.retention.blocks, votes=self.retention.votes),
         )
         core = assemble(config, opened, now)
         begin = core.begin_trading
         assert begin is not None
         core.begin_trading = lambda tip, at: self._settled_in(begin(tip, at))
         self._settled_in(core.trading)
+        core.joining.every = SNAPSHOT_EVERY
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
-        self.turns = Turns(core, store, signer, self, self, log, self.world.now)
+        self.turns = Turns(core, store, signer, self, self, log, self.world.now, retention=self.retention)
         self._attempt([], starting=True)
 
     def take(self, *inputs: ev.Input) -> None:

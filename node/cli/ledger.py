@@ -103,6 +103,7 @@ def _as_json(node: Path, report: AuditReport[CellState]) -> dict[str, Any]:
         "verified": report.verified,
         "cell": None if report.genesis is None else report.genesis.cell_id.hex(),
         "blocks": 0 if report.tip is None else report.tip.height,
+        "base": report.base,
         "last_block": None if report.tip is None else report.tip.header_id.hex(),
         "entries": report.entries,
         "votes": report.votes,
@@ -128,8 +129,10 @@ def _as_text(node: Path, report: AuditReport[CellState]) -> str:
     unguarded = (
         "" if report.guarded else "; without its sign guard: rows lost at the end would not be noticed"
     )
-    rows = f"{height} blocks, {report.entries} entries, {report.votes} votes"
-    return f"{node}: holds: {rows}; last block {last}{unguarded}"
+    blocks = f"{height} blocks" if not report.base else f"blocks {report.base + 1} to {height}"
+    rows = f"{blocks}, {report.entries} entries, {report.votes} votes"
+    pruned = "" if not report.base else f"; verified from the certified snapshot of block {report.base} on"
+    return f"{node}: holds: {rows}; last block {last}{pruned}{unguarded}"
 
 
 def _show_blocks(directory: Path) -> None:

@@ -13,7 +13,7 @@ from ledger.blocks import Block
 from ledger.chain import Draft, Tip, genesis_tip, propose
 from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
 from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
-from ledger.encoding import Value, encode
+from ledger.encoding import Value, decode, encode
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
@@ -64,6 +64,9 @@ class TallyApplication:
 
     def leaves(self, state: Tally) -> Iterable[tuple[bytes, bytes]]:
         return [(member, encode((count, digest))) for member, count, digest in state.per_member]
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> Tally:
+        return Tally(tuple((member, *decode(value, max_bytes=100)) for member, value in leaves))
 
 
 @dataclass
@@ -206,6 +209,12 @@ class ToyCell:
         self.blocks.append((block, self.certificate(block, round_)))
         self.tips.append(tip)
         return block
+
+
+@pytest.fixture(scope="session")
+def new_cell_class() -> type[ToyCell]:
+    """The class, for fixtures that outlive a test."""
+    return ToyCell
 
 
 @pytest.fixture
