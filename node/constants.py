@@ -72,6 +72,9 @@ class QueueLimits:
     frame_bytes_per_peer: int = 4 * 1024 * 1024
     """bytes of those frames."""
 
+    gossip_copies: int = 256
+    """gossip packets waiting for the second path to a member; above this only the first carries them."""
+
     requests_in_progress: int = 64
     """requests served at one time over all peers; the rest is refused, not queued."""
 
@@ -104,6 +107,12 @@ class Patience:
 
     ping_timeout_s: float = 3.0
     """for a ping's echo; far above a loaded machine's pauses."""
+
+    hedge_s: float = 1.0
+    """for a reply before the same is asked over the second path to a member, if there is one."""
+
+    stagger_s: float = 0.5
+    """for a handshake at one address of a member before its next one is tried as well."""
 
     stall_s: float = 5.0
     """for a peer to read what we send; then it is disconnected, because it holds our memory."""

@@ -135,7 +135,8 @@ async def test_a_stopped_process_is_noticed_and_healed_when_it_continues(cell: L
     one = await cell.start(0)
     port = free_port()
     arguments = [sys.executable, str(MEMBER_PROCESS), "1", str(port), "0", one.addresses[0]]
-    environment = {**os.environ, "PYTHONPATH": str(MEMBER_PROCESS.parent)}
+    path = os.pathsep.join([str(MEMBER_PROCESS.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(arguments, env=environment) as process:
         try:
             one.transport.set_members({public_key(1): (f"/ip4/127.0.0.1/tcp/{port}",)})
