@@ -137,6 +137,7 @@ class Paths:
 
     async def _up(self, link: Link) -> None:
         """Also told when another was up already: the peer may have rebooted, and not remember what it was told."""
+        self._counters.add("links_up")
         pair = self._pairs.get(link.peer)
         if pair is not None and (pair.first is link or pair.up() == [link]):
             self._counters.add("peers_up")
