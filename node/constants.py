@@ -11,8 +11,15 @@ from typing import Final
 
 ENTRIES: Final = "entries"
 CAPACITY: Final = "capacity"
-TOPICS: Final = (ENTRIES, CAPACITY)
+ADDRESSES: Final = "addresses"
+TOPICS: Final = (ENTRIES, CAPACITY, ADDRESSES)
 """Gossip topics of a cell. Anything else is refused."""
+
+ADDRESSES_PER_MEMBER: Final = 8
+"""addresses of one member; two networks with IPv4 and IPv6 each, twice over."""
+
+ADDRESS_BYTES: Final = 300
+"""of one address; a domain name has at most 253."""
 
 GOSSIP_BYTES: Final = 4 * 1024
 """bytes per gossiped message; the largest signed entry is 1 KiB and its envelope stays well below four."""

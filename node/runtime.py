@@ -187,7 +187,7 @@ class _Daemon:
         from node.transport.libp2p.adapter import Libp2pTransport
 
         signer = self._opened.signer
-        return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
+        return Libp2pTransport(signer.identity_key, signer.cell_id, self._config.network.listen)
 
     def _members(self) -> dict[bytes, tuple[str, ...]]:
         addresses = self._config.network.peers

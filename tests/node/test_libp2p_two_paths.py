@@ -136,7 +136,11 @@ async def test_a_dead_path_is_replaced_and_taken_again_when_it_is_back() -> None
         before = scene.count("connections_beside")
         for wire in scene.wires:
             wire.mend()
-        await until(lambda: all(now > then for now, then in zip(scene.count("connections_beside"), before)))
+        await until(
+            lambda: all(
+                now > then for now, then in zip(scene.count("connections_beside"), before, strict=True)
+            )
+        )
         await meshed(scene)
         await everything_passes(one, other, b"over both again")
 
