@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pytest
 import trio
 from stock import do_nothing
-from transport_cells import IMPATIENT, Libp2pCell, Running, connected, until
+from transport_cells import CELL_ID, IMPATIENT, Libp2pCell, Running, connected, signing_key, until
 from wires import Wire
 
 from node.constants import Patience
+from node.transport.errors import AddressInUse
+from node.transport.libp2p.adapter import Libp2pTransport
 from node.transport.libp2p.links import WINDOW_FRAMES, _Heard
 from node.transport.libp2p.supervisor import Supervisor
 
@@ -143,6 +145,33 @@ async def test_a_dead_path_is_replaced_and_taken_again_when_it_is_back() -> None
         )
         await meshed(scene)
         await everything_passes(one, other, b"over both again")
+
+
+async def test_a_node_starts_while_one_of_its_interfaces_is_down_and_listens_there_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listen = trio.open_tcp_listeners
+    down = True
+
+    async def some_host_is_down(port: int, *, host: str) -> list[trio.SocketListener]:
+        return await listen(port, host="192.0.2.1" if down and host == HOSTS[1] else host)
+
+    monkeypatch.setattr(trio, "open_tcp_listeners", some_host_is_down)
+    async with trio.open_nursery() as nursery:
+        cell = Libp2pCell(nursery, patience=IMPATIENT)
+        member = await cell.start(0, hosts=HOSTS)
+        assert [address.split("/")[2] for address in member.addresses] == [HOSTS[0]]
+        await until(lambda: member.transport.counters["addresses_absent"] >= 1)
+        down = False
+        swarm = member.transport._swarm  # type: ignore[attr-defined]
+        await until(lambda: len(swarm.listeners) == 2)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_node_without_any_of_its_addresses_does_not_start() -> None:
+    transport = Libp2pTransport(signing_key(0), CELL_ID, ["/ip4/192.0.2.1/tcp/9400"])
+    with pytest.raises(AddressInUse, match=r"no interface of this machine has it"):
+        await transport.run()
 
 
 def test_a_frame_is_new_once_in_any_order_within_the_window() -> None:

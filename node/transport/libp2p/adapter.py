@@ -7,6 +7,7 @@ requests            one persistent stream per connection and direction, `/wattsw
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,7 +18,6 @@ from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
 from libp2p.tools.anyio_service import background_trio_service
-from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 from nacl.signing import SigningKey
 
 from node.constants import (
@@ -228,14 +228,21 @@ class Libp2pTransport:
         )
 
     async def _start_listening(self, swarm: MembersSwarm) -> tuple[str, ...]:
-        for address in self._listen:
-            if not await swarm.listen(Multiaddr(address)):
-                raise AddressInUse(
-                    f"cannot listen on {address}: the port is in use or the address is not ours"
-                )
+        absent = await swarm.listen_at(self._listen)
+        if absent:
+            assert self._nursery is not None
+            self._nursery.start_soon(self._listen_later, swarm, absent)
         return tuple(
             str(address) for listener in swarm.listeners.values() for address in listener.get_addrs()
         )
+
+    async def _listen_later(self, swarm: MembersSwarm, absent: tuple[str, ...]) -> None:
+        """An interface that was down at the start may come up, and what is taken by then is left alone."""
+        while absent:
+            self._counters.add("addresses_absent", len(absent))
+            await trio.sleep(self._patience.redial_longest_s)
+            with suppress(AddressInUse):
+                absent = await swarm.listen_at(absent)
 
     def _serving(self, serve: _ServeStream) -> Callable[[INetStream], Awaitable[None]]:
         """A handler for the library that runs ours where its exceptions end the transport, not the stream."""

@@ -35,7 +35,7 @@ from nacl.signing import SigningKey
 
 from node.constants import ConnectionLimits, Patience
 from node.transport.counters import Counters
-from node.transport.errors import UnsupportedLibrary
+from node.transport.errors import AddressInUse, UnsupportedLibrary
 from node.transport.libp2p.containment import Contained
 from node.transport.libp2p.identity import peer_id_of
 from node.transport.libp2p.tcp import BufferedTcpStream, TcpTransport
@@ -130,6 +130,22 @@ class MembersSwarm(Swarm):
                     await stream.reset()
 
         super().set_stream_handler(contained_handler)
+
+    async def listen_at(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Listen at all of these; returns those that no interface has now, if any has another of them.
+
+        Raises AddressInUse.
+        """
+        absent: list[str] = []
+        for address in map(Multiaddr, addresses):
+            if await self.listen(address):
+                continue
+            if str(address) not in self._tcp.absent:
+                raise AddressInUse(f"cannot listen on {address}: the port is in use")
+            absent.append(str(address))
+        if absent and not self.listeners:
+            raise AddressInUse(f"cannot listen on {', '.join(absent)}: no interface of this machine has it")
+        return tuple(absent)
 
     async def dial_once(self, address: Multiaddr, peer_id: ID, *, beside: bool = False) -> None:
         """One attempt at one address, with neither the library's retries nor its penalty for a failure.
