@@ -219,6 +219,13 @@ STATUS_EVERY_NS: Final = 1_000_000_000
 CAPACITY_EVERY_NS: Final = 1_000_000_000
 """ns of real time between capacity messages; views of the cell are at most a few seconds old."""
 
+ADDRESSES_EVERY_S: Final = 300.0
+"""real seconds between saying where we are; who missed it, or came back, hears it then at the latest."""
+
+ADDRESSES_SOON_S: Final = 2.0
+"""real seconds after a member has come up until it is told too: gossip reaches it a heartbeat after its connection,
+and many that come together are told once."""
+
 INPUTS_WAITING: Final = 4096
 """inputs that wait for their turn; above this their senders wait, and the transport drops what it must."""
 

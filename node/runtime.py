@@ -21,14 +21,17 @@ from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, 
 from devices.errors import ControlError, ProfileError
 from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
+from ledger.membership import Member
 from ledger.replication import answer
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
+from node.address_book import AddressBook
 from node.assembly import assemble
 from node.config import Config, clock_path, control_table, load_config, with_clock_file
-from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
+from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
+from node.introductions import Introductions
 from node.logs import open_log
 from node.outgoing import Outgoing
 from node.startup import Opened, open_directory
@@ -169,7 +172,8 @@ class _Daemon:
                 self._log.error("devices_not_stopped", reason=str(fault))
 
     async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
-        transport.set_members(self._members())
+        introductions = self._introductions(transport)
+        introductions.refresh()
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
@@ -177,7 +181,8 @@ class _Daemon:
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now)
-            nursery.start_soon(self._hear_network, transport)
+            nursery.start_soon(self._hear_network, transport, introductions)
+            nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
@@ -189,14 +194,15 @@ class _Daemon:
         signer = self._opened.signer
         return Libp2pTransport(signer.identity_key, signer.cell_id, self._config.network.listen)
 
-    def _members(self) -> dict[bytes, tuple[str, ...]]:
-        addresses = self._config.network.peers
+    def _introductions(self, transport: Transport) -> Introductions:
+        network = self._config.network
+        book = AddressBook(network.peers, network.listen)
+        own = book.own(self._config.node.name, network.addresses)
+        return Introductions(book, transport, own, self._other_members, lambda: self.now().cell_ns)
+
+    def _other_members(self) -> list[Member]:
         members = self._core.gathering.membership.members
-        return {
-            member.feed_key: addresses.get(member.name.decode(), ())
-            for member in members
-            if member.id != self._core.identity.member
-        }
+        return [member for member in members if member.id != self._core.identity.member]
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
@@ -217,8 +223,13 @@ class _Daemon:
             self._core.counters[f"request_refused_{type(fault).__name__}"] += 1
             raise RequestRefused(str(fault)) from fault
 
-    async def _hear_network(self, transport: Transport) -> None:
+    async def _hear_network(self, transport: Transport, introductions: Introductions) -> None:
         async for event in transport.events:
+            if isinstance(event, Gossip) and event.topic == ADDRESSES:
+                introductions.hear(event)
+                continue
+            if isinstance(event, PeerUp):
+                introductions.met()
             await self._inputs_in.send(_input_of(event))
 
     async def _hear_devices(self, control: ControlClient) -> None:
