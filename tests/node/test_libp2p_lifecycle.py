@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -151,6 +152,42 @@ async def test_a_stopped_process_is_noticed_and_healed_when_it_continues(cell: L
             )
         finally:
             process.kill()
+
+
+async def test_a_member_removed_in_the_middle_of_its_handshake_is_not_let_in(
+    cell: Libp2pCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await cell.start(0), await cell.start(1)
+    admit = swarm.MembersSwarm._admit
+
+    async def remove_meanwhile(self: swarm.MembersSwarm, muxed: Any, direction: str) -> Any:
+        one.transport.set_members({})
+        return await admit(self, muxed, direction)
+
+    monkeypatch.setattr(swarm.MembersSwarm, "_admit", remove_meanwhile)
+    one.transport.set_members({other.key: ()})
+    other.transport.set_members({one.key: one.addresses})
+    await until(lambda: one.transport.counters["connections"] >= 1)
+    await until(lambda: not one.transport._swarm.connections)  # type: ignore[attr-defined]
+    await until(lambda: one.transport.peers() == frozenset())
+    await until(lambda: one.transport.counters["strangers_refused"] >= 1)
+
+
+async def test_a_member_whose_connection_was_replaced_is_dialled_again_when_the_new_one_ends(
+    cell: Libp2pCell,
+) -> None:
+    small, large = sorted((0, 1), key=public_key)
+    dials, waits = await cell.start(small), await cell.start(large)
+    dials.transport.set_members({waits.key: waits.addresses})
+    waits.transport.set_members({dials.key: ()})
+    await connected(dials, waits)
+    own = dials.transport._swarm  # type: ignore[attr-defined]
+    await own.dial_once(Multiaddr(waits.addresses[0]), peer_id_of(waits.key))
+    await until(lambda: dials.transport.counters["connections"] == 2)
+    await connected(dials, waits)
+    own.disconnect(peer_id_of(waits.key))
+    await until(lambda: dials.transport.counters["connections"] >= 3)
+    await connected(dials, waits)
 
 
 async def publish_before_and_after_a_restart(cell: Libp2pCell) -> int:
