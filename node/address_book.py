@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ledger.membership import Member
 from node.constants import ADDRESSES_PER_MEMBER
 from node.wire import Whereabouts, decode_whereabouts
 
@@ -39,9 +38,9 @@ class AddressBook:
         self.learned[author] = Whereabouts(said.cell_ns, kept)
         return kept != (() if before is None else before.addresses)
 
-    def of(self, members: Iterable[Member]) -> dict[bytes, tuple[str, ...]]:
-        """Where to dial each of these members, by feed key; of others what was learned is forgotten."""
-        places = {member.feed_key: self._places(member) for member in members}
+    def of(self, members: Iterable[tuple[bytes, str]]) -> dict[bytes, tuple[str, ...]]:
+        """Where to dial each of these members (feed key and name); of others what was learned is forgotten."""
+        places = {key: self._places(key, name) for key, name in members}
         for key in self.learned.keys() - places.keys():
             del self.learned[key]
         return places
@@ -55,10 +54,10 @@ class AddressBook:
         sayable = (each for each in places if _HOST_AND_PORT.fullmatch(each))
         return tuple(each for each in sayable if not each.startswith(_EVERYWHERE))[:ADDRESSES_PER_MEMBER]
 
-    def _places(self, member: Member) -> tuple[str, ...]:
+    def _places(self, key: bytes, name: str) -> tuple[str, ...]:
         """What was configured, alone: whoever wrote down where a member is does not want to be led elsewhere."""
-        configured = self.configured.get(member.name.decode(), ())
-        said = self.learned.get(member.feed_key)
+        configured = self.configured.get(name, ())
+        said = self.learned.get(key)
         return configured or (() if said is None else said.addresses)
 
     def _may_be_dialled(self, address: str) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import trio
 
 from ledger.errors import PeerError
-from ledger.membership import Member
 from node.address_book import AddressBook
 from node.constants import ADDRESSES, ADDRESSES_EVERY_S, ADDRESSES_SOON_S
 from node.transport.interface import Gossip, Transport
@@ -16,31 +15,28 @@ from node.wire import Whereabouts, encode_whereabouts
 
 
 class Introductions:
-    """Between an address book and a transport. `others` gives the other members of the cell as it is now."""
+    """Between an address book and a transport."""
 
     def __init__(
         self,
         book: AddressBook,
         transport: Transport,
         own_addresses: tuple[str, ...],
-        others: Callable[[], Iterable[Member]],
         cell_ns: Callable[[], int],
     ) -> None:
         self._book = book
         self._transport = transport
         self._own_addresses = own_addresses
-        self._others = others
         self._cell_ns = cell_ns
+        self._members: tuple[tuple[bytes, str], ...] = ()
         self._met = trio.Event()
         self.refused = 0
         """Messages that were no addresses."""
 
-    def refresh(self) -> None:
-        """Let the transport connect to exactly the members there are now, wherever they are known to be.
-
-        To be called at the start and whenever members, or their keys, have changed.
-        """
-        self._transport.set_members(self._book.of(self._others()))
+    def set_members(self, members: Iterable[tuple[bytes, str]]) -> None:
+        """Exactly these feed keys, with the names of their members, may connect, wherever they are known to be."""
+        self._members = tuple(members)
+        self._transport.set_members(self._book.of(self._members))
 
     def hear(self, gossip: Gossip) -> None:
         """A member says where it is."""
@@ -50,7 +46,7 @@ class Introductions:
             self.refused += 1
             return
         if changed:
-            self.refresh()
+            self.set_members(self._members)
 
     def met(self) -> None:
         """A member has come up; it may not know where we are."""

@@ -21,7 +21,6 @@ from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, 
 from devices.errors import ControlError, ProfileError
 from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
-from ledger.membership import Member
 from ledger.replication import answer
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
@@ -173,7 +172,7 @@ class _Daemon:
 
     async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
         introductions = self._introductions(transport)
-        introductions.refresh()
+        introductions.set_members(self._other_members())
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
@@ -198,11 +197,12 @@ class _Daemon:
         network = self._config.network
         book = AddressBook(network.peers, network.listen)
         own = book.own(self._config.node.name, network.addresses)
-        return Introductions(book, transport, own, self._other_members, lambda: self.now().cell_ns)
+        return Introductions(book, transport, own, lambda: self.now().cell_ns)
 
-    def _other_members(self) -> list[Member]:
+    def _other_members(self) -> list[tuple[bytes, str]]:
         members = self._core.gathering.membership.members
-        return [member for member in members if member.id != self._core.identity.member]
+        others = (member for member in members if member.id != self._core.identity.member)
+        return [(member.feed_key, member.name.decode()) for member in others]
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Malformed
-from ledger.membership import Member
 from node.address_book import AddressBook
 from node.constants import ADDRESSES_PER_MEMBER, GOSSIP_BYTES
 from node.wire import (
@@ -21,9 +20,8 @@ SIX = "/ip6/2001:db8::7/tcp/9400"
 LOOPBACK = "/ip4/127.0.0.1/tcp/9401"
 
 
-def member(number: int) -> Member:
-    key = bytes([number]) * 32
-    return Member(key, b"home-%d" % number, key, None, 1, 0, None)
+def member(number: int) -> tuple[bytes, str]:
+    return bytes([number]) * 32, f"home-{number}"
 
 
 def said(cell_ns: int, *addresses: str) -> bytes:
@@ -37,31 +35,31 @@ def book(listens: str = "/ip4/0.0.0.0/tcp/9400", **configured: tuple[str, ...]) 
 def test_a_member_without_configuration_is_dialled_where_it_says() -> None:
     known = book(home_1=(HOUSE,))
     newcomer = member(2)
-    assert known.of([member(1), newcomer]) == {member(1).feed_key: (HOUSE,), newcomer.feed_key: ()}
-    assert known.hear(newcomer.feed_key, said(1, SIX, HOUSE, SIX))
-    assert known.of([newcomer]) == {newcomer.feed_key: (SIX, HOUSE)}
+    assert known.of([member(1), newcomer]) == {member(1)[0]: (HOUSE,), newcomer[0]: ()}
+    assert known.hear(newcomer[0], said(1, SIX, HOUSE, SIX))
+    assert known.of([newcomer]) == {newcomer[0]: (SIX, HOUSE)}
 
 
 def test_the_configuration_is_not_overruled() -> None:
     known = book(home_1=(HOUSE,))
-    known.hear(member(1).feed_key, said(1, SIX))
-    assert known.of([member(1)]) == {member(1).feed_key: (HOUSE,)}
+    known.hear(member(1)[0], said(1, SIX))
+    assert known.of([member(1)]) == {member(1)[0]: (HOUSE,)}
 
 
 def test_the_newest_that_a_member_said_counts_whatever_is_repeated_later() -> None:
     known, who = book(), member(1)
-    assert known.hear(who.feed_key, said(5, HOUSE))
-    assert not known.hear(who.feed_key, said(5, SIX))
-    assert not known.hear(who.feed_key, said(4, SIX))
-    assert not known.hear(who.feed_key, said(6, HOUSE))
-    assert known.of([who]) == {who.feed_key: (HOUSE,)}
-    assert known.hear(who.feed_key, said(7))
-    assert known.of([who]) == {who.feed_key: ()}
+    assert known.hear(who[0], said(5, HOUSE))
+    assert not known.hear(who[0], said(5, SIX))
+    assert not known.hear(who[0], said(4, SIX))
+    assert not known.hear(who[0], said(6, HOUSE))
+    assert known.of([who]) == {who[0]: (HOUSE,)}
+    assert known.hear(who[0], said(7))
+    assert known.of([who]) == {who[0]: ()}
 
 
 def test_what_a_former_member_said_is_forgotten() -> None:
     known = book()
-    known.hear(member(1).feed_key, said(1, HOUSE))
+    known.hear(member(1)[0], said(1, HOUSE))
     known.of([member(2)])
     assert known.learned == {}
 
@@ -96,14 +94,14 @@ def test_what_a_former_member_said_is_forgotten() -> None:
 )
 def test_nobody_is_made_to_knock_just_anywhere(address: str) -> None:
     known, who = book(), member(1)
-    known.hear(who.feed_key, said(1, address, HOUSE))
-    assert known.of([who]) == {who.feed_key: (HOUSE,)}
+    known.hear(who[0], said(1, address, HOUSE))
+    assert known.of([who]) == {who[0]: (HOUSE,)}
 
 
 def test_loopback_is_for_those_who_listen_there() -> None:
     known, who = book(LOOPBACK), member(1)
-    known.hear(who.feed_key, said(1, "/ip4/127.0.0.2/tcp/9400", "/ip6/::1/tcp/9400"))
-    assert known.of([who]) == {who.feed_key: ("/ip4/127.0.0.2/tcp/9400", "/ip6/::1/tcp/9400")}
+    known.hear(who[0], said(1, "/ip4/127.0.0.2/tcp/9400", "/ip6/::1/tcp/9400"))
+    assert known.of([who]) == {who[0]: ("/ip4/127.0.0.2/tcp/9400", "/ip6/::1/tcp/9400")}
 
 
 def test_a_node_says_what_was_chosen_else_what_the_founder_wrote_else_where_it_listens() -> None:
@@ -128,7 +126,7 @@ def test_what_is_said_reads_back(cell_ns: int, places: tuple[str, ...]) -> None:
 def test_garbage_is_refused_with_the_declared_error(data: bytes) -> None:
     known = book()
     try:
-        known.hear(member(1).feed_key, data)
+        known.hear(member(1)[0], data)
     except Malformed:
         return
     assert all(len(each.addresses) <= ADDRESSES_PER_MEMBER for each in known.learned.values())

@@ -6,7 +6,6 @@ import pytest
 import trio
 from transport_cells import Libp2pCell, Running, connected, until
 
-from ledger.membership import Member
 from node import introductions
 from node.address_book import AddressBook
 from node.constants import ADDRESSES
@@ -25,22 +24,27 @@ async def nursery(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[trio.Nursery
 class Introduced:
     """A running transport with its introductions; `cell` is the list of members, which tests change."""
 
-    def __init__(self, running: Running, cell: list[Member], configured: dict[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, running: Running, cell: list[tuple[bytes, str]], configured: dict[str, tuple[str, ...]]
+    ) -> None:
         self.running = running
+        self._cell = cell
         self._seen = 0
         self.member = member_of(running)
         self.book = AddressBook(configured, running.addresses)
         self.introductions = Introductions(
             self.book,
             running.transport,
-            self.book.own(self.member.name.decode(), ()),
-            lambda: [member for member in cell if member != self.member],
+            self.book.own(self.member[1], ()),
             lambda: int(trio.current_time() * 1e9),
         )
 
+    def look_around(self) -> None:
+        self.introductions.set_members(member for member in self._cell if member != self.member)
+
     async def run(self) -> None:
         """As the daemon does it: events are read once, by one task."""
-        self.introductions.refresh()
+        self.look_around()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.introductions.run)
             while True:
@@ -53,15 +57,15 @@ class Introduced:
                         self.introductions.met()
 
 
-def member_of(running: Running) -> Member:
-    return Member(running.key, running.key.hex()[:8].encode(), running.key, None, 1, 0, None)
+def member_of(running: Running) -> tuple[bytes, str]:
+    return running.key, running.key.hex()[:8]
 
 
 async def test_two_newcomers_meet_though_both_know_only_a_founder(nursery: trio.Nursery) -> None:
     cell = Libp2pCell(nursery)
     founder, left, right = everybody = [await cell.start(number) for number in range(3)]
     members = [member_of(each) for each in everybody]
-    known = {members[0].name.decode(): founder.addresses}
+    known = {members[0][1]: founder.addresses}
     for each in everybody:
         nursery.start_soon(Introduced(each, members, known).run)
     await connected(*everybody)
@@ -73,7 +77,7 @@ async def test_a_newcomer_is_reached_by_those_who_did_not_know_it(nursery: trio.
     one, other, newcomer = everybody = [await cell.start(number) for number in range(3)]
     members = [member_of(each) for each in everybody[:2]]
     founders = [
-        Introduced(each, members, {m.name.decode(): r.addresses})
+        Introduced(each, members, {m[1]: r.addresses})
         for each, m, r in (
             (one, members[1], other),
             (other, members[0], one),
@@ -84,8 +88,8 @@ async def test_a_newcomer_is_reached_by_those_who_did_not_know_it(nursery: trio.
     await connected(one, other)
     members.append(member_of(newcomer))
     for founder in founders:
-        founder.introductions.refresh()
-    nursery.start_soon(Introduced(newcomer, members, {members[0].name.decode(): one.addresses}).run)
+        founder.look_around()
+    nursery.start_soon(Introduced(newcomer, members, {members[0][1]: one.addresses}).run)
     await connected(*everybody)
     await until(lambda: all(newcomer.key in founder.book.learned for founder in founders))
     assert founders[1].book.of(members)[newcomer.key] == newcomer.addresses
