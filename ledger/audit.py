@@ -19,6 +19,7 @@ from ledger.audit_checks import (
     AuditedEntries,
     AuditFailure,
     AuditFault,
+    check_authors,
     check_entries,
     check_evidence,
     check_guard_height,
@@ -122,8 +123,7 @@ def _verify_rows(
     assert genesis is not None and report.tip is not None
     cell_id = genesis.cell_id
     _check_database(connection, cell_id)
-    founders = report.tip.membership
-    entries = check_entries(_entry_rows(connection), cell_id, founders)
+    entries = check_entries(_entry_rows(connection), cell_id)
     report.entries = entries.count
     validators = {1: report.tip.validators, 2: report.tip.next_validators}
     archive = _Archive(connection, entries)
@@ -136,6 +136,7 @@ def _verify_rows(
     if guard is not None:
         check_guard_height(guard, report.tip.height)
     membership = report.tip.membership
+    check_authors(entries, membership)
     bodies = check_votes(_vote_rows(connection), cell_id, validators)
     report.votes = sum(len(found) for found in bodies.values())
     report.evidence = check_evidence(
@@ -146,7 +147,8 @@ def _verify_rows(
         owner = check_own_feed(guard, entries, membership)
         if owner is not None:
             report.member = owner.id
-            check_own_votes(later_guard, owner.consensus_key, validators, bodies)
+            keys = [key for key, member in membership.consensus_keys(ever=True).items() if member == owner.id]
+            check_own_votes(later_guard, keys, validators, bodies)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,10 @@ class AuditedEntries:
         return next((signed for feed in feeds for signed in feed if signed.id == entry_id), None)
 
 
-def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membership) -> AuditedEntries:
-    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0. Rows come
-    sorted by member, incarnation and sequence.
+def check_entries(rows: Iterable[EntryRow], cell_id: bytes) -> AuditedEntries:
+    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0 under one key.
+
+    Rows come sorted by member, incarnation and sequence. Whose key it is only the blocks tell: `check_authors`.
     """
     audited = AuditedEntries()
     for row in rows:
@@ -68,10 +69,6 @@ def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membersh
         except PeerError as fault:
             raise AuditFault(where, "a signed entry of this cell", str(fault)) from fault
         entry = signed.entry
-        author = membership.by_feed_key(entry.author)
-        if author is None:
-            raise AuditFault(where, "a member as author", f"the key {entry.author.hex()}")
-        _require(f"{where}: column member", author.id, row.member)
         _require(f"{where}: column incarnation", entry.incarnation, row.incarnation)
         _require(f"{where}: column sequence", entry.sequence, row.sequence)
         _require(f"{where}: column id", signed.id, row.id)
@@ -80,9 +77,21 @@ def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membersh
         feed = audited.by_feed.setdefault((row.member, row.incarnation), [])
         _require(f"{where}: next sequence of the feed", len(feed), entry.sequence)
         _require(f"{where}: previous id", feed[-1].id if feed else None, entry.previous)
+        _require(f"{where}: author", feed[-1].entry.author if feed else entry.author, entry.author)
         feed.append(signed)
         audited.count += 1
     return audited
+
+
+def check_authors(audited: AuditedEntries, membership: Membership) -> None:
+    """Every feed is under a key of its member, one in force or one of the past."""
+    authors = membership.feed_keys(ever=True)
+    for (member, incarnation), feed in audited.by_feed.items():
+        where = f"entry 0 of member {member.hex()}, incarnation {incarnation}"
+        author = authors.get(feed[0].entry.author)
+        if author is None:
+            raise AuditFault(where, "a member as author", f"the key {feed[0].entry.author.hex()}")
+        _require(f"{where}: column member", author, member)
 
 
 def check_votes(
@@ -122,7 +131,9 @@ def check_evidence(rows: Iterable[tuple[bytes, bytes]], cell_id: bytes, membersh
         where = f"evidence {row_id.hex()}"
         _require(f"{where}: column id", sha256(data).digest(), row_id)
         try:
-            Evidence.decode(data).check(cell_id, membership)
+            Evidence.decode(data).offender(
+                cell_id, membership.feed_keys(ever=True), membership.consensus_keys(ever=True)
+            )
         except PeerError as fault:
             raise AuditFault(where, "a proof of equivocation", str(fault)) from fault
         count += 1
@@ -149,7 +160,7 @@ def check_own_feed(
     if guard.feed_head is None:
         return None
     owner = next(
-        (m for m in membership.members if entries.by_id(m.id, guard.feed_head) is not None),
+        (m for m in membership.everyone if entries.by_id(m.id, guard.feed_head) is not None),
         None,
     )
     if owner is None:
@@ -168,16 +179,18 @@ def check_own_feed(
 
 def check_own_votes(
     guard: GuardState,
-    consensus_key: bytes | None,
+    consensus_keys: Iterable[bytes],
     validators: Mapping[int, ValidatorSet],
     bodies: Mapping[tuple[int, int, int, int], set[bytes]],
 ) -> None:
-    """No own vote is later than the guard, and at the guard's place there is none but the guard's."""
-    if consensus_key is None:
-        return
+    """No own vote is later than the guard, and at the guard's place there is none but the guard's.
+
+    `consensus_keys` are all that the member ever had: it has one guard for all of them.
+    """
+    own = frozenset(consensus_keys)
     last = (guard.height, guard.round, int(guard.step))
     for (height, round_, step, validator), found in bodies.items():
-        if validators[height].index_of(consensus_key) != validator:
+        if validators[height].keys[validator] not in own:
             continue
         where = f"own vote of height {height}, round {round_}, step {step}"
         if (height, round_, step) > last:

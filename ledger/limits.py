@@ -44,3 +44,6 @@ HELD_ENTRIES = 4096
 
 REMEMBERED_ENTRIES = 16
 """Anchored entries of one member still held, so that late copies and forks are seen without the store."""
+
+KEPT_EPOCHS = 64
+"""Sets of validators that a node remembers, to find its peers' older votes: some MB for hundreds of validators."""

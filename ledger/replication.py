@@ -6,7 +6,7 @@ most `SYNC_BYTES`, and reading one is bounded whatever it claims. What a reply c
 claim: entries still go through `open_entry` and `Feeds`, blocks through `follow`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -223,9 +223,12 @@ def read_block_reply(data: bytes, cell_id: bytes, block_id: bytes) -> BlockReply
     return BlockReply(block, certificate)
 
 
-def read_recall_reply(data: bytes, cell_id: bytes, feed_key: bytes, consensus_key: bytes | None) -> Recalled:
-    """One's own last words that a peer holds. Raises `Malformed`, `InvalidVote`, or `BadSignature` when they
-    are not.
+def read_recall_reply(
+    data: bytes, cell_id: bytes, feed_keys: Collection[bytes], consensus_key: bytes | None
+) -> Recalled:
+    """One's own last words that a peer holds; `feed_keys` are all that one ever had.
+
+    Raises `Malformed`, `InvalidVote`, or `BadSignature` when they are not one's own.
     """
     match decode(data, max_bytes=SYNC_BYTES):
         case (
@@ -239,7 +242,7 @@ def read_recall_reply(data: bytes, cell_id: bytes, feed_key: bytes, consensus_ke
         case _:
             raise Malformed("no reply with one's own words")
     opened = None if entry is None else open_entry(entry, cell_id)
-    if opened is not None and opened.entry.author != feed_key:
+    if opened is not None and opened.entry.author not in feed_keys:
         raise BadSignature("the entry is another member's")
     vote_body = _own_body(vote, MessageType.VOTE, cell_id, consensus_key)
     proposal_body = _own_body(proposal, MessageType.PROPOSAL, cell_id, consensus_key)

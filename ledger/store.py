@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.encoding import INT_BOUND
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.heads import Head
@@ -206,12 +207,17 @@ class Store:
         )
         return [VoteRow(*row) for row in rows]
 
-    def last_vote(self, validator: int, *, proposal: bool = False) -> VoteRow | None:
-        """The kept vote (or proposal) with the highest (height, round, step) of a validator index."""
+    def last_vote(
+        self, validator: int, *, proposal: bool = False, first_height: int = 1, before: int | None = None
+    ) -> VoteRow | None:
+        """The kept vote (or proposal) of a validator index with the highest (height, round, step).
+
+        Heights are at least `first_height` and, where it is given, below `before`.
+        """
         rows = self._select(
             "SELECT height, round, step, validator, envelope FROM votes WHERE validator = ? AND (step = 0) = ?"
-            " ORDER BY height DESC, round DESC, step DESC LIMIT 1",
-            (validator, proposal),
+            " AND height >= ? AND height < ? ORDER BY height DESC, round DESC, step DESC LIMIT 1",
+            (validator, proposal, first_height, INT_BOUND - 1 if before is None else before),
         )
         return VoteRow(*rows[0]) if rows else None
 

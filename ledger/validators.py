@@ -5,6 +5,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from ledger.encoding import encode
+from ledger.limits import KEPT_EPOCHS
 
 TOLERANT_SIZE = 4
 """Below this many validators not a single faulty one is tolerated; tell the operator."""
@@ -48,3 +49,18 @@ class ValidatorSet:
     def hash(self) -> bytes:
         """What headers commit to: SHA-256 over the keys in order, under a name of its own."""
         return sha256(b"wattswarm/v1/validators\0" + encode(self.keys)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The validators of all heights from one on, until the next epoch begins."""
+
+    first_height: int
+    validators: ValidatorSet
+
+
+def with_epoch(epochs: tuple[Epoch, ...], newest: Epoch) -> tuple[Epoch, ...]:
+    """The last epochs with another height's validators, when those are not the same as before."""
+    if epochs and epochs[-1].validators == newest.validators:
+        return epochs
+    return (*epochs, newest)[-KEPT_EPOCHS:]

@@ -55,13 +55,22 @@ class TariffStep:
 
 @dataclass(frozen=True, slots=True)
 class MemberRule:
-    """A metering point: its branch, its nameplate in both directions, and the debt its account may reach."""
+    """A metering point: its branch, its nameplate in both directions, and the debt its account may reach.
+
+    It counts in the intervals from `since` on and, once its member has left, before `until`.
+    """
 
     member: bytes
     branch: int
     max_injection_mw: int
     max_withdrawal_mw: int
     credit_limit: int
+    since: int = 0
+    until: int | None = None
+
+    def meters(self, interval: int) -> bool:
+        """Whether it counts in an interval."""
+        return self.since <= interval and (self.until is None or interval < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +216,7 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         grid=None if grid is None else _decode_grid(grid),
         tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(_rows(tariff, "tariff"))),
         members=tuple(
-            _member(row, f"members[{index}]") for index, row in enumerate(_rows(members, "members"))
+            member_rule(row, f"members[{index}]") for index, row in enumerate(_rows(members, "members"))
         ),
         reading_deadline=_integer(deadline, "reading_deadline"),
         correction_window=_integer(window, "correction_window"),
@@ -318,7 +327,8 @@ def _step(row: Value, where: str) -> TariffStep:
     )
 
 
-def _member(row: Value, where: str) -> MemberRule:
+def member_rule(row: Value, where: str) -> MemberRule:
+    """The rule that a row of `[member, branch, injection, withdrawal, credit limit]` says. Raises `InvalidRules`."""
     member, branch, injection, withdrawal, credit = _fields(row, 5, where)
     try:
         credit_limit = big_int_from(_octets(credit, f"{where}.credit_limit"))

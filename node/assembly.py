@@ -1,17 +1,21 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
 from devices.profiles import read_profile
+from ledger.chain import Tip
 from ledger.entries import Entry
 from ledger.genesis import Role
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
+from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
+from node.belonging import Identity
 from node.config import Config
-from node.core import Identity, NodeCore
+from node.core import NodeCore
 from node.events import Now
 from node.gathering import Gathering
+from node.instructions import Instructions
 from node.ordering import Ordering
 from node.recall import Recall
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
@@ -50,30 +54,41 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
     ordering.keep(opened.blocks)
     validators = opened.tip.validators
     others = len(opened.tip.membership.members) - 1
+    said = _recent_entries(opened)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
-        trading=_trading(config, opened, rules, margin_ns, now),
+        trading=_trading(config, opened, opened.tip, margin_ns, said, now),
         recall=Recall(needed=min(validators.quorum - 1, others)),
         remembered=opened.remembered,
         read_only=opened.read_only,
         records=opened.records,
+        instructions=Instructions.after(said),
+        begin_trading=lambda tip, at: _trading(config, opened, tip, margin_ns, [], at),
     )
 
 
-def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, now: Now) -> Trading | None:
+def _trading(
+    config: Config,
+    opened: Opened,
+    tip: Tip[CellState],
+    margin_ns: int,
+    recent: list[Entry],
+    now: Now,
+) -> Trading | None:
+    """This member's trading, if the cell has a metering point of it by now."""
+    rules, member = tip.state.rules, tip.membership.by_id(opened.member.id)
     rule = rules.member(opened.member.id)
-    if rule is None or not opened.member.roles & Role.PROSUMER:
+    if rule is None or member is None or not member.roles & Role.PROSUMER:
         return None
     season = S_PER_DAY // rules.interval_s
-    recent = _recent_entries(opened)
     load, generation = _learned(config, rules, season, now)
     return Trading(
         rules=rules,
         rule=rule,
         bidder=SimpleBidder(),
-        first_interval=opened.genesis.first_interval,
+        first_interval=max(opened.genesis.first_interval, rule.since),
         last_trading_interval=config.node.last_trading_interval,
         order_lead_ns=2 * margin_ns,
         efficiency_ppm=_round_trip_ppm(config),

@@ -49,11 +49,12 @@ class _Section(BaseModel):
 
 
 class NodeSection(_Section):
-    """Who this node is and where it keeps its files."""
+    """Who this node is and where it keeps its files. With `joins` its keys need not be in the ledger yet."""
 
     name: str = Field(min_length=1, max_length=64)
     data_dir: str = "."
     genesis: str = "genesis.cbor"
+    joins: bool = False
     last_trading_interval: int | None = Field(default=None, ge=0)
 
 
@@ -153,10 +154,14 @@ def load_config(path: Path) -> Config:
         raise ConfigError([f"{path}: site.{problem}" for problem in problems])
     if config.network.members is None:
         return config
-    members = (path.parent / config.network.members).resolve()
-    known = _checked(_MembersFile, members, _table(members, "the founder of the cell wrote it")).peers
+    known = read_addresses((path.parent / config.network.members).resolve())
     network = config.network.model_copy(update={"peers": {**known, **config.network.peers}})
     return config.model_copy(update={"network": network})
+
+
+def read_addresses(path: Path) -> dict[str, tuple[str, ...]]:
+    """Where the members of a cell may be reached, by name, from the file of its founder. Raises `ConfigError`."""
+    return _checked(_MembersFile, path, _table(path, "the founder of the cell wrote it")).peers
 
 
 def clock_path(config: Config) -> Path | None:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from devices.control_messages import MeterRecord
+from devices.control_messages import Attached, MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
+from ledger.chain import Tip
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.ingest import Ingested
@@ -30,13 +31,15 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
+from node.belonging import Identity, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
+from node.instructions import Instructions
 from node.ordering import Ordering
 from node.recall import Recall, Remembered
-from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
+from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
@@ -50,15 +53,6 @@ from node.wire import (
     decode_frame,
     encode_frame,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are in the cell: member id, feed key and, for a validator, consensus key."""
-
-    member: bytes
-    feed_key: bytes
-    consensus_key: bytes | None
 
 
 @dataclass(slots=True)
@@ -76,6 +70,9 @@ class NodeCore:
     syncing: Syncing = field(default_factory=Syncing)
     capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
+    instructions: Instructions = field(default_factory=Instructions)
+    begin_trading: Callable[[Tip[CellState], Now], Trading | None] | None = None
+    devices: Attached | None = None
     active: bool = False
     waits_out: int = 0
     timers: Timers[str] = field(default_factory=Timers)
@@ -106,9 +103,8 @@ class NodeCore:
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
-        member = self.gathering.membership.by_id(self.identity.member)
-        assert member is not None, "the node is a member of its cell"
-        if not self.gathering.feeds.may_grow(member.id):
+        member = self.identity.present(self.gathering.membership)
+        if member is None or not self.gathering.feeds.may_grow(member.id):
             return None
         return self.gathering.feeds.head(member.id), member.incarnation
 
@@ -160,7 +156,11 @@ class NodeCore:
                 return self._trade(lambda t: t.read(record, now))
             case ev.DevicesMeasured(image):
                 return self._tell_trading(lambda t: t.measured(image))
+            case ev.OperatorInstructed():
+                may_speak = self.active and self.own_feed() is not None
+                return self.instructions.take(input_, now) if may_speak else []
             case ev.ControlAttached(attached):
+                self.devices = attached
                 self._tell_trading(lambda t: t.attached(attached))
                 return [ev.Report("control", {"pid": attached.pid})]
             case ev.AlarmChanged(alarm):
@@ -268,8 +268,8 @@ class NodeCore:
         return self.syncing.ask_recall(peer, request)
 
     def _recalled(self, peer: bytes, data: bytes, now: Now) -> list[Effect]:
-        identity = self.identity
-        recalled = read_recall_reply(data, self.ordering.cell_id, identity.feed_key, identity.consensus_key)
+        keys = self.identity.feed_keys(self.gathering.membership)
+        recalled = read_recall_reply(data, self.ordering.cell_id, keys, self.identity.consensus_key)
         self.syncing.claims(peer, recalled.height)
         if self.active:
             return []
@@ -355,6 +355,7 @@ class NodeCore:
 
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
         tip, header = decided.tip, decided.block.header
+        changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
         voting: list[Step[CellState]] = []
         if self.active and tip.height >= self.waits_out:
@@ -363,24 +364,23 @@ class NodeCore:
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
-        waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
-        fields: dict[str, object] = {
-            "height": tip.height,
-            "id": tip.header_id.hex(),
-            "interval": tip.last_interval,
-            "round": decided.certificate.round,
-            "agreement_ms": waited,
-            "prices": list(outcomes.clearing.prices),
-            "volume": outcomes.clearing.volume,
-            "heads": len(decided.block.heads),
-            "headroom_mw": self.capacities.headroom_mw(),
-        }
+        self._begin_or_end_trading(now)
         return [
-            ev.Report("block", fields),
+            block_report(decided, outcomes, self.capacities.headroom_mw(), now),
+            *changed,
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
         ]
+
+    def _begin_or_end_trading(self, now: Now) -> None:
+        """We trade from when the cell has a metering point of ours until it has none any more."""
+        if self.gathering.membership.by_id(self.identity.member) is None:
+            self.trading = None
+        elif self.trading is None and self.begin_trading is not None:
+            self.trading = self.begin_trading(self.ordering.tip, now)
+            if self.trading is not None and self.devices is not None:
+                self.trading.attached(self.devices)
 
     def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""

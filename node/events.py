@@ -129,6 +129,16 @@ class LoopStalled:
     since_real_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorInstructed:
+    """Somebody at this machine wants an entry in our feed; `name` is how to forget it."""
+
+    name: str
+    kind: int
+    interval: int
+    payload: tuple[Value, ...]
+
+
 Input = (
     GossipReceived
     | FrameReceived
@@ -144,6 +154,7 @@ Input = (
     | ControlAttached
     | AlarmChanged
     | LoopStalled
+    | OperatorInstructed
 )
 
 
@@ -271,6 +282,20 @@ class AcknowledgeMeter:
 
 
 @dataclass(frozen=True, slots=True)
+class MembersChanged:
+    """Exactly these members may connect from now on: their feed keys and names."""
+
+    members: tuple[tuple[bytes, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionTaken:
+    """An operator's instruction is in our feed; forget it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A structured log line; `fields` are JSON values."""
 
@@ -294,5 +319,7 @@ Effect = (
     | StoreEvidence
     | CommandPosition
     | AcknowledgeMeter
+    | MembersChanged
+    | InstructionTaken
     | Report
 )

@@ -77,11 +77,15 @@ class Gathering:
             del self._orders[interval]
 
     def own_position(self, member: bytes) -> tuple[int, int] | None:
-        """Incarnation and sequence of the last entry stored of a member, frozen or not; None without one."""
-        known = self.membership.by_id(member)
-        assert known is not None, "the node is a member of its cell"
+        """Incarnation and sequence of the last entry stored of a member, frozen or gone or not; None without one.
+
+        In a granted incarnation without an entry the sequence is -1: all that was said before it is past.
+        """
+        known = self.membership.by_id(member) or self.membership.former(member)
+        if known is None:
+            return None
         sequence = self.store.last_sequence(member, known.incarnation)
-        return None if sequence < 0 else (known.incarnation, sequence)
+        return None if sequence < 0 and known.incarnation == 0 else (known.incarnation, sequence)
 
     def orders_for(self, interval: int) -> tuple[SeenOrder, ...]:
         """The orders held for an interval, with when each was first seen (cell time)."""

@@ -62,15 +62,19 @@ def blocks(directory: Path) -> list[Replayed[CellState]]:
         return list(replay(store, genesis, EnergyCell()))
 
 
-def find_member(membership: Membership, name: str) -> Member:
-    """The member of this name, or whose id starts with it. Raises `InputRefusedError`."""
-    for member in membership.members:
+def find_member(membership: Membership, name: str, *, ever: bool = False) -> Member:
+    """The member of this name, or whose id starts with it; with `ever` also one that left.
+
+    Raises `InputRefusedError`.
+    """
+    members = membership.everyone if ever else membership.members
+    for member in members:
         if member.name.decode() == name:
             return member
-    matching = [member for member in membership.members if member.id.hex().startswith(name)]
+    matching = [member for member in members if member.id.hex().startswith(name)]
     if len(matching) == 1 and name:
         return matching[0]
-    known = ", ".join(member.name.decode() for member in membership.members)
+    known = ", ".join(member.name.decode() for member in members)
     raise InputRefusedError(f"no member is called {name!r}; there are {known}")
 
 
@@ -80,7 +84,7 @@ def balance_proof(directory: Path, name: str) -> BalanceProof:
     if not replayed:
         raise InputRefusedError(f"{directory}: holds no block yet")
     last = replayed[-1]
-    member = find_member(last.tip.membership, name)
+    member = find_member(last.tip.membership, name, ever=True)
     try:
         leaf = prove_state(last.tip, EnergyCell(), account_key(member_account(member.id)))
     except KeyError:
@@ -140,7 +144,7 @@ def _plain(value: Value) -> str:
 def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
     """A member's entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
     with opened(directory) as (genesis, store):
-        member = find_member(load_chain(store, genesis, EnergyCell()).membership, name)
+        member = find_member(load_chain(store, genesis, EnergyCell()).membership, name, ever=True)
         return [
             (signed.id, signed.envelope)
             for incarnation in range(member.incarnation + 1)

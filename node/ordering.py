@@ -19,6 +19,7 @@ from ledger.evidence import Evidence
 from ledger.heads import Head
 from ledger.replay import follow
 from ledger.standing import Standing
+from ledger.voters import voters_of
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase
 from market.intervals import Calendar
@@ -143,11 +144,11 @@ class Ordering(Generic[State]):
         """A vote from a peer. Raises `PeerError`."""
         if self.agreement.known(envelope) is not None:
             return []
-        return self._heard(open_vote(envelope, self.cell_id, self.tip.validators), now)
+        return self._heard(open_vote(envelope, self.cell_id, voters_of(self.tip, envelope)), now)
 
     def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
         """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
-        signed = open_proposal(envelope, self.cell_id, self.tip.validators)
+        signed = open_proposal(envelope, self.cell_id, voters_of(self.tip, envelope))
         if block is not None and self._is_expected(signed.proposal):
             decoded = decode_block(block)
             if decoded.block_id(self.cell_id) != signed.proposal.block_id:

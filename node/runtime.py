@@ -26,6 +26,7 @@ from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.address_book import AddressBook
 from node.assembly import assemble
+from node.belonging import connectable
 from node.config import Config, clock_path, control_table, load_config, with_clock_file
 from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
@@ -33,6 +34,7 @@ from node.exit_codes import ExitCode
 from node.introductions import Introductions
 from node.logs import open_log
 from node.outgoing import Outgoing
+from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
@@ -40,6 +42,8 @@ from node.turns import Turns
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
+SPOOL_EVERY_S = 1.0
+"""Real seconds between looks for instructions; a person gives them."""
 STOP_DEVICES_S = 15.0
 """Real seconds until the daemon leaves even if the control process does not say that it has stopped."""
 
@@ -171,18 +175,20 @@ class _Daemon:
                 self._log.error("devices_not_stopped", reason=str(fault))
 
     async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
-        introductions = self._introductions(transport)
-        introductions.set_members(self._other_members())
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
-            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
+            introductions = self._introductions(transport)
+            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
+            spool = Spool(self._config.directory)
+            outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now)
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
+            nursery.start_soon(self._hear_operator, spool)
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
@@ -199,11 +205,6 @@ class _Daemon:
         own = book.own(self._config.node.name, network.addresses)
         return Introductions(book, transport, own, lambda: self.now().cell_ns)
 
-    def _other_members(self) -> list[tuple[bytes, str]]:
-        members = self._core.gathering.membership.members
-        others = (member for member in members if member.id != self._core.identity.member)
-        return [(member.feed_key, member.name.decode()) for member in others]
-
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
         self._log.info(
@@ -215,7 +216,7 @@ class _Daemon:
 
     async def _answer(self, peer: bytes, request: bytes) -> bytes:
         archive = StoreArchive(
-            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.validators
+            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.epochs
         )
         try:
             return answer(request, archive)
@@ -235,6 +236,15 @@ class _Daemon:
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
             await self._inputs_in.send(_input_of_devices(message))
+
+    async def _hear_operator(self, spool: Spool) -> None:
+        """What commands on this machine leave for us, until it is in our feed."""
+        while True:
+            for name, asked in spool.waiting():
+                await self._inputs_in.send(
+                    ev.OperatorInstructed(name, asked.kind, asked.interval, asked.payload)
+                )
+            await trio.sleep(SPOOL_EVERY_S)
 
     async def _take_turns(self, turns: Turns) -> None:
         turns.start()

@@ -7,7 +7,7 @@ something: it is fetched from peers before anything is signed (`node/recall.py`)
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -29,7 +29,7 @@ from ledger.errors import GuardMissing, InvalidGenesis
 from ledger.feeds import Feeds
 from ledger.genesis import Genesis, member_id
 from ledger.keys import load_key
-from ledger.membership import Member
+from ledger.membership import Member, Membership
 from ledger.reopening import reopen
 from ledger.sign_guard import SignGuard
 from ledger.store import Store
@@ -88,7 +88,7 @@ def open_directory(config: Config, passphrase: str | None) -> Opened:
             genesis,
             store,
             signer,
-            lambda tip: _member(config, genesis, tip, identity, consensus),
+            lambda tip: _member(config, tip, identity, consensus),
             stack.pop_all(),
         )
 
@@ -168,35 +168,44 @@ def _signer(
     return Signer(genesis.cell_id, identity, consensus, guard, log)
 
 
+def member_with_keys(
+    membership: Membership, name: bytes, feed_key: bytes, consensus_key: bytes | None
+) -> Member:
+    """Who holds these keys, whatever keys the ledger names by now: a member by its feed key or else by its name
+    (then it rotates), or somebody whom the ledger does not know yet.
+    """
+    known = membership.by_feed_key(feed_key)
+    if known is None:
+        named = (member for member in membership.members if member.name == name)
+        known = next(named, Member(member_id(feed_key), name, feed_key, None, 0, 0, None))
+    return replace(known, feed_key=feed_key, consensus_key=consensus_key)
+
+
 def _member(
     config: Config,
-    genesis: Genesis,
     tip: Tip[CellState],
     identity: SigningKey,
     consensus: SigningKey | None,
 ) -> Member:
-    feed_key = identity.verify_key.encode()
+    name, feed_key = config.node.name, identity.verify_key.encode()
+    consensus_key = None if consensus is None else consensus.verify_key.encode()
+    held = member_with_keys(tip.membership, name.encode(), feed_key, consensus_key)
     member = tip.membership.by_feed_key(feed_key)
+    if member is not None and member.name.decode() != name:
+        raise ConfigError([f"node.name: the cell calls this key {member.name.decode()!r}"])
+    if config.node.joins:
+        return held
     if member is None:
-        name = config.node.name
+        left = " any more: it left" if tip.membership.feed_keys(ever=True).get(feed_key) else ""
         raise ConfigError(
             [
-                f"node.name: {name!r}, feed key {feed_key.hex()}, member {member_id(feed_key).hex()}: not in this cell"
+                f"node.name: {name!r}, feed key {feed_key.hex()}, member {held.id.hex()}: not in this cell{left}"
             ]
         )
-    if member.name.decode() != config.node.name:
-        raise ConfigError([f"node.name: the genesis calls this key {member.name.decode()!r}"])
-    unknown = sorted(set(config.network.peers) - {each.name.decode() for each in tip.membership.members})
-    if unknown:
-        raise ConfigError([f"network.peers.{name}: no member of the cell has this name" for name in unknown])
-    if member.consensus_key is not None and (
-        consensus is None or consensus.verify_key.encode() != member.consensus_key
-    ):
+    if member.consensus_key not in (None, consensus_key):
         path = config.directory / CONSENSUS_KEY_FILE
-        raise ConfigError(
-            [f"{path}: is not the consensus key that the genesis names for {config.node.name!r}"]
-        )
-    return member
+        raise ConfigError([f"{path}: is not the consensus key that the cell knows of {name!r}"])
+    return held
 
 
 def _claim_last_entry(signer: Signer, store: Store, member: Member) -> None:

@@ -5,7 +5,7 @@ blocks are committed, and own entries claimed in the guard, before anything of t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -51,6 +51,18 @@ class Network(Protocol):
         """Ask a peer; the reply comes back as an input."""
         ...
 
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Exactly these feed keys, with the names of their members, may connect."""
+        ...
+
+
+class Asked(Protocol):
+    """Where an operator's instructions wait."""
+
+    def done(self, name: str) -> None:
+        """Forget one."""
+        ...
+
 
 Leaving = (
     ev.Publish
@@ -59,6 +71,8 @@ Leaving = (
     | ev.SendRequest
     | ev.CommandPosition
     | ev.AcknowledgeMeter
+    | ev.MembersChanged
+    | ev.InstructionTaken
     | ev.Report
 )
 """What leaves this process, after the turn's commit."""
@@ -75,6 +89,7 @@ class Turns:
     network: Network
     log: structlog.typing.FilteringBoundLogger
     now: Callable[[], ev.Now]
+    asked: Asked | None = None
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
 
@@ -111,6 +126,8 @@ class Turns:
                     | ev.SendRequest()
                     | ev.CommandPosition()
                     | ev.AcknowledgeMeter()
+                    | ev.MembersChanged()
+                    | ev.InstructionTaken()
                     | ev.Report()
                 ):
                     self._outbox.append(effect)
@@ -153,6 +170,11 @@ class Turns:
                 self.devices.send_position(interval, energy)
             case ev.AcknowledgeMeter(interval):
                 self.devices.acknowledge(interval)
+            case ev.MembersChanged(members):
+                self.network.set_members(members)
+            case ev.InstructionTaken(name):
+                if self.asked is not None:
+                    self.asked.done(name)
             case ev.Report(event, fields):
                 self.log.info(event, **fields)
             case ev.Publish(topic, data):

@@ -16,6 +16,8 @@ from functools import partial
 from random import Random
 
 from ledger.errors import PeerError
+from ledger.genesis import Genesis
+from ledger.voters import voters_of
 from ledger.votes import open_proposal, open_vote
 from node import events as ev
 from node.wire import ProposalFrame, VoteFrame, decode_frame
@@ -56,7 +58,7 @@ class Cluster:
         self.seed = seed
         self.random = Random(seed)
         self.keys = [Keys.of(index) for index in range(size)]
-        self.genesis = founded(self.keys)
+        self.genesis = self.found()
         first_gate_ns = (FIRST_INTERVAL * INTERVAL_S - GATE_LEAD_S) * S
         self._epoch_ns = first_gate_ns - 2 * S * SPEED
         healed_ns = 2 * S + ill_intervals * INTERVAL_NS
@@ -84,8 +86,12 @@ class Cluster:
         self._scheduled = 0
         self._links: set[tuple[int, int]] = set()
         self._wake_ns: list[int | None] = [None] * size
-        self._signed: dict[tuple[int, int, int, int], bytes] = {}
+        self._signed: dict[tuple[bytes, int, int, int], bytes] = {}
         self._checked: set[bytes] = set()
+
+    def found(self) -> Genesis:
+        """The genesis that all nodes start with."""
+        return founded(self.keys)
 
     @property
     def honest(self) -> list[ClusterNode]:
@@ -174,6 +180,9 @@ class Cluster:
         known = self.positions[node].setdefault(interval, energy)
         if known != energy:
             self.fail(f"node {node} commanded {known} and then {energy} for interval {interval}")
+
+    def allow(self, node: int, members: frozenset[bytes]) -> None:
+        """In a cell whose members stay, everybody may connect to everybody."""
 
     # What happens in it.
 
@@ -293,23 +302,24 @@ class Cluster:
         try:
             match decode_frame(frame):
                 case VoteFrame(envelope):
-                    vote = open_vote(envelope, self.genesis.cell_id, ordering.tip.validators)
-                    place = (vote.vote.validator, vote.vote.height, vote.vote.round, int(vote.vote.step))
+                    vote = open_vote(envelope, self.genesis.cell_id, voters_of(ordering.tip, envelope))
+                    place = (vote.signer, vote.vote.height, vote.vote.round, int(vote.vote.step))
                     body = vote.body
                 case ProposalFrame(envelope, _):
-                    proposal = open_proposal(envelope, self.genesis.cell_id, ordering.tip.validators)
+                    proposal = open_proposal(
+                        envelope, self.genesis.cell_id, voters_of(ordering.tip, envelope)
+                    )
                     content = proposal.proposal
-                    place = (content.validator, content.height, content.round, int(content.step))
+                    place = (proposal.signer, content.height, content.round, int(content.step))
                     body = proposal.body
                 case _:
                     return
         except PeerError as fault:
             self.fail(f"node {sender} sends what nobody accepts: {fault}")
             return
-        key = ordering.tip.validators.keys[place[0]]
         cheats = {self.keys[index].consensus.verify_key.encode() for index in self.cheaters}
-        if key not in cheats and self._signed.setdefault(place, body) != body:
-            self.fail(f"validator {place[0]} signed twice at {place[1:]}")
+        if place[0] not in cheats and self._signed.setdefault(place, body) != body:
+            self.fail(f"validator {place[0].hex()[:8]} signed twice at {place[1:]}")
 
     def _finished(self) -> bool:
         return self._now_ns >= self.plan.healed_ns and all(

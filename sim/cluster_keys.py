@@ -42,7 +42,7 @@ class Keys:
         return member_id(self.public)
 
 
-def founded(keys: list[Keys]) -> Genesis:
+def founded(keys: list[Keys], admission_keys: tuple[bytes, ...] = ()) -> Genesis:
     """A cell of prosumers who all vote, on two branches, one of which binds at times."""
     members = (
         MemberRule(each.member, 1 + index % 2, POWER_MW, POWER_MW, CREDIT_LIMIT)
@@ -62,4 +62,4 @@ def founded(keys: list[Keys]) -> Genesis:
         FoundingMember(b"home-%d" % index, each.public, each.consensus.verify_key.encode(), roles)
         for index, each in enumerate(keys)
     )
-    return Genesis(b"simulated", FIRST_INTERVAL, 2, (), founders, encode_rules(rules))
+    return Genesis(b"simulated", FIRST_INTERVAL, 2, admission_keys, founders, encode_rules(rules))

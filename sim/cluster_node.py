@@ -5,6 +5,7 @@ household is a script: it offers and uses energy drawn from the world's seed. En
 """
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +16,18 @@ import structlog
 
 from devices.control_messages import MeterRecord
 from ledger.archive import StoreArchive
+from ledger.chain import Tip
 from ledger.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.errors import PeerError
 from ledger.genesis import Genesis
+from ledger.membership import Member
 from ledger.replication import answer
 from ledger.sign_guard import SignGuard, blank_guard
 from ledger.store import Store
 from ledger.store_file import connect
 from ledger.write_ahead_log import WriteAheadLog
 from market.bidding import Account, Flexibility
+from market.cell_state import CellState
 from market.forecast import PriceForecast
 from market.payloads import Curve, Step
 from node import events as ev
@@ -31,7 +35,8 @@ from node.assembly import assemble
 from node.config import ClockSection, Config, NodeSection, TimingSection
 from node.core import NodeCore
 from node.signer import Signer
-from node.startup import trusted
+from node.startup import member_with_keys, trusted
+from node.trading import Trading
 from node.turns import Turns
 from sim.cluster_keys import Keys
 from sim.simulated_disk import Power, PowerLost, SimulatedFile
@@ -66,6 +71,10 @@ class World(Protocol):
 
     def commanded(self, node: int, interval: int, energy: int) -> None:
         """A position was leased to the devices."""
+        ...
+
+    def allow(self, node: int, members: frozenset[bytes]) -> None:
+        """These feed keys may connect to a node."""
         ...
 
 
@@ -173,7 +182,7 @@ class ClusterNode:
             self.genesis,
             store,
             signer,
-            lambda tip: next(m for m in tip.membership.members if m.id == self.keys.member),
+            self._member,
             ExitStack(),
         )
         config = Config(
@@ -182,8 +191,10 @@ class ClusterNode:
             timing=TIMING,
         )
         core = assemble(config, opened, now)
-        assert core.trading is not None
-        core.trading.bidder = self.household
+        begin = core.begin_trading
+        assert begin is not None
+        core.begin_trading = lambda tip, at: self._settled_in(begin(tip, at))
+        self._settled_in(core.trading)
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
         self.turns = Turns(core, store, signer, self, self, log, self.world.now)
         self._attempt([], starting=True)
@@ -233,11 +244,21 @@ class ClusterNode:
         if self.turns is None:
             return None
         core = self.turns.core
-        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.validators)
+        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.epochs)
         try:
             return answer(request, archive)
         except PeerError:
             return None
+
+    def _member(self, tip: Tip[CellState]) -> Member:
+        name, consensus_key = b"home-%d" % self.index, self.keys.consensus.verify_key.encode()
+        return member_with_keys(tip.membership, name, self.keys.public, consensus_key)
+
+    def _settled_in(self, trading: Trading | None) -> Trading | None:
+        """The household trades, where the cell has a place for it."""
+        if trading is not None:
+            trading.bidder = self.household
+        return trading
 
     def _attempt(self, inputs: list[ev.Input], *, starting: bool) -> None:
         assert self.turns is not None
@@ -268,6 +289,10 @@ class ClusterNode:
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer."""
         self.world.request(self.index, peer, tag, data)
+
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Who may connect."""
+        self.world.allow(self.index, frozenset(key for key, _ in members))
 
     def send_position(self, interval: int, energy: int) -> None:
         """A position for the devices."""

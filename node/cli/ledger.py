@@ -166,7 +166,7 @@ def _show_block(directory: Path, which: str) -> None:
     if replayed is None:
         raise InputRefusedError(f"{directory}: has no block {which}")
     console = table_console()
-    names = {member.id: member.name.decode() for member in replayed.tip.membership.members}
+    names = {member.id: member.name.decode() for member in replayed.tip.membership.everyone}
     for field, value in ledger_view.header_fields(replayed):
         console.print(f"{field:>24}  {value}", highlight=False)
     table = Table(title="heads that moved", title_justify="left")

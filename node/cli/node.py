@@ -29,6 +29,7 @@ def init(
     max_injection_w: int = 17_250,
     max_withdrawal_w: int = 17_250,
     validator: bool = True,
+    joins: bool = False,
 ) -> None:
     """Make a node's keys, its configuration and the public card for the founder of the cell.
 
@@ -54,6 +55,8 @@ def init(
         Most power the member may draw, W.
     validator
         Whether the member votes on blocks.
+    joins
+        Join a cell that was founded before: the node waits until the cell has admitted it.
     """
     fields: dict[str, object] = {
         "name": name,
@@ -64,7 +67,7 @@ def init(
     }
     card = init_node(directory, fields, validator=validator, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     table: dict[str, object] = {
-        "node": {"name": name, "genesis": "genesis.cbor"},
+        "node": {"name": name, "genesis": "genesis.cbor", **({"joins": True} if joins else {})},
         "network": {
             "listen": listen[0] if len(listen) == 1 else listen,
             "addresses": address or None,

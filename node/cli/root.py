@@ -12,7 +12,7 @@ from node.errors import NodeError
 from node.exit_codes import ExitCode
 
 GROUPS = {
-    "cell": ("node.cli.cell:app", "Found a cell: members, tariff and feeder into one genesis."),
+    "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),

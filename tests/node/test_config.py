@@ -82,7 +82,7 @@ def test_every_mistake_gets_its_own_message(tmp_path: Path) -> None:
     [
         (
             NODE + "size = 3\n",
-            "node.size: unknown key; allowed here: name, data_dir, genesis, last_trading_interval",
+            "node.size: unknown key; allowed here: name, data_dir, genesis, joins, last_trading_interval",
         ),
         (NODE + "[site]\nders = 3\n", "site.ders: "),
         (NODE + '[clock]\nspeed = "fast"\n', "clock.speed: Input should be a valid integer; found 'fast'"),

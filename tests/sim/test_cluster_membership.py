@@ -1,0 +1,97 @@
+"""Whole daemons in a seeded world in which members come, go and take new keys while blocks are made."""
+
+import pytest
+
+from ledger.changes import Remove, Rotate
+from ledger.replay import Replayed
+from market.cell_state import CellState
+from sim.cluster import INTERVAL_NS
+from sim.cluster_checks import chain_of, outcomes_of
+from sim.cluster_faults import MS, ClusterPlan, Outage, S, Separation
+from sim.cluster_keys import Keys
+from sim.cluster_membership import ChangingCluster, PlannedChange, new_keys, newcomer
+
+
+def plan(intervals: int, **faults: object) -> ClusterPlan:
+    good = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
+    return ClusterPlan(healed_ns=2 * S + intervals * INTERVAL_NS, **{**good, **faults})  # type: ignore[arg-type]
+
+
+def settled(cluster: ChangingCluster) -> list[Replayed[CellState]]:
+    """The chain of a cell that came to rest with nothing wrong."""
+    outcome = cluster.run()
+    assert outcome.violation is None
+    return chain_of(cluster.honest[0].store, cluster.genesis)
+
+
+def came_and_left(faults: ClusterPlan) -> tuple[ChangingCluster, list[Replayed[CellState]]]:
+    """Four founders; a fifth comes, then one of the four leaves, and another takes new keys."""
+    new = new_keys(2)
+    rotated = Rotate(Keys.of(2).member, new.public, new.consensus.verify_key.encode())
+    changes = (
+        PlannedChange(5 * S, 0, newcomer(4)),
+        PlannedChange(16 * S, 0, Remove(Keys.of(3).member)),
+        PlannedChange(27 * S, 1, rotated),
+    )
+    cluster = ChangingCluster(11, 4, faults, changes, newcomers=1, guests=frozenset({2, 3, 4}))
+
+    def holds() -> bool:
+        node = cluster.nodes[0]
+        return node.up and node.core.gathering.membership.by_feed_key(new.public) is not None
+
+    cluster.after(27 * S, lambda: cluster.rotate_when(2, holds))
+    return cluster, settled(cluster)
+
+
+def trades_of(chain: list[Replayed[CellState]], member: bytes) -> list[int]:
+    """The heights at which a member's order was in the auction."""
+    return [
+        each.tip.height
+        for each in chain
+        if member in {part.member for part in outcomes_of(each).clearing.members}
+    ]
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {},
+        {"outages": (Outage(17 * S, 1, 2 * S, 5), Outage(6 * S, 0, 2 * S, 3))},
+        {"loss": 0.1, "repetition": 0.3, "separations": (Separation(4 * S, 9 * S, (0, 0, 1, 1, 1)),)},
+    ],
+    ids=["calm", "crashes on the edges", "joined during a partition"],
+)
+def test_members_come_go_and_take_new_keys_while_the_cell_trades(faults: dict[str, object]) -> None:
+    cluster, chain = came_and_left(plan(14, **faults))
+    last = chain[-1].tip
+    names = {member.name for member in last.membership.members}
+    assert names == {b"home-0", b"home-1", b"home-2", b"home-4"}
+    assert last.membership.changes == 3
+    assert {each.tip.validators.size for each in chain} == {4, 5}
+    comer, leaver, rotator = (cluster.nodes[index].keys for index in (4, 3, 2))
+    came = next(each.tip.height for each in chain if each.tip.membership.by_id(comer.member))
+    gone = next(each.tip.height for each in chain if each.tip.membership.former(leaver.member))
+    assert min(trades_of(chain, comer.member)) > came
+    assert max(trades_of(chain, leaver.member)) <= gone
+    stays = Keys.of(2).member
+    changed = next(each.tip.height for each in chain if each.tip.membership.by_feed_key(rotator.public))
+    assert max(trades_of(chain, stays)) > changed
+    for index in (4, 2):
+        key = cluster.nodes[index].keys.consensus.verify_key.encode()
+        signed = [
+            each.tip.height
+            for each in chain
+            if each.tip.deciders is not None
+            and (place := each.tip.deciders.index_of(key)) is not None
+            and each.certificate.signatures[place] is not None
+        ]
+        assert len(signed) > 2, f"node {index} hardly ever votes"
+    assert all(cluster.keys[3].public not in cluster.allowed[index] for index in (0, 1, 2, 4))
+    assert cluster.nodes[4].store.height() >= last.height - 1
+
+
+def test_a_cell_whose_third_and_more_leave_at_once_goes_on() -> None:
+    changes = tuple(PlannedChange(8 * S, 0, Remove(Keys.of(index).member)) for index in (4, 5, 6))
+    cluster = ChangingCluster(3, 7, plan(4), changes, guests=frozenset({4, 5, 6}))
+    chain = settled(cluster)
+    assert chain[-1].tip.validators.size == 4
