@@ -193,6 +193,19 @@ async def test_a_member_whose_connection_was_replaced_is_dialled_again_when_the_
     await until(lambda: b"there again" in waits.frames(dials))
 
 
+async def test_a_member_that_drops_every_connection_is_not_dialled_without_end(cell: Libp2pCell) -> None:
+    """As one whose software knows another version of the frames' protocol does."""
+    small, large = sorted((0, 1), key=public_key)
+    dials, drops = await cell.start(small), await cell.start(large)
+    drops.transport._host.get_mux().handlers.pop(drops.transport._frames_protocol)  # type: ignore[attr-defined]
+    drops.transport.set_members({dials.key: ()})
+    dials.transport.set_members({drops.key: drops.addresses})
+    with trio.move_on_after(4):
+        await until(lambda: dials.transport.counters["dials"] > 40)
+    assert 3 <= dials.transport.counters["dials"] <= 15
+    assert dials.transport.counters["peers_up"] == 0
+
+
 async def publish_before_and_after_a_restart(cell: Libp2pCell) -> int:
     """How many of 40 messages arrive, of which 20 are published right after a restart."""
     one, other = await cell.start(0), await cell.start(1)

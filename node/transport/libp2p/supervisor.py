@@ -146,16 +146,21 @@ class Supervisor:
 
     async def _keep_first(self, key: bytes, member: _Member) -> None:
         first = member.first
+        delay_s = self._patience.redial_s
         while True:
             if not member.dials_first:
                 await self._wait_until(first, True, self._patience.fallback_dial_s)
-            delay_s = self._patience.redial_s
             while not first.is_up:
                 if self._may_dial(key):
                     await self._dial(member, first, member.in_order())
                 await self._wait_until(first, True, delay_s)
                 delay_s = min(delay_s * 1.5, self._patience.redial_longest_s)
+            up_s = trio.current_time()
             await first.until(False)
+            if trio.current_time() - up_s >= self._patience.redial_longest_s:
+                delay_s = self._patience.redial_s
+            else:  # it takes connections and drops them: that must not cost us more than a silent member
+                await self._wait_until(first, True, delay_s)
 
     async def _keep_beside(self, key: bytes, member: _Member) -> None:
         first, beside = member.first, member.beside
@@ -166,8 +171,12 @@ class Supervisor:
                 await self._wait_until(beside, True, 2 * self._patience.fallback_dial_s)
             places = member.elsewhere()
             if not places:
-                delay_s = self._patience.redial_s
+                up_s = trio.current_time()
                 await _any(first.changed, beside.changed, member.moved)
+                if trio.current_time() - up_s >= self._patience.redial_longest_s:
+                    delay_s = self._patience.redial_s
+                else:
+                    await self._wait_until(first, False, delay_s)
                 continue
             if self._may_dial(key):
                 await self._dial(member, beside, places, beside=True)
