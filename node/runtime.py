@@ -181,6 +181,7 @@ class _Daemon:
             introductions = self._introductions(transport)
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
             spool = Spool(self._config.directory)
+            self._warn_of_unknown(addresses)
             outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
@@ -192,6 +193,13 @@ class _Daemon:
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
+
+    def _warn_of_unknown(self, addresses: Iterable[str]) -> None:
+        """Addresses of somebody who is no member may be of one to come, or a name was mistyped."""
+        members = self._core.gathering.membership.expected().everyone
+        unknown = sorted(set(addresses) - {member.name.decode() for member in members})
+        if unknown:
+            self._log.warning("unknown_peers", names=unknown)
 
     def _transport(self) -> Transport:
         from node.transport.libp2p.adapter import Libp2pTransport

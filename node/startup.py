@@ -14,6 +14,7 @@ from nacl.signing import SigningKey
 
 from ledger.agreement_events import Record, Timeouts
 from ledger.agreement_records import log_is_behind, read_blocks, read_records
+from ledger.archive import StoreArchive
 from ledger.blocks import Block, decode_block
 from ledger.chain import Tip
 from ledger.directory import (
@@ -44,7 +45,10 @@ from node.signer import Signer
 
 NS_PER_MS = 1_000_000
 
-_NO_GUARD = "the sign guard is missing, so this identity may have signed anything and must not sign again"
+_NO_GUARD = (
+    "the sign guard is missing, so this identity may have signed anything and must not sign again; if it cannot be"
+    " found, have the member readmitted (`wattswarm cell readmit`), put the new consensus.key here, and start again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ def open_directory(config: Config, passphrase: str | None) -> Opened:
             signer,
             lambda tip: _member(config, tip, identity, consensus),
             stack.pop_all(),
+            lambda: SignGuard.open(directory / GUARD_FILE, create=True),
         )
 
 
@@ -99,14 +104,18 @@ def trusted(
     signer: Signer,
     find_member: Callable[[Tip[CellState]], Member],
     stack: ExitStack,
+    new_guard: Callable[[], SignGuard] | None = None,
 ) -> Opened:
     """What ledger, guard and log remember together. Raises `LocalError` or `NodeError` when they contradict each other.
 
-    `stack` closes them; it is closed here when this raises.
+    `stack` closes them; it is closed here when this raises. `new_guard` makes a guard for a member that lost its own
+    and was readmitted since.
     """
     with stack:
         tip, feeds = reopen(store, genesis, EnergyCell())
         member = find_member(tip)
+        if signer.guard is None and new_guard is not None and _begins_again(tip, store, member):
+            signer.guard = new_guard()
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _claim_last_entry(signer, store, member)
         row = store.block(tip.height)
@@ -117,7 +126,7 @@ def trusted(
             tip=tip,
             feeds=feeds,
             signer=signer,
-            remembered=_remembered(signer.guard, records, tip),
+            remembered=_remembered(signer.guard, records, tip, member),
             read_only=_NO_GUARD if signer.guard is None else None,
             records=records,
             blocks=_kept_blocks(signer, tip),
@@ -225,12 +234,35 @@ def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
-def _remembered(guard: SignGuard | None, records: tuple[Record, ...], tip: Tip[CellState]) -> Remembered:
+def _begins_again(tip: Tip[CellState], store: Store, held: Member) -> bool:
+    """Whether nothing was ever signed in the incarnation, and under the consensus key, that the cell granted us last.
+
+    Only then may an identity without a guard have a new one. Peers are asked all the same before it signs.
+    """
+    member = tip.membership.by_id(held.id)
+    if member is None or member.incarnation == 0 or store.last_sequence(held.id, member.incarnation) >= 0:
+        return False
+    if (member.feed_key, member.consensus_key) != (held.feed_key, held.consensus_key):
+        return False
+    if member.consensus_key is None:
+        return True
+    gave_up = any(retired.votes and retired.member == held.id for retired in tip.membership.retired)
+    words = StoreArchive(store, lambda _: None, lambda: tip.epochs).last_words(held.id, held.consensus_key)
+    return gave_up and words[1:] == (None, None)
+
+
+def _remembered(
+    guard: SignGuard | None, records: tuple[Record, ...], tip: Tip[CellState], held: Member
+) -> Remembered:
+    """What we know to have signed. An incarnation that the cell granted leaves all before it behind."""
     if guard is None:
         return Remembered(None, None)
     last = guard.last
+    member = tip.membership.by_id(held.id)
+    granted = None if member is None or member.incarnation == 0 else (member.incarnation, -1)
+    signed = None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence)
     return Remembered(
-        feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
+        feed=max((place for place in (granted, signed) if place is not None), default=None),
         vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
         log_whole=not log_is_behind(records, tip.height + 1, last.place),
     )

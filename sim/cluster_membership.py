@@ -14,6 +14,7 @@ from nacl.signing import SigningKey
 
 from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
 from ledger.genesis import Genesis, Role
+from ledger.membership import Membership
 from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev
@@ -85,15 +86,16 @@ class ChangingCluster(Cluster):
         """These feed keys may connect to a node."""
         self.allowed[node] = members
 
-    def rotate_when(self, index: int, holds: Callable[[], bool]) -> None:
-        """Stop a node once its new keys hold in the cell, and start it again with them."""
-        if not holds():
-            self.after(S // 10, partial(self.rotate_when, index, holds))
+    def rotate_when(self, index: int, keys: Keys, holds: Callable[[Membership], bool]) -> None:
+        """Stop a node once its new keys hold in the ledger of the first, and start it again with them."""
+        first = self.nodes[0]
+        if not first.up or not holds(first.core.gathering.membership):
+            self.after(S // 10, partial(self.rotate_when, index, keys, holds))
             return
         node = self.nodes[index]
         if node.up:
             node.black_out()
-        node.keys = self.keys[index] = new_keys(index)
+        node.keys = self.keys[index] = keys
         self._index_of[node.keys.public] = index
         self._restart(node)
 

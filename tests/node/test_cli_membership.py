@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from ledger.changes import Admit, NumberedChange, Readmit, Remove, Rotate, open_change
-from ledger.directory import IDENTITY_KEY_FILE
+from ledger.directory import IDENTITY_KEY_FILE, LEDGER_FILE
 from ledger.encoding import encode
-from ledger.genesis import Role
+from ledger.genesis import Genesis, Role
+from ledger.store import Store
+from market.payloads import decode_deposit
 from node import events as ev
 from node.cli.root import main
 from node.config import read_addresses
@@ -87,6 +89,7 @@ def waiting(tmp_path: Path, cluster: ChangingCluster) -> list[NumberedChange]:
     return found
 
 
+FEEDER = "[grid]\nimport_price = 0.31\nexport_price = 0.04\n\n[branches.substation]\n"
 WHERE = ("--cell", "cell", "--node", "home-0")
 
 
@@ -204,3 +207,46 @@ def test_an_instruction_is_said_once_also_after_a_restart() -> None:
         )
     ]
     assert kinds.count(35) == 1
+
+
+def test_the_operator_sets_tariffs_and_books_money_through_its_own_node(
+    run: Run, tmp_path: Path, cluster: ChangingCluster
+) -> None:
+    card = tmp_path / "home-0" / "member.toml"
+    card.write_text(f'name = "home-0"\nfeed_key = "{Keys.of(0).public.hex()}"\n', "utf-8")
+    status, _, err = run("cell", "deposit", "home-1", "25.5", "--node", "home-0")
+    assert (status, "this cell has no operator" in err) == (2, True)
+    assert cluster.genesis.cell_id
+
+
+def test_what_an_operator_left_waits_in_its_spool(run: Run, tmp_path: Path) -> None:
+    for number in range(2):
+        assert run("node", "init", f"home-{number}", "--name", f"home-{number}")[0] == 0
+    (tmp_path / "feeder.toml").write_text(FEEDER, "utf-8")
+    cards = ("home-0/member.toml", "home-1/member.toml")
+    assert run("cell", "init", "cell", *cards, "--feeder", "feeder.toml", "--operator", "home-0")[0] == 0
+    genesis = (tmp_path / "cell" / "genesis.cbor").read_bytes()
+    for number in range(2):
+        (tmp_path / f"home-{number}" / "genesis.cbor").write_bytes(genesis)
+        Store.open(
+            tmp_path / f"home-{number}" / LEDGER_FILE, Genesis.decode(genesis).cell_id, create=True
+        ).close()
+    first = Genesis.decode(genesis).first_interval
+    assert (
+        run("cell", "tariff", "0.29", "0.05", "--from-interval", str(first + 9), "--node", "home-0")[0] == 0
+    )
+    status, out, _ = run("cell", "deposit", "home-1", "25.50", "--node", "home-0")
+    assert (status, out) == (0, "25.500000 EUR for home-1. It waits for the node.\n")
+    (_, tariff), (_, deposit) = Spool(tmp_path / "home-0").waiting()
+    assert (tariff.kind, tariff.interval, tariff.payload) == (34, first + 9, (290_000, 50_000))
+    assert (deposit.kind, decode_deposit(deposit.payload).amount) == (35, 25_500_000_000_000)
+    for wrong, reason in (
+        (("tariff", "0.05", "0.29", "--from-interval", str(first + 9), "--node", "home-0"), "export_price"),
+        (("tariff", "0.29", "0.05", "--from-interval", str(first), "--node", "home-0"), "is too late"),
+        (("deposit", "home-1", "0", "--node", "home-0"), "must not be zero"),
+        (("deposit", "home-7", "1", "--node", "home-0"), "no member is called 'home-7'"),
+        (("deposit", "home-1", "1", "--node", "home-1"), "does not count; those of home-0 would"),
+    ):
+        status, _, err = run("cell", *wrong)
+        assert (status, reason in err) == (2, True), err
+    assert len(Spool(tmp_path / "home-0").waiting()) == 2

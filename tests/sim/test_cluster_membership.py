@@ -2,12 +2,12 @@
 
 import pytest
 
-from ledger.changes import Remove, Rotate
+from ledger.changes import Readmit, Remove, Rotate
 from ledger.replay import Replayed
 from market.cell_state import CellState
 from sim.cluster import INTERVAL_NS
 from sim.cluster_checks import chain_of, outcomes_of
-from sim.cluster_faults import MS, ClusterPlan, Outage, S, Separation
+from sim.cluster_faults import MS, ClusterPlan, OldBackup, Outage, S, Separation
 from sim.cluster_keys import Keys
 from sim.cluster_membership import ChangingCluster, PlannedChange, new_keys, newcomer
 
@@ -34,12 +34,8 @@ def came_and_left(faults: ClusterPlan) -> tuple[ChangingCluster, list[Replayed[C
         PlannedChange(27 * S, 1, rotated),
     )
     cluster = ChangingCluster(11, 4, faults, changes, newcomers=1, guests=frozenset({2, 3, 4}))
-
-    def holds() -> bool:
-        node = cluster.nodes[0]
-        return node.up and node.core.gathering.membership.by_feed_key(new.public) is not None
-
-    cluster.after(27 * S, lambda: cluster.rotate_when(2, holds))
+    holds = lambda membership: membership.by_feed_key(new.public) is not None  # noqa: E731
+    cluster.after(27 * S, lambda: cluster.rotate_when(2, new, holds))
     return cluster, settled(cluster)
 
 
@@ -56,13 +52,17 @@ def trades_of(chain: list[Replayed[CellState]], member: bytes) -> list[int]:
     "faults",
     [
         {},
-        {"outages": (Outage(17 * S, 1, 2 * S, 5), Outage(6 * S, 0, 2 * S, 3))},
-        {"loss": 0.1, "repetition": 0.3, "separations": (Separation(4 * S, 9 * S, (0, 0, 1, 1, 1)),)},
+        {
+            "outages": (Outage(17 * S, 1, 2 * S, 5), Outage(6 * S, 0, 2 * S, 3)),
+            "loss": 0.1,
+            "repetition": 0.3,
+            "separations": (Separation(4 * S, 9 * S, (0, 0, 1, 1, 1)),),
+        },
     ],
-    ids=["calm", "crashes on the edges", "joined during a partition"],
+    ids=["calm", "joined during a partition, with crashes on the edges"],
 )
 def test_members_come_go_and_take_new_keys_while_the_cell_trades(faults: dict[str, object]) -> None:
-    cluster, chain = came_and_left(plan(14, **faults))
+    cluster, chain = came_and_left(plan(12, **faults))
     last = chain[-1].tip
     names = {member.name for member in last.membership.members}
     assert names == {b"home-0", b"home-1", b"home-2", b"home-4"}
@@ -78,16 +78,33 @@ def test_members_come_go_and_take_new_keys_while_the_cell_trades(faults: dict[st
     assert max(trades_of(chain, stays)) > changed
     for index in (4, 2):
         key = cluster.nodes[index].keys.consensus.verify_key.encode()
-        signed = [
-            each.tip.height
-            for each in chain
-            if each.tip.deciders is not None
-            and (place := each.tip.deciders.index_of(key)) is not None
-            and each.certificate.signatures[place] is not None
-        ]
-        assert len(signed) > 2, f"node {index} hardly ever votes"
+        assert sum(key in signers(each) for each in chain) > 2, f"node {index} hardly ever votes"
     assert all(cluster.keys[3].public not in cluster.allowed[index] for index in (0, 1, 2, 4))
     assert cluster.nodes[4].store.height() >= last.height - 1
+
+
+def test_a_validator_that_lost_its_memory_begins_again_when_it_is_readmitted() -> None:
+    old, key = Keys.of(2), new_keys(2).consensus
+    new = Keys(old.feed, key)
+    again = PlannedChange(18 * S, 0, Readmit(old.member, 1, key.verify_key.encode()))
+    faults = plan(9, backups=(OldBackup(6 * S, 14 * S, 2),))
+    cluster = ChangingCluster(8, 4, faults, (again,), guests=frozenset({2}))
+    cluster.after(
+        18 * S, lambda: cluster.rotate_when(2, new, lambda m: m.by_consensus_key(key.verify_key.encode()))
+    )
+    chain = settled(cluster)
+    assert "does not remember" in str(cluster.nodes[2].read_only)
+    last = cluster.nodes[2].core
+    assert (last.active, last.read_only) == (True, None)
+    at = next(each.tip.height for each in chain if each.tip.membership.by_id(old.member).incarnation == 1)
+    assert max(trades_of(chain, old.member)) > at + 2
+    assert sum(key.verify_key.encode() in signers(each) for each in chain) > 0
+
+
+def signers(each: Replayed[CellState]) -> list[bytes]:
+    """The consensus keys in a block's certificate."""
+    assert each.tip.deciders is not None
+    return [each.tip.deciders.keys[index] for index in sorted(each.certificate.signers)]
 
 
 def test_a_cell_whose_third_and_more_leave_at_once_goes_on() -> None:
