@@ -181,7 +181,7 @@ class _Daemon:
             introductions = self._introductions(transport)
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
             spool = Spool(self._config.directory)
-            self._warn_of_unknown(addresses)
+            self._warn_of_unknown(self._config.network.peers)
             outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
