@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import trio
+from multiaddr import Multiaddr
 from stock import do_nothing
 from transport_cells import CELL_ID, IMPATIENT, Libp2pCell, Running, connected, signing_key, until
 from wires import Wire
@@ -13,6 +14,7 @@ from wires import Wire
 from node.constants import Patience
 from node.transport.errors import AddressInUse
 from node.transport.libp2p.adapter import Libp2pTransport
+from node.transport.libp2p.identity import peer_id_of
 from node.transport.libp2p.links import WINDOW_FRAMES, _Heard
 from node.transport.libp2p.supervisor import Supervisor
 
@@ -145,6 +147,28 @@ async def test_a_dead_path_is_replaced_and_taken_again_when_it_is_back() -> None
         )
         await meshed(scene)
         await everything_passes(one, other, b"over both again")
+
+
+async def test_of_connections_beside_a_member_has_one_and_a_stranger_none() -> None:
+    async with trio.open_nursery() as nursery:
+        cell = Libp2pCell(nursery, patience=IMPATIENT)
+        victim, member, stranger = [await cell.start(number) for number in range(3)]
+        victim.transport.set_members({member.key: ()})
+        member.transport._addresses = {victim.key: ()}  # type: ignore[attr-defined]
+        stranger.transport._addresses = {victim.key: ()}  # type: ignore[attr-defined]
+        for dialler in (member, member, member, stranger):
+            await dialler.transport._swarm.dial_once(  # type: ignore[attr-defined]
+                Multiaddr(victim.addresses[0]), peer_id_of(victim.key), beside=True
+            )
+        await until(lambda: victim.transport.counters["connections_beside"] == 3)
+        await until(lambda: victim.transport.counters["strangers_refused"] >= 1)
+        await until(lambda: victim.transport.peers() == {member.key})
+        assert member.transport.send(victim.key, b"over this one alone")
+        await until(lambda: b"over this one alone" in victim.frames(member))
+        assert len(victim.transport._swarm._beside) == 1  # type: ignore[attr-defined]
+        victim.transport.set_members({})
+        await until(lambda: victim.transport.peers() == member.transport.peers() == frozenset())
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_node_starts_while_one_of_its_interfaces_is_down_and_listens_there_later(
