@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ledger.changes import Admit, Change, NumberedChange, Readmit, Remove, Rotate
-from ledger.encoding import Value, encode
+from ledger.encoding import Value, decode, encode
+from ledger.errors import Malformed
 from ledger.genesis import Genesis, Role, member_id
+from ledger.limits import SYNC_BYTES
 from ledger.validators import ValidatorSet
 
 
@@ -182,6 +184,34 @@ class Membership:
             ),
         )
 
+    @staticmethod
+    def from_leaves(
+        leaves: Iterable[tuple[bytes, bytes]], change_leaves: Iterable[tuple[bytes, bytes]]
+    ) -> "Membership":
+        """The membership that has these `leaves` and `change_leaves`. Raises `Malformed`."""
+        everyone = sorted((_member_from(*leaf) for leaf in leaves), key=lambda member: member.id)
+        changes, retired, pending = 0, [], []
+        for key, data in sorted(change_leaves):
+            match key, decode(data, max_bytes=SYNC_BYTES):
+                case b"number", int(number):
+                    changes = number
+                case bytes(), (bytes(member), int(height), int(votes)) if key.startswith(b"key/"):
+                    retired.append(Retired(key[len(b"key/") :], member, height, bool(votes)))
+                case bytes(), (int(height), bytes(body)) if key.startswith(b"pending/"):
+                    pending.append(Pending(NumberedChange.decode(body), height))
+                case _:
+                    raise Malformed("no record of what changes in a membership")
+        try:
+            return Membership(
+                tuple(member for member in everyone if member.left_at is None),
+                tuple(member for member in everyone if member.left_at is not None),
+                tuple(retired),
+                changes,
+                tuple(pending),
+            )
+        except ValueError as fault:
+            raise Malformed(str(fault)) from fault
+
     def _changed(self, change: Change, height: int) -> "Membership":
         """One change carried out. What was pending can always be: only changes alter who is a member."""
         match change:
@@ -219,6 +249,22 @@ class Membership:
             members=tuple(sorted((*others, member), key=lambda each: each.id)),
             retired=tuple(sorted(retired, key=lambda each: each.key)),
         )
+
+
+def _member_from(id_: bytes, data: bytes) -> Member:
+    match decode(data, max_bytes=SYNC_BYTES):
+        case (
+            bytes(name),
+            bytes(feed_key),
+            (bytes() | None) as consensus_key,
+            int(roles),
+            int(incarnation),
+            (int() | None) as frozen_at,
+            (int() | None) as left_at,
+            (tuple() | None) as terms,
+        ):
+            return Member(id_, name, feed_key, consensus_key, roles, incarnation, frozen_at, left_at, terms)
+    raise Malformed("no record of a member")
 
 
 def _record(member: Member) -> tuple[Value, ...]:

@@ -6,6 +6,7 @@ metering point counts from the interval whose auction the member may first take 
 auction takes place without it.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ledger.encoding import Value, big_int_bytes
@@ -41,6 +42,24 @@ def rules_with(rules: CellRules, membership: Membership, last_interval: int) -> 
         )
         rules = replace(rules, members=tuple(left))
     return rules
+
+
+def point_value(rule: MemberRule) -> tuple[Value, ...]:
+    """A metering point that came after the founding or is gone, as it stands in the state's leaves."""
+    return (*encode_terms(rule), rule.since, rule.until)
+
+
+def with_points(rules: CellRules, points: Iterable[tuple[bytes, Value]]) -> CellRules:
+    """The rules with these metering points, by member id, in place of the genesis' own. Raises `InvalidRules`."""
+    members = dict(rules.member_index)
+    for member, value in points:
+        match value:
+            case (branch, injection, withdrawal, credit, int(since), (int() | None) as until):
+                rule = member_rule((member, branch, injection, withdrawal, credit), "point")
+                members[member] = replace(rule, since=since, until=until)
+            case _:
+                raise InvalidRules("point", "has not the fields of a metering point")
+    return replace(rules, members=tuple(members[member] for member in sorted(members)))
 
 
 def _with_member(rules: CellRules, member: bytes, terms: tuple[Value, ...], *, since: int) -> CellRules:

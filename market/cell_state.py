@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from ledger.encoding import Value, encode
 from ledger.journal import Balances
-from market.admission import encode_terms
+from market.admission import point_value
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
 
@@ -109,7 +109,7 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
         yield b"measured/" + member, encode((interval, encode_reading(reading)))
     for rule in state.rules.members:
         if rule.since or rule.until is not None:
-            yield b"point/" + rule.member, encode((*encode_terms(rule), rule.since, rule.until))
+            yield b"point/" + rule.member, encode(point_value(rule))
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 

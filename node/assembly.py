@@ -10,7 +10,7 @@ from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
-from node.belonging import Identity
+from node.belonging import Identity, confirmations_needed
 from node.config import Config
 from node.core import NodeCore
 from node.events import Now
@@ -52,15 +52,13 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         last_interval=None if last is None else last + SETTLING_INTERVALS,
     )
     ordering.keep(opened.blocks)
-    validators = opened.tip.validators
-    others = len(opened.tip.membership.members) - 1
     said = _recent_entries(opened)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
         trading=_trading(config, opened, opened.tip, margin_ns, said, now),
-        recall=Recall(needed=min(validators.quorum - 1, others)),
+        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
         remembered=opened.remembered,
         read_only=opened.read_only,
         records=opened.records,

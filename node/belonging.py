@@ -33,6 +33,12 @@ def connectable(membership: Membership) -> tuple[tuple[bytes, str], ...]:
     return tuple((member.feed_key, member.name.decode()) for member in membership.members)
 
 
+def confirmations_needed(membership: Membership, own: bytes) -> int:
+    """How many peers must know nothing newer of us than we do before we sign: a quorum with us, or all there are."""
+    others = sum(member.id != own for member in membership.members)
+    return min(membership.validators().quorum - 1, others)
+
+
 def members_changed(before: Membership, after: Membership) -> list[Effect]:
     """What follows from another membership for the network."""
     if before.members is after.members or connectable(before) == connectable(after):

@@ -31,7 +31,7 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.belonging import Identity, members_changed
+from node.belonging import Identity, confirmations_needed, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
@@ -364,6 +364,8 @@ class NodeCore:
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        if changed:
+            self.recall.needed = confirmations_needed(tip.membership, self.identity.member)
         self._begin_or_end_trading(now)
         return [
             block_report(decided, outcomes, self.capacities.headroom_mw(), now),

@@ -19,6 +19,7 @@ from ledger.errors import InvalidBlock, InvalidCertificate
 from ledger.evidence import Evidence
 from ledger.genesis import Role
 from ledger.grants import GRANT_KIND, grant_payload
+from ledger.membership import Membership
 from ledger.replay import follow
 from ledger.store import Store
 from ledger.votes import Step, Vote, sign_vote
@@ -274,6 +275,8 @@ def test_whatever_is_announced_every_header_names_the_next_validators_and_all_de
         assert tip.next_validators == tip.membership.expected().validators()
         assert tip.validators_at(tip.height + 1) == tip.validators
         assert not {m.id for m in tip.membership.members} & {m.id for m in tip.membership.departed}
+        leaves = tip.membership.leaves(), tip.membership.change_leaves()
+        assert Membership.from_leaves(*leaves) == tip.membership
         cell.decide()
 
 

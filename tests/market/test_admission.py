@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.changes import Admit, NumberedChange, Remove
-from ledger.encoding import Value
+from ledger.encoding import Value, decode
 from ledger.genesis import Role, member_id
-from market.admission import accepts_terms, encode_terms, rules_with
+from market.admission import accepts_terms, encode_terms, rules_with, with_points
+from market.errors import InvalidRules
 from market.outcomes import Refusal
 from market.rules import MemberRule
 
@@ -65,6 +66,10 @@ def test_the_state_commits_to_metering_points_that_came_or_left(world: Any) -> N
     world.block()
     points = [key for key, _ in world.leaves() if key.startswith(b"point/")]
     assert sorted(points) == sorted(b"point/" + member for member in (NEW, world.ids[0]))
+    values = [(key[6:], decode(value, max_bytes=200)) for key, value in world.leaves() if key in points]
+    assert with_points(world.rules, values) == world.state.rules
+    with pytest.raises(InvalidRules):
+        with_points(world.rules, [(NEW, (1, 2))])
 
 
 def test_what_a_member_that_left_holds_goes_to_the_supplier_and_nothing_of_it_counts_later(
