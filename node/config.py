@@ -5,6 +5,7 @@ cell time.
 """
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -19,9 +20,10 @@ from pydantic import (
 
 from devices.control_config import parse_config
 from devices.errors import ConfigurationError
+from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 
-Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$")]
+Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
 
 def _lists_are_tuples(value: object) -> object:
@@ -29,6 +31,15 @@ def _lists_are_tuples(value: object) -> object:
         return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
     return value
 
+
+def _one_or_a_list(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(_one_or_a_list)]
+"""One address, or a list of them."""
 
 Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
 
@@ -49,9 +60,12 @@ class NodeSection(_Section):
 
 class NetworkSection(_Section):
     """Where to listen, and where each other member may be reached: in `members`, a file that the founder of the cell
-    wrote (`peers` in it), and in `peers`, which goes before it."""
+    wrote (`peers` in it), and in `peers`, which goes before it. `addresses` are where others reach this node."""
 
-    listen: Address = "/ip4/127.0.0.1/tcp/9400"
+    listen: Annotated[Addresses, Field(min_length=1, max_length=ADDRESSES_PER_MEMBER)] = (
+        "/ip4/127.0.0.1/tcp/9400",
+    )
+    addresses: Annotated[Addresses, Field(max_length=ADDRESSES_PER_MEMBER)] = ()
     members: str | None = None
     peers: Peers = Field(default_factory=dict)
 
@@ -218,13 +232,13 @@ def _checked(section: type[_Checked], path: Path, table: dict[str, object]) -> _
     try:
         return section.model_validate(table)
     except ValidationError as error:
-        raise ConfigError([_mistake(path, dict(item)) for item in error.errors()]) from None
+        raise ConfigError([_mistake(path, dict(item), table) for item in error.errors()]) from None
 
 
-def _mistake(path: Path, item: dict[str, object]) -> str:
+def _mistake(path: Path, item: dict[str, object], table: dict[str, object]) -> str:
     location = item["loc"]
     assert isinstance(location, tuple)
-    key = ".".join(str(part) for part in location) or "(file)"
+    key = ".".join(_written(location, table)) or "(file)"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         allowed = ", ".join(_allowed_keys(location[:-1]))
@@ -234,6 +248,15 @@ def _mistake(path: Path, item: dict[str, object]) -> str:
     if item["type"] == "string_pattern_mismatch":
         message = "must be a multiaddress like /ip4/192.0.2.7/tcp/9400"
     return f"{path}: {key}: {message}; found {item['input']!r}"
+
+
+def _written(location: tuple[object, ...], table: object) -> Iterator[str]:
+    """The parts of a key as the file has it: one address that stands for a list of one has no number."""
+    for part in location:
+        if isinstance(table, str):
+            return
+        yield str(part)
+        table = table.get(part) if isinstance(table, dict) else None
 
 
 def _allowed_keys(location: tuple[object, ...]) -> list[str]:

@@ -11,8 +11,15 @@ from typing import Final
 
 ENTRIES: Final = "entries"
 CAPACITY: Final = "capacity"
-TOPICS: Final = (ENTRIES, CAPACITY)
+ADDRESSES: Final = "addresses"
+TOPICS: Final = (ENTRIES, CAPACITY, ADDRESSES)
 """Gossip topics of a cell. Anything else is refused."""
+
+ADDRESSES_PER_MEMBER: Final = 8
+"""addresses of one member; two networks with IPv4 and IPv6 each, twice over."""
+
+ADDRESS_BYTES: Final = 300
+"""of one address; a domain name has at most 253."""
 
 GOSSIP_BYTES: Final = 4 * 1024
 """bytes per gossiped message; the largest signed entry is 1 KiB and its envelope stays well below four."""
@@ -72,6 +79,9 @@ class QueueLimits:
     frame_bytes_per_peer: int = 4 * 1024 * 1024
     """bytes of those frames."""
 
+    gossip_copies: int = 256
+    """gossip packets waiting for the second path to a member; above this only the first carries them."""
+
     requests_in_progress: int = 64
     """requests served at one time over all peers; the rest is refused, not queued."""
 
@@ -104,6 +114,12 @@ class Patience:
 
     ping_timeout_s: float = 3.0
     """for a ping's echo; far above a loaded machine's pauses."""
+
+    hedge_s: float = 1.0
+    """for a reply before the same is asked over the second path to a member, if there is one."""
+
+    stagger_s: float = 0.5
+    """for a handshake at one address of a member before its next one is tried as well."""
 
     stall_s: float = 5.0
     """for a peer to read what we send; then it is disconnected, because it holds our memory."""
@@ -205,6 +221,13 @@ STATUS_EVERY_NS: Final = 1_000_000_000
 
 CAPACITY_EVERY_NS: Final = 1_000_000_000
 """ns of real time between capacity messages; views of the cell are at most a few seconds old."""
+
+ADDRESSES_EVERY_S: Final = 300.0
+"""real seconds between saying where we are; who missed it, or came back, hears it then at the latest."""
+
+ADDRESSES_SOON_S: Final = 2.0
+"""real seconds after a member has come up until it is told too: gossip reaches it a heartbeat after its connection,
+and many that come together are told once."""
 
 INPUTS_WAITING: Final = 4096
 """inputs that wait for their turn; above this their senders wait, and the transport drops what it must."""

@@ -1,11 +1,12 @@
 """Shell: hands a turn's messages to the transport without ever waiting for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import trio
 
 from node import events as ev
 from node.constants import PUBLISH_WAITING, REQUEST_TIMEOUT_S, REQUESTS_OPEN
+from node.introductions import Introductions
 from node.transport.errors import MessageTooLarge, RequestFailed
 from node.transport.interface import Transport
 
@@ -18,10 +19,10 @@ class Outgoing:
         transport: Transport,
         inputs: trio.MemorySendChannel[ev.Input],
         nursery: trio.Nursery,
-        addresses: Mapping[str, tuple[str, ...]],
+        introductions: Introductions,
     ) -> None:
         self._transport = transport
-        self._addresses = addresses
+        self._introductions = introductions
         self._inputs = inputs
         self._nursery = nursery
         self._open_requests = 0
@@ -53,7 +54,7 @@ class Outgoing:
 
     def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
         """Exactly these feed keys, with the names of their members, may connect."""
-        self._transport.set_members({key: self._addresses.get(name, ()) for key, name in members})
+        self._introductions.set_members(members)
 
     async def _request(self, peer: bytes, tag: str, data: bytes) -> None:
         reply: bytes | None = None

@@ -25,12 +25,14 @@ from ledger.replication import answer
 from ledger.retention import Retention
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
+from node.address_book import AddressBook
 from node.assembly import assemble
 from node.belonging import connectable
 from node.config import Config, clock_path, control_table, load_config, with_clock_file
-from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
+from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
+from node.introductions import Introductions
 from node.logs import open_log
 from node.outgoing import Outgoing
 from node.spool import Spool
@@ -181,17 +183,18 @@ class _Daemon:
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
-            addresses = self._config.network.peers
-            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, addresses)
+            introductions = self._introductions(transport)
+            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
             spool = Spool(self._config.directory)
-            self._warn_of_unknown(addresses)
+            self._warn_of_unknown(self._config.network.peers)
             outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
-            nursery.start_soon(self._hear_network, transport)
+            nursery.start_soon(self._hear_network, transport, introductions)
+            nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
             nursery.start_soon(self._hear_operator, spool)
             nursery.start_soon(self._take_turns, turns)
@@ -209,7 +212,13 @@ class _Daemon:
         from node.transport.libp2p.adapter import Libp2pTransport
 
         signer = self._opened.signer
-        return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
+        return Libp2pTransport(signer.identity_key, signer.cell_id, self._config.network.listen)
+
+    def _introductions(self, transport: Transport) -> Introductions:
+        network = self._config.network
+        book = AddressBook(network.peers, network.listen)
+        own = book.own(self._config.node.name, network.addresses)
+        return Introductions(book, transport, own, lambda: self.now().cell_ns)
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
@@ -230,8 +239,13 @@ class _Daemon:
             self._core.counters[f"request_refused_{type(fault).__name__}"] += 1
             raise RequestRefused(str(fault)) from fault
 
-    async def _hear_network(self, transport: Transport) -> None:
+    async def _hear_network(self, transport: Transport, introductions: Introductions) -> None:
         async for event in transport.events:
+            if isinstance(event, Gossip) and event.topic == ADDRESSES:
+                introductions.hear(event)
+                continue
+            if isinstance(event, PeerUp):
+                introductions.met()
             await self._inputs_in.send(_input_of(event))
 
     async def _hear_devices(self, control: ControlClient) -> None:
