@@ -19,10 +19,14 @@ from market.report_source import candidates
 from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 from node import ledger_view
+from node.cli.proof import check_proof, prove
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 
 app = App(name="ledger", help="Verify and show a node's ledger, offline.")
+
+app.command(prove)
+app.command(check_proof, name="check-proof")
 
 SHORT = 16
 """Characters of an id in tables."""

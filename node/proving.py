@@ -1,0 +1,191 @@
+"""Shell: makes a light proof out of a node's ledger: replays it, and keeps of it what a light client needs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ledger.chain import genesis_tip
+from ledger.entries import SignedEntry
+from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
+from ledger.genesis import Genesis
+from ledger.light_proof import Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
+from ledger.limits import GENESIS_BYTES
+from ledger.membership import Member, Membership
+from ledger.proofs import prove_head, prove_outcome, prove_state
+from ledger.replay import Replayed, replay
+from ledger.store import Store
+from market.cell import EnergyCell
+from market.cell_state import CellState, account_key, member_account
+from market.outcomes import CONFIRMATION_KEY, PART_KEY, BlockOutcomes
+from market.payloads import Kind
+from node.errors import InputRefusedError
+from node.ledger_view import find_member, opened
+
+_Block = Replayed[CellState]
+
+
+class What(StrEnum):
+    """What can be proved of a member."""
+
+    BALANCE = "balance"
+    FILL = "fill"
+    READING = "reading"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The block under whose certificate something is proved, and the number of epochs before it."""
+
+    before: _Block | None
+    block: _Block
+    epochs: int
+    entry: SignedEntry | None = None
+
+
+def prove(directory: Path, name: str, what: What, interval: int | None) -> LightProof:
+    """The proof of one fact about a member, from a node's or a testnet's first node's ledger.
+
+    A balance is the one after the block that covers the interval, the last block without one. A fill is
+    proved by the block that confirmed (or voided) it, the one after its auction; a reading by the block that
+    anchored the newest entry of the member for the interval that was not refused. Raises `InputRefusedError`.
+    """
+    if interval is None and what is not What.BALANCE:
+        raise InputRefusedError(f"which interval? name the {what.value}'s with --interval")
+    with opened(directory) as (genesis, store):
+        links: list[EpochLink] = []
+        found: _Found | None = None
+        membership = genesis_tip(genesis, EnergyCell()).membership
+        before: _Block | None = None
+        matches = _matcher(what, name, interval, store)
+        for block in replay(store, genesis, EnergyCell()):
+            membership = block.tip.membership
+            matching = matches(before, block)
+            if matching is not None:
+                found = _Found(before, block, len(links), matching[0])
+            if changes_validators(block.block.header):
+                links.append(EpochLink(_certified(block), block.tip.validators.keys))
+            before = block
+        member = find_member(membership, name)
+        if found is None:
+            raise InputRefusedError(_why_not_found(member, what, interval, before))
+        claim = _claim(member, what, found, store)
+        return LightProof(genesis.cell_id, tuple(links[: found.epochs]), _certified(found.block), claim)
+
+
+_Matcher = Callable[[_Block | None, _Block], tuple[SignedEntry | None] | None]
+"""Whether a block, after the one before it, is where to prove: a tuple with the entry, if it is about one."""
+
+
+def _matcher(what: What, name: str, interval: int | None, store: Store) -> _Matcher:
+    def balance(before: _Block | None, block: _Block) -> tuple[None] | None:
+        header = block.block.header
+        covers = interval is None or header.first_interval <= interval <= header.last_interval
+        return (None,) if covers else None
+
+    def fill(before: _Block | None, block: _Block) -> tuple[None] | None:
+        auctioned = before is not None and before.block.header.last_interval == interval
+        return (None,) if auctioned else None
+
+    def reading(before: _Block | None, block: _Block) -> tuple[SignedEntry] | None:
+        member = _member_called(block.tip.membership, name)
+        if member is None:
+            return None
+        for signed in reversed(list(_anchored(before, block, member, store))):
+            if (signed.entry.kind, signed.entry.interval) == (Kind.READING, interval):
+                return None if _refused(block, signed) else (signed,)
+        return None
+
+    return {What.BALANCE: balance, What.FILL: fill, What.READING: reading}[what]
+
+
+def _claim(member: Member, what: What, found: _Found, store: Store) -> Claim:
+    block, before = found.block, found.before
+    who = member.name.decode()
+    try:
+        match what:
+            case What.BALANCE:
+                return StateClaim(
+                    prove_state(block.tip, EnergyCell(), account_key(member_account(member.id)))
+                )
+            case What.FILL:
+                assert before is not None
+                return OutcomeClaim(
+                    before.block.header,
+                    prove_outcome(before.outcomes, PART_KEY + member.id),
+                    prove_outcome(block.outcomes, CONFIRMATION_KEY),
+                )
+            case What.READING:
+                assert found.entry is not None
+                sequence = found.entry.entry.sequence
+                anchored = list(_anchored(before, block, member, store))
+                return EntryClaim(
+                    prove_head(block.tip.heads, member.id),
+                    tuple(each.body for each in reversed(anchored) if each.entry.sequence > sequence),
+                    found.entry.envelope,
+                )
+    except KeyError:
+        height = block.block.header.height
+        if what is What.BALANCE:
+            raise InputRefusedError(
+                f"{who} has a balance of zero after block {height}: it has no leaf"
+            ) from None
+        raise InputRefusedError(f"{who} had no order in the auction of block {height - 1}") from None
+
+
+def _anchored(before: _Block | None, block: _Block, member: Member, store: Store) -> Iterator[SignedEntry]:
+    """The entries of a member that a block anchors, in order."""
+    head = next((head for head in block.block.heads if head.member == member.id), None)
+    if head is None:
+        return
+    anchor = None if before is None else before.tip.heads.get(member.id)
+    known = anchor is not None and anchor.incarnation == head.incarnation
+    after = anchor.sequence if anchor is not None and known else -1
+    yield from store.entries(member.id, head.incarnation, after, head.sequence)
+
+
+def _refused(block: _Block, signed: SignedEntry) -> bool:
+    assert isinstance(block.outcomes, BlockOutcomes)
+    return any(refused.entry_id == signed.id for refused in block.outcomes.rejected)
+
+
+def _certified(block: _Block) -> CertifiedHeader:
+    return CertifiedHeader(block.block.header, block.certificate)
+
+
+def _member_called(membership: Membership, name: str) -> Member | None:
+    try:
+        return find_member(membership, name)
+    except InputRefusedError:
+        return None
+
+
+def _why_not_found(member: Member, what: What, interval: int | None, last: _Block | None) -> str:
+    who = member.name.decode()
+    if last is None:
+        return "the ledger holds no block yet"
+    header = last.block.header
+    if what is What.FILL and interval is not None and interval == header.last_interval:
+        return (
+            f"the auction of interval {interval} is not confirmed yet: prove it once block"
+            f" {header.height + 1} is decided"
+        )
+    if what is What.READING:
+        return f"the ledger anchors no reading of {who} for interval {interval} that counted"
+    if what is What.FILL:
+        return f"no block held an auction for interval {interval}: the last was for {header.last_interval}"
+    return f"interval {interval} is in no block: the ledger reaches interval {header.last_interval}"
+
+
+def read_genesis(path: Path) -> Genesis:
+    """The genesis in a file. Raises `InputRefusedError` when there is none, and `InvalidGenesis`."""
+    return Genesis.decode(read_at_most(path, GENESIS_BYTES + 1))
+
+
+def read_at_most(path: Path, size: int) -> bytes:
+    """The first bytes of a file that somebody sent. Raises `InputRefusedError` when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as fault:
+        raise InputRefusedError(f"{path}: {fault.strerror or fault}") from fault
