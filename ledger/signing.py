@@ -26,6 +26,7 @@ class MessageType(Enum):
     VOTE = b"vote"
     PROPOSAL = b"proposal"
     HEADER = b"header"
+    COSIGNATURE = b"cosignature"
 
 
 def preimage(kind: MessageType, cell_id: bytes, body: bytes) -> bytes:

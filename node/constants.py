@@ -220,3 +220,9 @@ REQUEST_TIMEOUT_S: Final = 5.0
 
 STALL_NS: Final = 250_000_000
 """ns by which a timer may be late before the node says that it did not watch: less than a usual gate margin."""
+
+WITNESS_EVERY_S: Final = 2.0
+"""real seconds between looks for blocks that witnesses have not cosigned; a question costs them a certificate."""
+
+WITNESS_BLOCKS_PER_LOOK: Final = 256
+"""blocks read before others have their turn; some ten milliseconds."""

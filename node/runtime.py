@@ -30,11 +30,13 @@ from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
 from node.logs import open_log
+from node.neighbours import read_neighbours
 from node.outgoing import Outgoing
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
+from node.witnessing import WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
@@ -134,6 +136,7 @@ class _Daemon:
         self._opened = opened
         self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
+        self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
@@ -173,6 +176,8 @@ class _Daemon:
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
+            if self._neighbours:
+                await nursery.start(self._witnessing().run)
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
@@ -188,6 +193,22 @@ class _Daemon:
 
         signer = self._opened.signer
         return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
+
+    def _witnessing(self) -> Witnessing:
+        from node.transport.libp2p.adapter import Libp2pTransport
+
+        opened, listen = self._opened, self._config.witness.listen
+        assert listen is not None, "neighbours without an address were refused"
+        return Witnessing(
+            self._config.directory,
+            opened.genesis,
+            opened.store,
+            opened.signer,
+            self._neighbours,
+            Libp2pTransport(opened.signer.identity_key, WITNESS_SCOPE, [listen]),
+            lambda: (self._core.ordering.tip, self._core.active and self._core.read_only is None),
+            self._log,
+        )
 
     def _members(self) -> dict[bytes, tuple[str, ...]]:
         addresses = self._config.network.peers
