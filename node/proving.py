@@ -8,9 +8,7 @@ from pathlib import Path
 from ledger.chain import genesis_tip
 from ledger.entries import SignedEntry
 from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
-from ledger.genesis import Genesis
 from ledger.light_proof import Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
-from ledger.limits import GENESIS_BYTES
 from ledger.membership import Member, Membership
 from ledger.proofs import prove_head, prove_outcome, prove_state
 from ledger.replay import Replayed, replay
@@ -175,17 +173,3 @@ def _why_not_found(member: Member, what: What, interval: int | None, last: _Bloc
     if what is What.FILL:
         return f"no block held an auction for interval {interval}: the last was for {header.last_interval}"
     return f"interval {interval} is in no block: the ledger reaches interval {header.last_interval}"
-
-
-def read_genesis(path: Path) -> Genesis:
-    """The genesis in a file. Raises `InputRefusedError` when there is none, and `InvalidGenesis`."""
-    return Genesis.decode(read_at_most(path, GENESIS_BYTES + 1))
-
-
-def read_at_most(path: Path, size: int) -> bytes:
-    """The first bytes of a file that somebody sent. Raises `InputRefusedError` when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as fault:
-        raise InputRefusedError(f"{path}: {fault.strerror or fault}") from fault

@@ -16,7 +16,8 @@ from market.payloads import Quality
 from market.rules import CellRules, decode_rules
 from market.units import NS_PER_S, kwh_text, money_text, price_text
 from node.exit_codes import ExitCode
-from node.proving import What, read_at_most, read_genesis
+from node.ledger_view import read_at_most, read_genesis
+from node.proving import What
 from node.proving import prove as make_proof
 
 LATEST_S = 253_402_300_799

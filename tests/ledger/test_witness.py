@@ -1,0 +1,354 @@
+"""A witness cosigns what continues what it cosigned, certified, and nothing else; whoever asks, however it is asked."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from ledger.blocks import header_id
+from ledger.cosignatures import load_cosignatures, save_cosignatures
+from ledger.epochs import CertifiedHeader, EpochLink, Trust
+from ledger.errors import BadSignature, Corrupt, DoubleSign, InvalidProof, Malformed, PeerError
+from ledger.header_log import HeaderLog
+from ledger.witness import ForkShown, MayCosign, Remembered, consider
+from ledger.witness_asking import Asking, CellHistory
+from ledger.witness_book import Witness, WitnessBook
+from ledger.witness_messages import (
+    NOTHING,
+    AddCheckpoint,
+    Checkpoint,
+    Cosigned,
+    Differs,
+    cosign,
+    decode_reply,
+    open_cosignature,
+)
+
+WITNESS_KEY = SigningKey(b"w" * 32)
+WITNESS = WITNESS_KEY.verify_key.encode()
+NOW_NS = 1_700_000_000 * 10**9
+
+
+class Disk:
+    """A durable file in memory: what it holds, when it last became durable, and whether it still writes."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.full = False
+
+    def read(self) -> bytes:
+        return self.content
+
+    def write(self, offset: int, data: bytes) -> None:
+        raise AssertionError("the memory is replaced whole")
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def replace(self, data: bytes) -> None:
+        if self.full:
+            raise OSError("no space left")
+        self.content = data
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Disk:
+    WitnessBook.open(tmp_path / "witness").close()
+    return Disk((tmp_path / "witness").read_bytes())
+
+
+def grown(cell, blocks: int):
+    """The cell with so many more blocks."""
+    for _ in range(blocks):
+        cell.author(0)
+        cell.decide()
+    return cell
+
+
+def history_of(cell, height: int | None = None) -> CellHistory:
+    history = CellHistory(
+        cell.cell_id,
+        lambda at: CertifiedHeader(cell.blocks[at - 1][0].header, cell.blocks[at - 1][1]),
+        lambda _: cell.tip.validators.keys,
+    )
+    for block, _ in cell.blocks[:height]:
+        history.append(block.header)
+    return history
+
+
+def witness_of(cell, disk: Disk) -> Witness:
+    return Witness(WITNESS_KEY, WitnessBook(disk), {cell.cell_id: cell.genesis})
+
+
+def shown(cell, height: int, old: int = 0, **changes: object) -> AddCheckpoint:
+    request = history_of(cell, height).show(old, old + 1, None)
+    assert request is not None
+    return replace(request, **changes)
+
+
+def remembered(cell, height: int) -> Remembered:
+    verdict = consider(Remembered.of(cell.genesis), shown(cell, height))
+    assert isinstance(verdict, MayCosign)
+    return verdict.remembered
+
+
+def test_a_cell_is_followed_from_its_first_checkpoint_to_the_newest(cell, disk) -> None:
+    witness = witness_of(cell, disk)
+    asking = Asking(WITNESS, history_of(grown(cell, 3)))
+    for more in (0, 1, 5):
+        for block, _ in grown(cell, more).blocks[asking.history.height :]:
+            asking.history.append(block.header)
+        question = asking.question()
+        assert question is not None
+        cosigned = asking.heard(witness.answer(question, NOW_NS).encode())
+        assert cosigned is not None
+        assert cosigned.checkpoint == Checkpoint(
+            cell.tip.height - 1, asking.history.log.root(cell.tip.height - 1)
+        )
+        assert (cosigned.time_ns, asking.question()) == (NOW_NS, None)
+
+
+def test_a_second_node_of_the_cell_is_told_where_to_begin(cell, disk) -> None:
+    witness = witness_of(grown(cell, 6), disk)
+    first, second = Asking(WITNESS, history_of(cell)), Asking(WITNESS, history_of(cell, 4))
+    first.heard(witness.answer(first.question(), NOW_NS).encode())
+    assert witness.answer(second.question(), NOW_NS) == Differs(5, 6)
+    assert second.heard(Differs(5, 6).encode()) is None
+    assert second.question() is None  # it is behind: nothing it could show is new
+    for block, _ in cell.blocks[4:]:
+        second.history.append(block.header)
+    cosigned = second.heard(witness.answer(second.question(), NOW_NS + 1).encode())
+    assert cosigned is not None and cosigned.checkpoint.size == 5
+
+
+def test_nothing_is_shown_before_the_second_block(cell) -> None:
+    assert Asking(WITNESS, history_of(cell)).question() is None
+    assert Asking(WITNESS, history_of(grown(cell, 1))).question() is None
+
+
+def test_a_smaller_log_is_never_cosigned(cell, disk) -> None:
+    known = remembered(grown(cell, 6), 6)
+    with pytest.raises(InvalidProof, match="block 4 is before block 6"):
+        consider(known, shown(cell, 4, old_size=5, known_from=6))
+    with pytest.raises(DoubleSign):
+        book = WitnessBook(disk)
+        book.advance(cell.cell_id, known)
+        book.advance(cell.cell_id, remembered(cell, 5))
+
+
+def fork(cell, new_cell, height: int):
+    """The same cell with another block at a height, as only a lying quorum could certify one."""
+    other = new_cell()
+    grown(other, height - 1)
+    other.decide(time_ns=10**6)
+    return grown(other, 3)
+
+
+def test_another_log_of_the_same_size_is_a_fork_and_is_named_so(cell, new_cell) -> None:
+    other = fork(grown(cell, 6), new_cell, 4)
+    known = remembered(cell, 6)
+    with pytest.raises(ForkShown, match="two logs of 5 headers are certified"):
+        consider(known, shown(other, 6, old_size=5, known_from=6))
+
+
+def test_a_larger_log_that_does_not_continue_the_cosigned_one_is_refused(cell, new_cell) -> None:
+    other = fork(grown(cell, 6), new_cell, 4)
+    request = shown(other, 7, old=5)
+    with pytest.raises(InvalidProof, match="lead to both roots"):
+        consider(remembered(cell, 6), request)
+    with pytest.raises(InvalidProof):
+        consider(remembered(cell, 6), replace(request, consistency=()))
+
+
+def test_a_header_that_the_validators_did_not_decide_is_refused(cell) -> None:
+    grown(cell, 4)
+    block, _ = cell.blocks[3]
+    few = CertifiedHeader(block.header, cell.certificate(block, signers=2))
+    with pytest.raises(InvalidProof, match="2 signatures where 3 are needed"):
+        consider(Remembered.of(cell.genesis), shown(cell, 4, certified=few))
+
+
+def test_the_first_checkpoint_takes_no_consistency_proof(cell) -> None:
+    with pytest.raises(InvalidProof, match="needs no consistency proof"):
+        consider(Remembered.of(grown(cell, 4).genesis), shown(cell, 4, consistency=(bytes(32),)))
+
+
+def test_a_question_from_elsewhere_is_answered_with_where_to_begin(cell) -> None:
+    known = remembered(grown(cell, 6), 4)
+    assert known == Remembered(Checkpoint(3, cell.tips[3].log.root()), Trust(4, cell.tip.validators))
+    for old_size, known_from in ((0, 1), (3, 1), (2, 4), (4, 5)):
+        assert consider(known, shown(cell, 6, old_size=old_size, known_from=known_from)) == Differs(3, 4)
+
+
+def test_a_cell_that_is_no_neighbour_is_refused(cell, new_cell, disk) -> None:
+    stranger = grown(new_cell(size=5), 3)
+    with pytest.raises(InvalidProof, match="is not one that this node witnesses"):
+        witness_of(cell, disk).answer(shown(stranger, 3).encode(), NOW_NS)
+
+
+def test_it_is_remembered_before_it_is_signed(cell, disk) -> None:
+    witness = witness_of(grown(cell, 3), disk)
+    disk.full = True
+    with pytest.raises(OSError, match="no space"):
+        witness.answer(shown(cell, 3).encode(), NOW_NS)
+    disk.full = False
+    assert WitnessBook(disk).known(cell.cell_id) is None
+    assert isinstance(witness.answer(shown(cell, 3).encode(), NOW_NS), Cosigned)
+    assert WitnessBook(disk).known(cell.cell_id) == remembered(cell, 3)
+
+
+def test_what_is_remembered_survives_a_restart(cell, disk) -> None:
+    witness_of(grown(cell, 6), disk).answer(shown(cell, 6).encode(), NOW_NS)
+    assert witness_of(cell, disk).answer(shown(cell, 4).encode(), NOW_NS) == Differs(5, 6)
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"x", None])
+def test_a_damaged_memory_is_refused(cell, disk, spoilt) -> None:
+    witness_of(grown(cell, 3), disk).answer(shown(cell, 3).encode(), NOW_NS)
+    content = bytearray(disk.content)
+    content[9] ^= 1
+    with pytest.raises(Corrupt, match="what this node cosigned is unknown"):
+        WitnessBook(Disk(bytes(content) if spoilt is None else spoilt))
+
+
+def test_a_witness_with_an_old_memory_does_not_fall_behind_its_own_cosignature(cell, new_cell, disk) -> None:
+    old_copy = Disk(disk.content)
+    asking = Asking(WITNESS, history_of(grown(cell, 6)))
+    asking.heard(witness_of(cell, disk).answer(asking.question(), NOW_NS).encode())
+    for block, _ in grown(cell, 1).blocks[6:]:
+        asking.history.append(block.header)
+    forgetful = witness_of(cell, old_copy)
+    assert asking.heard(forgetful.answer(asking.question(), NOW_NS).encode()) is None
+    cosigned = asking.heard(forgetful.answer(asking.question(), NOW_NS).encode())
+    assert cosigned is not None and cosigned.checkpoint.size == 6
+    liar = shown(fork(cell, new_cell, 4), 7, old_size=6, known_from=7)
+    with pytest.raises(ForkShown):
+        forgetful.answer(liar.encode(), NOW_NS)
+
+
+def test_the_cosignature_of_another_witness_moves_nobodys_memory(cell, disk) -> None:
+    grown(cell, 3)
+    foreign = cosign(SigningKey(b"x" * 32), cell.cell_id, Checkpoint(99, bytes(32)), NOW_NS).envelope
+    for last in (foreign, b"", b"junk"):
+        fresh = witness_of(cell, Disk(disk.content))
+        assert isinstance(fresh.answer(shown(cell, 3, last=last).encode(), NOW_NS), Cosigned)
+
+
+def test_an_own_cosignature_of_another_log_is_not_explained_away(cell) -> None:
+    known = remembered(grown(cell, 4), 4)
+    own = cosign(WITNESS_KEY, cell.cell_id, Checkpoint(3, bytes(32)), NOW_NS)
+    with pytest.raises(InvalidProof, match="own cosignature is for another log"):
+        consider(known, shown(cell, 4, old=3), own)
+
+
+def test_a_cosignature_is_for_one_cell_one_checkpoint_and_one_key(cell) -> None:
+    made = cosign(WITNESS_KEY, cell.cell_id, Checkpoint(3, bytes(32)), NOW_NS)
+    assert open_cosignature(made.envelope, cell.cell_id, WITNESS) == made
+    with pytest.raises(BadSignature):
+        open_cosignature(made.envelope, bytes(32), WITNESS)
+    with pytest.raises(BadSignature):
+        open_cosignature(made.envelope, cell.cell_id, bytes(32))
+
+
+def test_a_cell_takes_no_cosignature_of_what_it_did_not_show(cell) -> None:
+    asking = Asking(WITNESS, history_of(grown(cell, 4)))
+    asking.question()
+    for checkpoint in (Checkpoint(3, bytes(32)), Checkpoint(2, cell.tips[2].log.root())):
+        wrong = cosign(WITNESS_KEY, cell.cell_id, checkpoint, NOW_NS)
+        with pytest.raises(InvalidProof, match="another checkpoint"):
+            asking.heard(Cosigned(wrong.envelope).encode())
+    assert asking.last is None
+
+
+def test_a_cell_that_holds_another_history_than_its_witness_cosigned_says_so(cell, new_cell) -> None:
+    other = fork(grown(cell, 6), new_cell, 4)
+    last = cosign(WITNESS_KEY, cell.cell_id, Checkpoint(5, cell.tips[5].log.root()), NOW_NS)
+    assert Asking(WITNESS, history_of(cell), last).contradiction is None
+    assert Asking(WITNESS, history_of(cell, 3), last).contradiction is None
+    contradiction = Asking(WITNESS, history_of(other), last).contradiction
+    assert contradiction is not None and "another log of 5 headers" in contradiction
+
+
+def test_changes_of_validators_are_shown_from_where_the_witness_knows_them_as_far_as_there_is_room(
+    cell, monkeypatch
+) -> None:
+    history = history_of(grown(cell, 9))
+    history.changes = [2, 5, 8]
+    request = history.show(0, 1, None)
+    assert [link.last.header.height for link in request.links] == [2, 5, 8]
+    assert [link.last.header.height for link in history.show(4, 5, None).links] == [5, 8]
+    assert history.show(0, 9, None).links == ()
+    monkeypatch.setattr("ledger.witness_asking.LINK_BYTES", 800)
+    request = history.show(0, 1, None)
+    assert ([link.last.header.height for link in request.links], request.certified.header.height) == ([2], 5)
+    assert isinstance(request.links[0], EpochLink)
+
+
+def test_held_cosignatures_are_read_back_and_verified_again(cell, tmp_path: Path) -> None:
+    path = tmp_path / "cosignatures"
+    assert load_cosignatures(path, cell.cell_id) == {}
+    keys = [SigningKey(bytes([index]) * 32) for index in range(3)]
+    made = [cosign(key, cell.cell_id, Checkpoint(7, bytes(32)), NOW_NS) for key in keys]
+    save_cosignatures(path, made)
+    assert load_cosignatures(path, cell.cell_id) == {each.signer: each for each in made}
+    assert load_cosignatures(path, bytes(32)) == {}
+    path.write_bytes(b"rot")
+    assert load_cosignatures(path, cell.cell_id) == {}
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=200))
+def test_hostile_bytes_raise_the_declared_error_alone(data: bytes) -> None:
+    for read in (AddCheckpoint.decode, decode_reply, lambda each: open_cosignature(each, bytes(32), WITNESS)):
+        try:
+            read(data)
+        except PeerError:
+            continue
+
+
+def test_every_flipped_byte_of_a_question_is_refused_or_signs_the_same_checkpoint(cell, disk) -> None:
+    grown(cell, 5)
+    known = remembered(cell, 3)
+    question = shown(cell, 5, old=2).encode()
+    verdict = consider(known, AddCheckpoint.decode(question))
+    assert isinstance(verdict, MayCosign)
+    for position in range(len(question)):
+        spoilt = bytearray(question)
+        spoilt[position] ^= 1 << position % 8
+        try:
+            found = consider(known, AddCheckpoint.decode(bytes(spoilt)))
+        except PeerError:
+            continue
+        assert found == verdict or isinstance(found, Differs), position
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"cell_id": b"short"},
+        {"old_size": -1},
+        {"known_from": 0},
+        {"consistency": (bytes(32),) * 65},
+        {"consistency": (7,)},
+        {"last": 3},
+    ],
+)
+def test_a_question_out_of_range_is_malformed(cell, spoilt) -> None:
+    grown(cell, 3)
+    with pytest.raises(Malformed):
+        AddCheckpoint.decode(shown(cell, 3, **spoilt).encode())
+
+
+def test_the_log_shown_is_the_one_that_headers_commit_to(cell) -> None:
+    grown(cell, 5)
+    log = HeaderLog()
+    for block, _ in cell.blocks:
+        assert (log.size, log.root(log.size)) == (block.header.log_size, block.header.log_root)
+        log.append(header_id(block.header, cell.cell_id))
+    assert NOTHING.root == log.root(0)
