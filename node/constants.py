@@ -226,3 +226,9 @@ WITNESS_EVERY_S: Final = 2.0
 
 WITNESS_BLOCKS_PER_LOOK: Final = 256
 """blocks read before others have their turn; some ten milliseconds."""
+
+WITNESS_REQUESTS_PER_PEER_PER_S: Final = 2.0
+"""questions per second of a neighbouring cell's node; each may cost a certificate of two hundred signatures, 10 ms."""
+
+WITNESS_REQUESTS_PER_PEER_BURST: Final = 20.0
+"""questions; what a node asks in a row that has to show many changes of validators."""

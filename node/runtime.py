@@ -36,7 +36,7 @@ from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
-from node.witnessing import WITNESS_SCOPE, Witnessing
+from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
@@ -205,7 +205,7 @@ class _Daemon:
             opened.store,
             opened.signer,
             self._neighbours,
-            Libp2pTransport(opened.signer.identity_key, WITNESS_SCOPE, [listen]),
+            Libp2pTransport(opened.signer.identity_key, WITNESS_SCOPE, [listen], rates=WITNESS_RATES),
             lambda: (self._core.ordering.tip, self._core.active and self._core.read_only is None),
             self._log,
         )

@@ -30,7 +30,14 @@ from ledger.witness_book import Witness, WitnessBook
 from ledger.witness_messages import Cosignature
 from market.cell import EnergyCell
 from market.cell_state import CellState
-from node.constants import REQUEST_TIMEOUT_S, WITNESS_BLOCKS_PER_LOOK, WITNESS_EVERY_S
+from node.constants import (
+    REQUEST_TIMEOUT_S,
+    WITNESS_BLOCKS_PER_LOOK,
+    WITNESS_EVERY_S,
+    WITNESS_REQUESTS_PER_PEER_BURST,
+    WITNESS_REQUESTS_PER_PEER_PER_S,
+    RateLimits,
+)
 from node.neighbours import Neighbour
 from node.signer import Signer
 from node.transport.errors import RequestFailed, RequestRefused
@@ -41,6 +48,11 @@ if TYPE_CHECKING:
 
 WITNESS_SCOPE: Final = sha256(b"wattswarm/v1/witness").digest()
 """Stands where the cell's id stands in the names of protocols within a cell: witnesses share no cell."""
+
+WITNESS_RATES: Final = RateLimits(
+    requests_per_peer=WITNESS_REQUESTS_PER_PEER_PER_S, requests_burst=WITNESS_REQUESTS_PER_PEER_BURST
+)
+"""What a neighbour may ask of the witness transport."""
 
 
 class Witnessing:
@@ -112,6 +124,9 @@ class Witnessing:
             self._log.error("witness_fork", peer=peer.hex()[:16], reason=reason)
 
     async def _ask_all(self) -> None:
+        if self._store.height() and self._store.block(1) is None:
+            self._log.warning("asks_no_witness")
+            return
         while True:
             await self._look_at_new_blocks()
             async with trio.open_nursery() as nursery:
