@@ -1,10 +1,12 @@
 """A witness cosigns what continues what it cosigned, certified, and nothing else; whoever asks, however it is asked."""
 
+from contextlib import suppress
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
@@ -57,10 +59,15 @@ class Disk:
         """Nothing to give back."""
 
 
+BLANK = bytes.fromhex("820180") + sha256(bytes.fromhex("820180")).digest()
+"""The memory of a witness that has cosigned nothing."""
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Disk:
     WitnessBook.open(tmp_path / "witness").close()
-    return Disk((tmp_path / "witness").read_bytes())
+    assert (tmp_path / "witness").read_bytes() == BLANK
+    return Disk(BLANK)
 
 
 def grown(cell, blocks: int):
@@ -343,6 +350,59 @@ def test_a_question_out_of_range_is_malformed(cell, spoilt) -> None:
     grown(cell, 3)
     with pytest.raises(Malformed):
         AddCheckpoint.decode(shown(cell, 3, **spoilt).encode())
+
+
+@pytest.fixture
+def histories(cell, new_cell):
+    """Two histories of one cell under certificates: its own, and one that forks off after block 3."""
+    return grown(cell, 8), fork(cell, new_cell, 4)
+
+
+steps_of_a_witness = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.integers(2, 7),
+        st.sampled_from(["answered", "asked from elsewhere", "disk full", "power cut", "reply lost"]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps_of_a_witness)
+def test_whatever_it_is_asked_and_whenever_it_stops_a_witness_cosigns_one_history(histories, steps) -> None:
+    book = WitnessBook(Disk(BLANK))
+    signed: list[Checkpoint] = []
+    believed = [0, 0]
+    for which, height, event in steps:
+        cell = histories[which]
+        book = WitnessBook(Disk(book._file.read()))
+        book._file.full = event == "disk full"
+        witness = Witness(WITNESS_KEY, book, {cell.cell_id: cell.genesis})
+        size = height if event == "asked from elsewhere" else believed[which]
+        request = history_of(cell, height).show(size, size + 1, None)
+        if request is None:
+            continue
+        known = book.known(cell.cell_id) or Remembered.of(cell.genesis)
+        with suppress(PeerError, OSError):
+            if event == "power cut":  # after it was remembered and before it was signed
+                verdict = consider(known, request)
+                if isinstance(verdict, MayCosign):
+                    book.advance(cell.cell_id, verdict.remembered)
+                continue
+            answer = witness.answer(request.encode(), NOW_NS)
+            if isinstance(answer, Differs):
+                believed[which] = answer.size
+                continue
+            signed.append(open_cosignature(answer.envelope, cell.cell_id, WITNESS).checkpoint)
+            if event != "reply lost":
+                believed[which] = signed[-1].size
+    fitting = [
+        {which for which in (0, 1) if histories[which].tips[each.size].log.root() == each.root}
+        for each in signed
+    ]
+    assert set.intersection({0, 1}, *fitting), "no single history has all that was cosigned"
+    assert [each.size for each in signed] == sorted(each.size for each in signed)
 
 
 def test_the_log_shown_is_the_one_that_headers_commit_to(cell) -> None:
