@@ -8,7 +8,7 @@ from ledger.merkle import EMPTY_ROOT, leaf_hash, node_hash
 
 
 class HeaderLog:
-    """An appendable log of ids that gives roots and consistency proofs of every size it has had."""
+    """An appendable log of ids that gives roots and proofs of every size it has had."""
 
     def __init__(self) -> None:
         self._levels: list[list[bytes]] = [[]]
@@ -37,6 +37,22 @@ class HeaderLog:
         if not 0 <= size <= self.size:
             raise ValueError(f"the log has {self.size} ids")
         return self._root(0, size) if size else EMPTY_ROOT
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """That the id at `index` is in the log of `size` ids (RFC 6962 section 2.1.1)."""
+        if not 0 <= index < size <= self.size:
+            raise ValueError("the log has no such id")
+        path: list[bytes] = []
+        start, end = 0, size
+        while end - start > 1:
+            middle = start + _split(end - start)
+            if index < middle:
+                path.append(self._root(middle, end))
+                end = middle
+            else:
+                path.append(self._root(start, middle))
+                start = middle
+        return tuple(reversed(path))
 
     def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """That the log of `old_size` ids is a prefix of that of `new_size` (RFC 6962 section 2.1.2)."""

@@ -1,9 +1,10 @@
 """A proof that stands on its own: one fact of the ledger for whoever has the genesis and nothing else.
 
-It carries the changes of validators since the genesis, one header with its certificate, and a claim with the
-path that leads from the header to it. Its size grows with the logarithm of the state, with the number of
-validators, and with the changes of these; not with the height. What a claim means is the application's to say
-(`market.light_statement`); here it is shown that a quorum of the cell's validators vouches for it.
+It carries the changes of validators since the genesis, one header with its certificate, a claim with the path
+that leads from the header to it, and what witnesses outside the cell have said of that header, if any. Its
+size grows with the logarithm of the state, with the number of validators, and with the changes of these; not
+with the height. What a claim means is the application's to say (`market.light_statement`); here it is shown
+that a quorum of the cell's validators vouches for it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from ledger.limits import ENTRY_BYTES, ID_BYTES
 from ledger.merkle import MapProof
 from ledger.proofs import LeafProof, verify_head, verify_outcome, verify_state
 from ledger.signing import MessageType, identifier
+from ledger.witness_messages import Cosignature
+from ledger.witnessed_header import WitnessedHeader, witnessed_from
 
 LIGHT_PROOF_VERSION: Final = 1
 
@@ -121,6 +124,7 @@ class LightProof:
     links: tuple[EpochLink, ...]
     certified: CertifiedHeader
     claim: Claim
+    witnessed: tuple[WitnessedHeader, ...] = ()
 
     def encode(self) -> bytes:
         """The bytes of the proof file."""
@@ -131,6 +135,7 @@ class LightProof:
                 tuple(link.value() for link in self.links),
                 self.certified.value(),
                 self.claim.value(),
+                tuple(each.value() for each in self.witnessed),
             )
         )
 
@@ -140,21 +145,25 @@ class LightProof:
         match decode(data, max_bytes=LIGHT_PROOF_BYTES):
             case (int(version), *_) if version != LIGHT_PROOF_VERSION:
                 raise Malformed(f"version {version}, where this program knows {LIGHT_PROOF_VERSION}")
-            case (int(), bytes(cell_id), tuple(links), certified, claim) if len(cell_id) == ID_BYTES:
+            case (int(), bytes(cell_id), tuple(links), certified, claim, tuple(witnessed)) if (
+                len(cell_id) == ID_BYTES
+            ):
                 return LightProof(
                     cell_id,
                     tuple(link_from(link) for link in links),
                     certified_from(certified),
                     _claim_from(claim),
+                    tuple(witnessed_from(each) for each in witnessed),
                 )
         raise Malformed(
-            "a proof has a version, a cell, changes of validators, a certified header and a claim"
+            "a proof has version, cell, changes of validators, a certified header, a claim and witnesses"
         )
 
     def check(self, genesis: Genesis) -> None:
-        """Return if the claim is part of the cell's ledger as its validators decided it.
+        """Return if the claim is part of the cell's ledger as its validators decided it and witnesses saw it.
 
-        Raises `InvalidProof` with the first thing that is wrong.
+        Every part has to hold, whether or not anybody asked for it. Raises `InvalidProof` with the first thing
+        that is wrong.
         """
         if self.cell_id != genesis.cell_id:
             raise InvalidProof(
@@ -170,6 +179,11 @@ class LightProof:
             raise
         except PeerError as fault:
             raise InvalidProof(str(fault)) from fault
+        self.cosignatures()
+
+    def cosignatures(self) -> tuple[Cosignature, ...]:
+        """What witnesses have cosigned of a log that holds the certified header. Raises `InvalidProof`."""
+        return tuple(each.check(self.certified.header, self.cell_id) for each in self.witnessed)
 
 
 def _leaf_value(leaf: LeafProof) -> Value:

@@ -8,17 +8,19 @@ from pathlib import Path
 from ledger.chain import genesis_tip
 from ledger.entries import SignedEntry
 from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
+from ledger.header_log import HeaderLog
 from ledger.light_proof import Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.membership import Member, Membership
 from ledger.proofs import prove_head, prove_outcome, prove_state
 from ledger.replay import Replayed, replay
 from ledger.store import Store
+from ledger.witnessed_header import WitnessedHeader
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
 from market.outcomes import CONFIRMATION_KEY, PART_KEY, BlockOutcomes
 from market.payloads import Kind
 from node.errors import InputRefusedError
-from node.ledger_view import find_member, opened
+from node.ledger_view import cosignatures, find_member, opened
 
 _Block = Replayed[CellState]
 
@@ -55,9 +57,11 @@ def prove(directory: Path, name: str, what: What, interval: int | None) -> Light
         found: _Found | None = None
         membership = genesis_tip(genesis, EnergyCell()).membership
         before: _Block | None = None
+        log = HeaderLog()
         matches = _matcher(what, name, interval, store)
         for block in replay(store, genesis, EnergyCell()):
             membership = block.tip.membership
+            log.append(block.tip.header_id)
             matching = matches(before, block)
             if matching is not None:
                 found = _Found(before, block, len(links), matching[0])
@@ -68,7 +72,14 @@ def prove(directory: Path, name: str, what: What, interval: int | None) -> Light
         if found is None:
             raise InputRefusedError(_why_not_found(member, what, interval, before))
         claim = _claim(member, what, found, store)
-        return LightProof(genesis.cell_id, tuple(links[: found.epochs]), _certified(found.block), claim)
+        height = found.block.tip.height
+        return LightProof(
+            genesis.cell_id,
+            tuple(links[: found.epochs]),
+            _certified(found.block),
+            claim,
+            tuple(_witnessed(directory, height, log)),
+        )
 
 
 _Matcher = Callable[[_Block | None, _Block], tuple[SignedEntry | None] | None]
@@ -129,6 +140,14 @@ def _claim(member: Member, what: What, found: _Found, store: Store) -> Claim:
                 f"{who} has a balance of zero after block {height}: it has no leaf"
             ) from None
         raise InputRefusedError(f"{who} had no order in the auction of block {height - 1}") from None
+
+
+def _witnessed(directory: Path, height: int, log: HeaderLog) -> Iterator[WitnessedHeader]:
+    """What this node holds of witnesses that have seen the block at a height, in this history."""
+    for each in cosignatures(directory):
+        seen = each.checkpoint
+        if height <= seen.size <= log.size and log.root(seen.size) == seen.root:
+            yield WitnessedHeader(each.signer, each.envelope, log.inclusion(height - 1, seen.size))
 
 
 def _anchored(before: _Block | None, block: _Block, member: Member, store: Store) -> Iterator[SignedEntry]:

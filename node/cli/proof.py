@@ -11,10 +11,12 @@ from cyclopts import Parameter
 from ledger.errors import InvalidProof, PeerError
 from ledger.genesis import Genesis, member_id
 from ledger.light_proof import LIGHT_PROOF_BYTES, LightProof
+from ledger.limits import KEY_BYTES
 from market.light_statement import ProvedBalance, ProvedFill, ProvedReading, Statement, statement_of
 from market.payloads import Quality
 from market.rules import CellRules, decode_rules
 from market.units import NS_PER_S, kwh_text, money_text, price_text
+from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 from node.ledger_view import read_at_most, read_genesis
 from node.proving import What
@@ -64,7 +66,12 @@ def prove(
 
 
 def check_proof(
-    file: Path, /, *, genesis: Path, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+    file: Path,
+    /,
+    *,
+    genesis: Path,
+    witness: tuple[str, ...] = (),
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Check a proof file with nothing but the genesis of its cell, and say what it proves.
 
@@ -78,9 +85,12 @@ def check_proof(
         The proof, as `wattswarm ledger prove` wrote it.
     genesis
         The cell's genesis.cbor. It alone is trusted: have it from somebody else than the proof.
+    witness
+        The key, in hexadecimal, of a witness that must have cosigned the block; may be given several times.
     as_json
         Print the result as one JSON object.
     """
+    keys = [_witness_key(text) for text in witness]
     founded = read_genesis(genesis)
     rules = decode_rules(founded.application)
     data = read_at_most(file, LIGHT_PROOF_BYTES + 1)
@@ -88,6 +98,7 @@ def check_proof(
         proof = LightProof.decode(data)
         proof.check(founded)
         told = _told(founded, rules, proof, statement_of(proof))
+        _require_witnesses(proof, keys)
     except PeerError as fault:
         if as_json:
             sys.stdout.write(json.dumps({"proved": False, "failure": str(fault)}) + "\n")
@@ -98,6 +109,23 @@ def check_proof(
         sys.stdout.write(json.dumps({"proved": True, **told, "failure": None}) + "\n")
     else:
         sys.stdout.write(f"{file}: holds\n" + "".join(f"  {_line(key, told[key])}\n" for key in told))
+
+
+def _witness_key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise InputRefusedError(f"--witness {text}: a key has {2 * KEY_BYTES} hexadecimal digits")
+    return key
+
+
+def _require_witnesses(proof: LightProof, keys: list[bytes]) -> None:
+    seen = {each.signer for each in proof.cosignatures()}
+    for key in keys:
+        if key not in seen:
+            raise InvalidProof(f"witness {key.hex()} has not cosigned block {proof.certified.header.height}")
 
 
 def _told(genesis: Genesis, rules: CellRules, proof: LightProof, statement: Statement) -> dict[str, Any]:
@@ -115,6 +143,9 @@ def _told(genesis: Genesis, rules: CellRules, proof: LightProof, statement: Stat
         "signatures": len(certificate.signers),
         "validators": len(certificate.signatures),
         "validator_changes": len(proof.links),
+        "witnesses": [
+            {"key": each.signer.hex(), "time": _time(each.time_ns)} for each in proof.cosignatures()
+        ],
     }
 
 
@@ -186,11 +217,15 @@ def _line(key: str, value: object) -> str:
         case bool():
             text = "yes" if value else "no"
         case list():
-            text = "; ".join("{} {} of {} kWh at {}".format(*_ordered(fill)) for fill in value) or "none"
+            text = "; ".join(map(_phrase, value)) or "none"
         case _:
             text = str(value)
     return f"{key.replace('_', ' '):<18} {text}"
 
 
-def _ordered(fill: dict[str, str]) -> tuple[str, str, str, str]:
-    return fill["side"], fill["filled_kwh"], fill["offered_kwh"], fill["limit_price_per_kwh"]
+def _phrase(part: dict[str, str]) -> str:
+    """A fill or a witness in words."""
+    if "key" in part:
+        return f"{part['key']} at {part['time']}"
+    amounts = f"{part['filled_kwh']} of {part['offered_kwh']} kWh"
+    return f"{part['side']} {amounts} at {part['limit_price_per_kwh']}"

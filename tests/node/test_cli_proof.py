@@ -1,14 +1,19 @@
 """`wattswarm ledger prove` and `check-proof`, through the command's own entry point."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
-from ledger.directory import GENESIS_FILE
+from ledger.cosignatures import save_cosignatures
+from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE
+from ledger.header_log import HeaderLog
 from ledger.light_proof import LIGHT_PROOF_BYTES
+from ledger.witness_messages import Checkpoint, cosign
 from node import ledger_view
 from node.cli.root import main
 from sim.cluster import Cluster
@@ -97,6 +102,37 @@ def test_a_proof_is_read_by_people(run: Run, saved: Path) -> None:
     assert status == 0 and out.startswith("f: holds\n")
     assert "interval start     1970-02-11T20:00:00Z\n" in out
     assert "position kwh       0.397237\n" in out and " kWh at " in out
+
+
+def test_a_proof_carries_what_witnesses_cosigned_and_they_can_be_required(
+    run: Run, saved: Path, tmp_path: Path
+) -> None:
+    directory = tmp_path / "home-0"
+    shutil.copytree(saved, directory)
+    log = HeaderLog()
+    for replayed in ledger_view.blocks(directory):
+        log.append(replayed.tip.header_id)
+    cell_id = ledger_view.read_genesis(directory / GENESIS_FILE).cell_id
+    sizes = {b"a": log.root(9), b"b": bytes(32), b"c": log.root(9)}
+    keys = {name: SigningKey(name * 32) for name in sizes}
+    held = [cosign(keys[name], cell_id, Checkpoint(9, sizes[name]), 10**18) for name in (b"a", b"b")]
+    held.append(cosign(keys[b"c"], cell_id, Checkpoint(4, log.root(4)), 10**18))
+    save_cosignatures(directory / COSIGNATURES_FILE, held)
+    hexed = {name: key.verify_key.encode().hex() for name, key in keys.items()}
+
+    told = checked(run, directory, "--what", "fill", "--interval", INTERVAL)
+    assert told["witnesses"] == [{"key": hexed[b"a"], "time": "2001-09-09T01:46:40Z"}]
+    assert checked(run, directory, "--what", "balance")["witnesses"] == []
+
+    run("prove", directory, "--member", "home-1", "--what", "fill", "--interval", INTERVAL, "--out", "f")
+    check = ("check-proof", "f", "--genesis", directory / GENESIS_FILE, "--witness")
+    assert run(*check, hexed[b"a"])[0] == 0
+    status, out, _ = run(*check, hexed[b"a"], "--witness", hexed[b"c"])
+    assert status == 1 and f"witness {hexed[b'c']} has not cosigned block 6" in out
+    assert run(*check, "a key")[::2] == (
+        2,
+        "wattswarm: --witness a key: a key has 64 hexadecimal digits\n",
+    )
 
 
 def test_a_spoilt_proof_does_not_hold(run: Run, saved: Path, tmp_path: Path) -> None:
