@@ -2,65 +2,39 @@
 
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
+from witnessed_cells import (
+    BLANK,
+    NOW_NS,
+    WITNESS,
+    WITNESS_KEY,
+    Disk,
+    fork,
+    grown,
+    history_of,
+    remembered,
+    shown,
+    witness_of,
+)
 
-from ledger.blocks import header_id
-from ledger.cosignatures import load_cosignatures, save_cosignatures
-from ledger.epochs import CertifiedHeader, EpochLink, Trust
-from ledger.errors import BadSignature, Corrupt, DoubleSign, InvalidProof, Malformed, PeerError
-from ledger.header_log import HeaderLog
+from ledger.epochs import CertifiedHeader, Trust
+from ledger.errors import Corrupt, DoubleSign, InvalidProof, PeerError
 from ledger.witness import ForkShown, MayCosign, Remembered, consider
-from ledger.witness_asking import Asking, CellHistory
+from ledger.witness_asking import Asking
 from ledger.witness_book import Witness, WitnessBook
 from ledger.witness_messages import (
-    NOTHING,
     AddCheckpoint,
     Checkpoint,
     Cosigned,
     Differs,
     cosign,
-    decode_reply,
     open_cosignature,
 )
-
-WITNESS_KEY = SigningKey(b"w" * 32)
-WITNESS = WITNESS_KEY.verify_key.encode()
-NOW_NS = 1_700_000_000 * 10**9
-
-
-class Disk:
-    """A durable file in memory: what it holds, when it last became durable, and whether it still writes."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.full = False
-
-    def read(self) -> bytes:
-        return self.content
-
-    def write(self, offset: int, data: bytes) -> None:
-        raise AssertionError("the memory is replaced whole")
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def replace(self, data: bytes) -> None:
-        if self.full:
-            raise OSError("no space left")
-        self.content = data
-
-    def close(self) -> None:
-        """Nothing to give back."""
-
-
-BLANK = bytes.fromhex("820180") + sha256(bytes.fromhex("820180")).digest()
-"""The memory of a witness that has cosigned nothing."""
 
 
 @pytest.fixture
@@ -68,41 +42,6 @@ def disk(tmp_path: Path) -> Disk:
     WitnessBook.open(tmp_path / "witness").close()
     assert (tmp_path / "witness").read_bytes() == BLANK
     return Disk(BLANK)
-
-
-def grown(cell, blocks: int):
-    """The cell with so many more blocks."""
-    for _ in range(blocks):
-        cell.author(0)
-        cell.decide()
-    return cell
-
-
-def history_of(cell, height: int | None = None) -> CellHistory:
-    history = CellHistory(
-        cell.cell_id,
-        lambda at: CertifiedHeader(cell.blocks[at - 1][0].header, cell.blocks[at - 1][1]),
-        lambda _: cell.tip.validators.keys,
-    )
-    for block, _ in cell.blocks[:height]:
-        history.append(block.header)
-    return history
-
-
-def witness_of(cell, disk: Disk) -> Witness:
-    return Witness(WITNESS_KEY, WitnessBook(disk), {cell.cell_id: cell.genesis})
-
-
-def shown(cell, height: int, old: int = 0, **changes: object) -> AddCheckpoint:
-    request = history_of(cell, height).show(old, old + 1, None)
-    assert request is not None
-    return replace(request, **changes)
-
-
-def remembered(cell, height: int) -> Remembered:
-    verdict = consider(Remembered.of(cell.genesis), shown(cell, height))
-    assert isinstance(verdict, MayCosign)
-    return verdict.remembered
 
 
 def test_a_cell_is_followed_from_its_first_checkpoint_to_the_newest(cell, disk) -> None:
@@ -121,24 +60,6 @@ def test_a_cell_is_followed_from_its_first_checkpoint_to_the_newest(cell, disk) 
         assert (cosigned.time_ns, asking.question()) == (NOW_NS, None)
 
 
-def test_a_second_node_of_the_cell_is_told_where_to_begin(cell, disk) -> None:
-    witness = witness_of(grown(cell, 6), disk)
-    first, second = Asking(WITNESS, history_of(cell)), Asking(WITNESS, history_of(cell, 4))
-    first.heard(witness.answer(first.question(), NOW_NS).encode())
-    assert witness.answer(second.question(), NOW_NS) == Differs(5, 6)
-    assert second.heard(Differs(5, 6).encode()) is None
-    assert second.question() is None  # it is behind: nothing it could show is new
-    for block, _ in cell.blocks[4:]:
-        second.history.append(block.header)
-    cosigned = second.heard(witness.answer(second.question(), NOW_NS + 1).encode())
-    assert cosigned is not None and cosigned.checkpoint.size == 5
-
-
-def test_nothing_is_shown_before_the_second_block(cell) -> None:
-    assert Asking(WITNESS, history_of(cell)).question() is None
-    assert Asking(WITNESS, history_of(grown(cell, 1))).question() is None
-
-
 def test_a_smaller_log_is_never_cosigned(cell, disk) -> None:
     known = remembered(grown(cell, 6), 6)
     with pytest.raises(InvalidProof, match="block 4 is before block 6"):
@@ -147,14 +68,6 @@ def test_a_smaller_log_is_never_cosigned(cell, disk) -> None:
         book = WitnessBook(disk)
         book.advance(cell.cell_id, known)
         book.advance(cell.cell_id, remembered(cell, 5))
-
-
-def fork(cell, new_cell, height: int):
-    """The same cell with another block at a height, as only a lying quorum could certify one."""
-    other = new_cell()
-    grown(other, height - 1)
-    other.decide(time_ns=10**6)
-    return grown(other, 3)
 
 
 def test_another_log_of_the_same_size_is_a_fork_and_is_named_so(cell, new_cell) -> None:
@@ -254,71 +167,6 @@ def test_an_own_cosignature_of_another_log_is_not_explained_away(cell) -> None:
         consider(known, shown(cell, 4, old=3), own)
 
 
-def test_a_cosignature_is_for_one_cell_one_checkpoint_and_one_key(cell) -> None:
-    made = cosign(WITNESS_KEY, cell.cell_id, Checkpoint(3, bytes(32)), NOW_NS)
-    assert open_cosignature(made.envelope, cell.cell_id, WITNESS) == made
-    with pytest.raises(BadSignature):
-        open_cosignature(made.envelope, bytes(32), WITNESS)
-    with pytest.raises(BadSignature):
-        open_cosignature(made.envelope, cell.cell_id, bytes(32))
-
-
-def test_a_cell_takes_no_cosignature_of_what_it_did_not_show(cell) -> None:
-    asking = Asking(WITNESS, history_of(grown(cell, 4)))
-    asking.question()
-    for checkpoint in (Checkpoint(3, bytes(32)), Checkpoint(2, cell.tips[2].log.root())):
-        wrong = cosign(WITNESS_KEY, cell.cell_id, checkpoint, NOW_NS)
-        with pytest.raises(InvalidProof, match="another checkpoint"):
-            asking.heard(Cosigned(wrong.envelope).encode())
-    assert asking.last is None
-
-
-def test_a_cell_that_holds_another_history_than_its_witness_cosigned_says_so(cell, new_cell) -> None:
-    other = fork(grown(cell, 6), new_cell, 4)
-    last = cosign(WITNESS_KEY, cell.cell_id, Checkpoint(5, cell.tips[5].log.root()), NOW_NS)
-    assert Asking(WITNESS, history_of(cell), last).contradiction is None
-    assert Asking(WITNESS, history_of(cell, 3), last).contradiction is None
-    contradiction = Asking(WITNESS, history_of(other), last).contradiction
-    assert contradiction is not None and "another log of 5 headers" in contradiction
-
-
-def test_changes_of_validators_are_shown_from_where_the_witness_knows_them_as_far_as_there_is_room(
-    cell, monkeypatch
-) -> None:
-    history = history_of(grown(cell, 9))
-    history.changes = [2, 5, 8]
-    request = history.show(0, 1, None)
-    assert [link.last.header.height for link in request.links] == [2, 5, 8]
-    assert [link.last.header.height for link in history.show(4, 5, None).links] == [5, 8]
-    assert history.show(0, 9, None).links == ()
-    monkeypatch.setattr("ledger.witness_asking.LINK_BYTES", 800)
-    request = history.show(0, 1, None)
-    assert ([link.last.header.height for link in request.links], request.certified.header.height) == ([2], 5)
-    assert isinstance(request.links[0], EpochLink)
-
-
-def test_held_cosignatures_are_read_back_and_verified_again(cell, tmp_path: Path) -> None:
-    path = tmp_path / "cosignatures"
-    assert load_cosignatures(path, cell.cell_id) == {}
-    keys = [SigningKey(bytes([index]) * 32) for index in range(3)]
-    made = [cosign(key, cell.cell_id, Checkpoint(7, bytes(32)), NOW_NS) for key in keys]
-    save_cosignatures(path, made)
-    assert load_cosignatures(path, cell.cell_id) == {each.signer: each for each in made}
-    assert load_cosignatures(path, bytes(32)) == {}
-    path.write_bytes(b"rot")
-    assert load_cosignatures(path, cell.cell_id) == {}
-
-
-@settings(max_examples=150)
-@given(st.binary(max_size=200))
-def test_hostile_bytes_raise_the_declared_error_alone(data: bytes) -> None:
-    for read in (AddCheckpoint.decode, decode_reply, lambda each: open_cosignature(each, bytes(32), WITNESS)):
-        try:
-            read(data)
-        except PeerError:
-            continue
-
-
 def test_every_flipped_byte_of_a_question_is_refused_or_signs_the_same_checkpoint(cell, disk) -> None:
     grown(cell, 5)
     known = remembered(cell, 3)
@@ -333,23 +181,6 @@ def test_every_flipped_byte_of_a_question_is_refused_or_signs_the_same_checkpoin
         except PeerError:
             continue
         assert found == verdict or isinstance(found, Differs), position
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        {"cell_id": b"short"},
-        {"old_size": -1},
-        {"known_from": 0},
-        {"consistency": (bytes(32),) * 65},
-        {"consistency": (7,)},
-        {"last": 3},
-    ],
-)
-def test_a_question_out_of_range_is_malformed(cell, spoilt) -> None:
-    grown(cell, 3)
-    with pytest.raises(Malformed):
-        AddCheckpoint.decode(shown(cell, 3, **spoilt).encode())
 
 
 @pytest.fixture
@@ -403,12 +234,3 @@ def test_whatever_it_is_asked_and_whenever_it_stops_a_witness_cosigns_one_histor
     ]
     assert set.intersection({0, 1}, *fitting), "no single history has all that was cosigned"
     assert [each.size for each in signed] == sorted(each.size for each in signed)
-
-
-def test_the_log_shown_is_the_one_that_headers_commit_to(cell) -> None:
-    grown(cell, 5)
-    log = HeaderLog()
-    for block, _ in cell.blocks:
-        assert (log.size, log.root(log.size)) == (block.header.log_size, block.header.log_root)
-        log.append(header_id(block.header, cell.cell_id))
-    assert NOTHING.root == log.root(0)
