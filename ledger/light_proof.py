@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.absence import AbsenceProof
 from ledger.blocks import Header, header_id
 from ledger.encoding import Value, decode, encode
 from ledger.entries import SignedEntry, decode_entry, open_entry
@@ -29,7 +30,7 @@ LIGHT_PROOF_VERSION: Final = 1
 LIGHT_PROOF_BYTES: Final = 1024 * 1024
 """A proof: about a hundred changes of two hundred validators; one of a cell of forty has 5 KiB."""
 
-_STATE, _OUTCOME, _ENTRY = 1, 2, 3
+_STATE, _OUTCOME, _ENTRY, _ABSENCE = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,23 @@ class EntryClaim:
         return open_entry(self.envelope, cell_id)
 
 
-Claim = StateClaim | OutcomeClaim | EntryClaim
+@dataclass(frozen=True, slots=True)
+class AbsenceClaim:
+    """That the application's state after the block has no leaf with a key."""
+
+    absent: AbsenceProof
+
+    def value(self) -> Value:
+        """The claim as it travels."""
+        sides = (self.absent.before, self.absent.after)
+        return (_ABSENCE, self.absent.key, *(None if each is None else _leaf_value(each) for each in sides))
+
+    def check(self, header: Header, cell_id: bytes) -> None:
+        """Return if the claim follows from the header; raises `PeerError`."""
+        self.absent.verify(header.state_root)
+
+
+Claim = StateClaim | OutcomeClaim | EntryClaim | AbsenceClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +222,9 @@ def _claim_from(value: Value) -> Claim:
             return OutcomeClaim(header_from(before), _leaf_from(outcome), _leaf_from(following))
         case (3, head, tuple(later), bytes(envelope)):
             return EntryClaim(_leaf_from(head), _byte_strings(later, "the later entries"), envelope)
+        case (4, bytes(key), before, after):
+            sides = (None if each is None else _leaf_from(each) for each in (before, after))
+            return AbsenceClaim(AbsenceProof(key, *sides))
     raise Malformed("not a claim that this program knows")
 
 

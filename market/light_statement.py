@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ledger.commitments import APPLICATION_PREFIX
 from ledger.encoding import Value, big_int_from, decode
 from ledger.errors import InvalidProof, Malformed, PeerError
-from ledger.light_proof import EntryClaim, LightProof, OutcomeClaim, StateClaim
+from ledger.light_proof import AbsenceClaim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.limits import BLOCK_BYTES, ID_BYTES
 from market.cell_state import account_key, member_account
 from market.orders import Side
@@ -19,7 +19,7 @@ from market.payloads import Kind, Reading, decode_reading
 
 @dataclass(frozen=True, slots=True)
 class ProvedBalance:
-    """What the member's account held after the block; negative is debt."""
+    """What the member's account held after the block; negative is debt. An account that holds nothing has no leaf."""
 
     member: bytes
     balance: int
@@ -65,6 +65,8 @@ def statement_of(proof: LightProof) -> Statement:
         match proof.claim:
             case StateClaim() as claim:
                 return _balance(claim)
+            case AbsenceClaim(absent=absent):
+                return ProvedBalance(_member_after(_ACCOUNT, absent.key, "a member's balance"), 0)
             case OutcomeClaim() as claim:
                 return _fill(claim)
             case EntryClaim() as claim:

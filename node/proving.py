@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from ledger.absence import prove_absence
 from ledger.chain import genesis_tip
+from ledger.commitments import APPLICATION_PREFIX, state_leaves
 from ledger.entries import SignedEntry
 from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
 from ledger.header_log import HeaderLog
-from ledger.light_proof import Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
+from ledger.light_proof import AbsenceClaim, Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.membership import Member, Membership
 from ledger.proofs import prove_head, prove_outcome, prove_state
 from ledger.replay import Replayed, replay
@@ -109,37 +111,46 @@ def _matcher(what: What, name: str, interval: int | None, store: Store) -> _Matc
 
 
 def _claim(member: Member, what: What, found: _Found, store: Store) -> Claim:
-    block, before = found.block, found.before
-    who = member.name.decode()
+    match what:
+        case What.BALANCE:
+            return _balance(member, found.block)
+        case What.FILL:
+            return _fill(member, found)
+        case What.READING:
+            return _reading(member, found, store)
+
+
+def _balance(member: Member, block: _Block) -> Claim:
+    key = account_key(member_account(member.id))
     try:
-        match what:
-            case What.BALANCE:
-                return StateClaim(
-                    prove_state(block.tip, EnergyCell(), account_key(member_account(member.id)))
-                )
-            case What.FILL:
-                assert before is not None
-                return OutcomeClaim(
-                    before.block.header,
-                    prove_outcome(before.outcomes, PART_KEY + member.id),
-                    prove_outcome(block.outcomes, CONFIRMATION_KEY),
-                )
-            case What.READING:
-                assert found.entry is not None
-                sequence = found.entry.entry.sequence
-                anchored = list(_anchored(before, block, member, store))
-                return EntryClaim(
-                    prove_head(block.tip.heads, member.id),
-                    tuple(each.body for each in reversed(anchored) if each.entry.sequence > sequence),
-                    found.entry.envelope,
-                )
+        return StateClaim(prove_state(block.tip, EnergyCell(), key))
     except KeyError:
-        height = block.block.header.height
-        if what is What.BALANCE:
-            raise InputRefusedError(
-                f"{who} has a balance of zero after block {height}: it has no leaf"
-            ) from None
-        raise InputRefusedError(f"{who} had no order in the auction of block {height - 1}") from None
+        leaves = state_leaves(block.tip.membership, EnergyCell().leaves(block.tip.state))
+        return AbsenceClaim(prove_absence(leaves, APPLICATION_PREFIX + key))
+
+
+def _fill(member: Member, found: _Found) -> Claim:
+    assert found.before is not None
+    header = found.before.block.header
+    try:
+        part = prove_outcome(found.before.outcomes, PART_KEY + member.id)
+    except KeyError:
+        who = member.name.decode()
+        raise InputRefusedError(
+            f"{who} had no order in the auction of interval {header.last_interval}"
+        ) from None
+    return OutcomeClaim(header, part, prove_outcome(found.block.outcomes, CONFIRMATION_KEY))
+
+
+def _reading(member: Member, found: _Found, store: Store) -> Claim:
+    assert found.entry is not None
+    sequence = found.entry.entry.sequence
+    anchored = list(_anchored(found.before, found.block, member, store))
+    return EntryClaim(
+        prove_head(found.block.tip.heads, member.id),
+        tuple(each.body for each in reversed(anchored) if each.entry.sequence > sequence),
+        found.entry.envelope,
+    )
 
 
 def _witnessed(directory: Path, height: int, log: HeaderLog) -> Iterator[WitnessedHeader]:

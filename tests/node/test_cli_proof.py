@@ -75,6 +75,11 @@ def test_a_balance_is_proved_after_any_block(run: Run, saved: Path) -> None:
     assert told["balance"] != checked(run, saved)["balance"]
 
 
+def test_a_balance_of_zero_is_proved_by_what_stands_around_it(run: Run, saved: Path) -> None:
+    told = checked(run, saved, "--interval", "1000")
+    assert (told["what"], told["balance"], told["block"]) == ("balance", "0.000000", 1)
+
+
 def test_a_fill_is_proved_with_its_confirmation(run: Run, saved: Path) -> None:
     told = checked(run, saved, "--interval", INTERVAL, "--what", "fill")
     assert (told["position_kwh"], told["stands"]) == ("0.397237", True)

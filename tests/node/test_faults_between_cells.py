@@ -11,6 +11,7 @@ from cell_of_processes import Cell, ended, found
 from ledger.cosignatures import load_cosignatures
 from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE
 from node.founding import CONFIG_FILE
+from node.proving import What, prove
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 from sim.testnet.waiting import until
@@ -93,5 +94,8 @@ def test_two_cells_cosign_each_other_and_go_on_after_a_power_cut(tmp_path: Path)
         key = next(member.feed_key for member in neighbour.prepared.genesis.members)
         held = load_cosignatures(daemon.directory / COSIGNATURES_FILE, cell.prepared.genesis.cell_id)
         assert set(held) == {key}
+        proof = prove(daemon.directory, daemon.name, What.BALANCE, cell.prepared.genesis.first_interval + 1)
+        proof.check(cell.prepared.genesis)
+        assert [each.signer for each in proof.cosignatures()] == [key]
         assert logged(daemon, "witnessing") and logged(daemon, "cosigned")
         assert not logged(daemon, "witness_fork")
