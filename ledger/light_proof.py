@@ -13,6 +13,7 @@ from typing import Final
 
 from ledger.absence import AbsenceProof
 from ledger.blocks import Header, header_id
+from ledger.commitments import MEMBER_PREFIX
 from ledger.encoding import Value, decode, encode
 from ledger.entries import SignedEntry, decode_entry, open_entry
 from ledger.epochs import CertifiedHeader, EpochLink, Trust, certified_from, header_from, link_from
@@ -116,18 +117,30 @@ class EntryClaim:
 
 @dataclass(frozen=True, slots=True)
 class AbsenceClaim:
-    """That the application's state after the block has no leaf with a key."""
+    """That the application's state after the block has no leaf with a key, and whom that is about.
+
+    `record` is a member's own leaf in the same state: without it, anything is truly said of who does not exist.
+    """
 
     absent: AbsenceProof
+    record: LeafProof
 
     def value(self) -> Value:
         """The claim as it travels."""
         sides = (self.absent.before, self.absent.after)
-        return (_ABSENCE, self.absent.key, *(None if each is None else _leaf_value(each) for each in sides))
+        around = (None if each is None else _leaf_value(each) for each in sides)
+        return (_ABSENCE, self.absent.key, *around, _leaf_value(self.record))
 
     def check(self, header: Header, cell_id: bytes) -> None:
         """Return if the claim follows from the header; raises `PeerError`."""
         self.absent.verify(header.state_root)
+        self.record.path.verify(self.record.key, self.record.value, header.state_root)
+
+    @property
+    def member(self) -> bytes:
+        """The id of the member whose record it is, or nothing where the leaf is no record."""
+        prefix, member = self.record.key[:1], self.record.key[1:]
+        return member if prefix == MEMBER_PREFIX else b""
 
 
 Claim = StateClaim | OutcomeClaim | EntryClaim | AbsenceClaim
@@ -222,9 +235,9 @@ def _claim_from(value: Value) -> Claim:
             return OutcomeClaim(header_from(before), _leaf_from(outcome), _leaf_from(following))
         case (3, head, tuple(later), bytes(envelope)):
             return EntryClaim(_leaf_from(head), _byte_strings(later, "the later entries"), envelope)
-        case (4, bytes(key), before, after):
+        case (4, bytes(key), before, after, record):
             sides = (None if each is None else _leaf_from(each) for each in (before, after))
-            return AbsenceClaim(AbsenceProof(key, *sides))
+            return AbsenceClaim(AbsenceProof(key, *sides), _leaf_from(record))
     raise Malformed("not a claim that this program knows")
 
 

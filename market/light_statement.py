@@ -65,8 +65,8 @@ def statement_of(proof: LightProof) -> Statement:
         match proof.claim:
             case StateClaim() as claim:
                 return _balance(claim)
-            case AbsenceClaim(absent=absent):
-                return ProvedBalance(_member_after(_ACCOUNT, absent.key, "a member's balance"), 0)
+            case AbsenceClaim() as claim:
+                return _no_balance(claim)
             case OutcomeClaim() as claim:
                 return _fill(claim)
             case EntryClaim() as claim:
@@ -82,6 +82,13 @@ def _balance(claim: StateClaim) -> ProvedBalance:
     if len(claim.leaf.value) > _BALANCE_BYTES:
         raise Malformed(f"a balance has at most {_BALANCE_BYTES} bytes")
     return ProvedBalance(member, big_int_from(claim.leaf.value))
+
+
+def _no_balance(claim: AbsenceClaim) -> ProvedBalance:
+    member = _member_after(_ACCOUNT, claim.absent.key, "a member's balance")
+    if claim.member != member:
+        raise InvalidProof("the record that it proves is not that of the member without a balance")
+    return ProvedBalance(member, 0)
 
 
 def _fill(claim: OutcomeClaim) -> ProvedFill:

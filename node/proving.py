@@ -13,7 +13,7 @@ from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
 from ledger.header_log import HeaderLog
 from ledger.light_proof import AbsenceClaim, Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.membership import Member, Membership
-from ledger.proofs import prove_head, prove_outcome, prove_state
+from ledger.proofs import prove_head, prove_outcome, prove_record, prove_state
 from ledger.replay import Replayed, replay
 from ledger.store import Store
 from ledger.witnessed_header import WitnessedHeader
@@ -126,7 +126,10 @@ def _balance(member: Member, block: _Block) -> Claim:
         return StateClaim(prove_state(block.tip, EnergyCell(), key))
     except KeyError:
         leaves = state_leaves(block.tip.membership, EnergyCell().leaves(block.tip.state))
-        return AbsenceClaim(prove_absence(leaves, APPLICATION_PREFIX + key))
+        return AbsenceClaim(
+            prove_absence(leaves, APPLICATION_PREFIX + key),
+            prove_record(block.tip, EnergyCell(), member.id),
+        )
 
 
 def _fill(member: Member, found: _Found) -> Claim:
