@@ -138,7 +138,12 @@ class Witnessing:
             await trio.sleep(WITNESS_EVERY_S)
 
     async def _look_at_new_blocks(self) -> None:
-        """Take new headers into the history, a few at a time: there may be years of them after a start."""
+        """Take new headers into the history, a few at a time: there may be years of them after a start.
+
+        The present validators are noted each time, so that a change is known without replaying the chain.
+        """
+        if self._store.height():
+            self._sets |= _sets_of(self._present()[0])
         while self._history.height < self._store.height():
             through = min(self._store.height(), self._history.height + WITNESS_BLOCKS_PER_LOOK)
             for height in range(self._history.height + 1, through + 1):

@@ -1,5 +1,6 @@
 """A witness cosigns what continues what it cosigned, certified, and nothing else; whoever asks, however it is asked."""
 
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ from ledger.witness_messages import (
     cosign,
     open_cosignature,
 )
+
+EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 100
 
 
 @pytest.fixture
@@ -199,7 +202,7 @@ steps_of_a_witness = st.lists(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps_of_a_witness)
 def test_whatever_it_is_asked_and_whenever_it_stops_a_witness_cosigns_one_history(histories, steps) -> None:
     book = WitnessBook(Disk(BLANK))

@@ -1,6 +1,7 @@
 """Light proofs from files: what each proves, and which fault each that proves nothing is refused for."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,7 @@ VECTORS = {
 }
 GENESIS = Genesis.decode(bytes.fromhex(json.loads((FOLDER / "genesis.json").read_text())["genesis"]))
 VALID = sorted(name for name in VECTORS if name.startswith("valid-"))
+EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 150
 PROOFS = {name: bytes.fromhex(VECTORS[name]["proof"]) for name in VALID}
 
 
@@ -77,7 +79,7 @@ def test_any_flipped_bit_is_refused_or_proves_the_identical_statement(name: str)
         assert found == expected, f"byte {position}"
 
 
-@settings(max_examples=150)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from(VALID), st.data())
 def test_bytes_changed_inserted_or_cut_prove_nothing_else(name: str, data: st.DataObject) -> None:
     proof = bytearray(PROOFS[name])

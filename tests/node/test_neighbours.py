@@ -1,5 +1,6 @@
 """The configuration of witnesses: neighbouring cells by their genesis, their nodes by name or key."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,14 @@ def test_without_cells_there_are_no_neighbours(read) -> None:
 def test_a_mistake_is_named(read, cells, listen, mistake) -> None:
     with pytest.raises(ConfigError, match=mistake):
         read(*cells, listen=listen)
+
+
+def test_the_example_in_the_documents_is_a_configuration(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operating.md").read_text("utf-8")
+    (example,) = re.findall(r"^```toml\n(\[witness\].+?)^```", text, re.M | re.S)
+    (tmp_path / "node.toml").write_text(f'[node]\nname = "ada"\n{example}', "utf-8")
+    (cell,) = load_config(tmp_path / "node.toml").witness.cells
+    assert cell.genesis == "mill-road.cbor" and set(cell.peers) == {"dora", "emil"}
 
 
 def test_a_cell_does_not_witness_itself(read) -> None:
