@@ -11,9 +11,10 @@ from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE
 from ledger.encoding import Value, big_int_from
 from ledger.entries import Entry
 from ledger.genesis import Genesis
+from ledger.header_log import HeaderLog
+from ledger.heads import Head
 from ledger.limits import GENESIS_BYTES
 from ledger.membership import Member, Membership
-from ledger.merkle import Frontier
 from ledger.proofs import LeafProof, prove_state, verify_state
 from ledger.replay import Replayed, load_chain, replay
 from ledger.snapshot import copy_ledger
@@ -172,37 +173,38 @@ def cosignatures(directory: Path) -> list[Cosignature]:
 
 def feed_view(directory: Path, name: str) -> FeedView:
     """A member's feed with what became of every entry. Raises `InputRefusedError`."""
-    replayed = blocks(directory)
-    log = Frontier()
-    roots = {0: log.root()}
+    with opened(directory) as (genesis, store):
+        membership = Membership.founding(genesis)
+        log = HeaderLog()
+        moved: list[tuple[Head, int]] = []
+        for each in replay(store, genesis, EnergyCell()):
+            membership = each.tip.membership
+            log.append(each.tip.header_id)
+            moved.extend((head, each.tip.height) for head in each.block.heads)
+        member = find_member(membership, name)
+        entries = _entries(store, member)
     final: dict[int, list[tuple[int, int]]] = {}
-    for each in replayed:
-        log = log.append(each.tip.header_id)
-        roots[log.size] = log.root()
-        member = find_member(replayed[-1].tip.membership, name)
-        for head in each.block.heads:
-            if head.member == member.id:
-                final.setdefault(head.incarnation, []).append((head.sequence, each.tip.height))
+    for head, height in moved:
+        if head.member == member.id:
+            final.setdefault(head.incarnation, []).append((head.sequence, height))
     # A cosignature of another history than this one says nothing about these blocks.
-    fitting = (
-        each.checkpoint.size
-        for each in cosignatures(directory)
-        if roots.get(each.checkpoint.size) == each.checkpoint.root
-    )
-    return FeedView(feed(directory, name), final, max(fitting, default=0))
+    seen = (each.checkpoint for each in cosignatures(directory) if each.checkpoint.size <= log.size)
+    witnessed = max((each.size for each in seen if log.root(each.size) == each.root), default=0)
+    return FeedView(entries, final, witnessed)
 
 
 def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
     """A member's entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
     with opened(directory) as (genesis, store):
-        member = find_member(load_chain(store, genesis, EnergyCell()).membership, name)
-        return [
-            (signed.id, signed.envelope)
-            for incarnation in range(member.incarnation + 1)
-            for signed in store.entries(
-                member.id, incarnation, -1, store.last_sequence(member.id, incarnation)
-            )
-        ]
+        return _entries(store, find_member(load_chain(store, genesis, EnergyCell()).membership, name))
+
+
+def _entries(store: Store, member: Member) -> list[tuple[bytes, bytes]]:
+    return [
+        (signed.id, signed.envelope)
+        for incarnation in range(member.incarnation + 1)
+        for signed in store.entries(member.id, incarnation, -1, store.last_sequence(member.id, incarnation))
+    ]
 
 
 def read_genesis(path: Path) -> Genesis:
