@@ -27,6 +27,7 @@ class MessageType(Enum):
     PROPOSAL = b"proposal"
     HEADER = b"header"
     CHANGE = b"change"
+    COSIGNATURE = b"cosignature"
 
 
 def preimage(kind: MessageType, cell_id: bytes, body: bytes) -> bytes:

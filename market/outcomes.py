@@ -15,6 +15,11 @@ from market.orders import Side
 from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit, TariffStep
 
+PART_KEY = b"part/"
+"""Before a member's id: the key of its part in the clearing."""
+CONFIRMATION_KEY = b"confirmation"
+"""The key of what became of the clearing of the block before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:
@@ -202,10 +207,10 @@ def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
     clearing = outcomes.clearing
     yield b"clearing", encode(_clearing_value(clearing))
     for part in clearing.members:
-        yield b"part/" + part.member, encode(_part_value(part))
+        yield PART_KEY + part.member, encode(_part_value(part))
     if outcomes.confirmation is not None:
         was = outcomes.confirmation
-        yield b"confirmation", encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
+        yield CONFIRMATION_KEY, encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
     if outcomes.skipped:
         yield b"skipped", encode((outcomes.skipped.start, outcomes.skipped.stop))
     for taken in outcomes.taken_over:

@@ -118,6 +118,28 @@ class SiteSection(_Section):
         return tuple(value) if isinstance(value, list) else value
 
 
+class WitnessedCell(_Section):
+    """A neighbouring cell: its genesis, and the nodes of it that cosign our log and whose log we cosign.
+
+    A peer is named as that genesis names it, or by its feed key in hexadecimal where that has changed.
+    """
+
+    genesis: str
+    peers: Peers
+
+
+class WitnessSection(_Section):
+    """Where neighbouring cells reach this node, and which they are; without cells there are no witnesses."""
+
+    listen: Address | None = None
+    cells: tuple[WitnessedCell, ...] = ()
+
+    @field_validator("cells", mode="before")
+    @classmethod
+    def _list_is_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
 class Config(_Section):
     """The whole configuration of one daemon."""
 
@@ -127,6 +149,7 @@ class Config(_Section):
     timing: TimingSection = TimingSection()
     site: SiteSection = SiteSection()
     retention: RetentionSection = RetentionSection()
+    witness: WitnessSection = WitnessSection()
     file: str = ""
 
     @property

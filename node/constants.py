@@ -249,3 +249,15 @@ STALL_NS: Final = 250_000_000
 
 SNAPSHOT_EVERY_BLOCKS: Final = 64
 """blocks between snapshots of the state: a start replays at most so many, about a second for a cell of fifty."""
+
+WITNESS_EVERY_S: Final = 2.0
+"""real seconds between looks for blocks that witnesses have not cosigned; a question costs them a certificate."""
+
+WITNESS_BLOCKS_PER_LOOK: Final = 256
+"""blocks read before others have their turn; some ten milliseconds."""
+
+WITNESS_REQUESTS_PER_PEER_PER_S: Final = 2.0
+"""questions per second of a neighbouring cell's node; each may cost a certificate of two hundred signatures, 10 ms."""
+
+WITNESS_REQUESTS_PER_PEER_BURST: Final = 20.0
+"""questions; what a node asks in a row that has to show many changes of validators."""

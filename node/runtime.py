@@ -34,12 +34,14 @@ from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
 from node.introductions import Introductions
 from node.logs import open_log
+from node.neighbours import read_neighbours
 from node.outgoing import Outgoing
 from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
+from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
@@ -145,6 +147,7 @@ class _Daemon:
         self._opened = opened
         self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
+        self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
@@ -183,6 +186,8 @@ class _Daemon:
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
+            if self._neighbours:
+                await nursery.start(self._witnessing().run)
             introductions = self._introductions(transport)
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
             spool = Spool(self._config.directory)
@@ -219,6 +224,22 @@ class _Daemon:
         book = AddressBook(network.peers, network.listen)
         own = book.own(self._config.node.name, network.addresses)
         return Introductions(book, transport, own, lambda: self.now().cell_ns)
+
+    def _witnessing(self) -> Witnessing:
+        from node.transport.libp2p.adapter import Libp2pTransport
+
+        opened, listen = self._opened, self._config.witness.listen
+        assert listen is not None, "neighbours without an address were refused"
+        return Witnessing(
+            self._config.directory,
+            opened.genesis,
+            opened.store,
+            opened.signer,
+            self._neighbours,
+            Libp2pTransport(opened.signer.identity_key, WITNESS_SCOPE, [listen], rates=WITNESS_RATES),
+            lambda: (self._core.ordering.tip, self._core.active and self._core.read_only is None),
+            self._log,
+        )
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
