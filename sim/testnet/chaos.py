@@ -199,7 +199,7 @@ async def run_chaos(
     chaos_seed: int,
     say: Callable[[str], None],
 ) -> ChaosSummary:
-    """Found, start, disturb, stop, verify. Raises as `run_testnet`, and ValueError where there is no room for a plan."""
+    """Found, start, disturb, stop, verify. Raises as `run_testnet`, and ValueError without room for a plan."""
     planned = plan(chaos_seed, parameters.nodes, parameters.intervals)
     prepared = prepare(directory, parameters, neighbourhood)
     try:

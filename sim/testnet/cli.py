@@ -74,21 +74,16 @@ def run(
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
-    if chaos is not None:
-        try:
-            plan(chaos, nodes, intervals)
-        except ValueError as error:
-            raise ConfigError([str(error)]) from error
+    _check_chaos(chaos, nodes, intervals)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with ProgressView(names, intervals) as view:
-            summary: Summary
+            arguments = (data_dir, parameters, neighbourhood, view.update)
+            summary: Summary | ChaosSummary
             if chaos is None:
-                summary = trio.run(run_testnet, data_dir, parameters, neighbourhood, view.update)
+                summary = trio.run(run_testnet, *arguments)
             else:
-                summary = trio.run(
-                    run_chaos, data_dir, parameters, neighbourhood, view.update, chaos, view.say
-                )
+                summary = trio.run(run_chaos, *arguments, chaos, view.say)
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
         raise
@@ -96,13 +91,20 @@ def run(
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
         _print(summary)
-        if chaos is not None:
-            _print_chaos(cast(ChaosSummary, summary)["chaos"])
     if not summary["ok"]:
         sys.exit(ExitCode.FAILED)
 
 
-def _print(summary: Summary) -> None:
+def _check_chaos(seed: int | None, nodes: int, intervals: int) -> None:
+    if seed is None:
+        return
+    try:
+        plan(seed, nodes, intervals)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+
+
+def _print(summary: Summary | ChaosSummary) -> None:
     share = summary["local_share"]
     rows = (
         ("blocks", f"{summary['blocks']}, all nodes hold the same: {'yes' if summary['agreed'] else 'NO'}"),
@@ -127,6 +129,8 @@ def _print(summary: Summary) -> None:
     )
     for name, text in rows:
         sys.stdout.write(f"{name:>20}  {text}\n")
+    if "chaos" in summary:
+        _print_chaos(cast(ChaosSummary, summary)["chaos"])
 
 
 def _print_chaos(report: ChaosReport) -> None:
