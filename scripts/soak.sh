@@ -19,3 +19,12 @@ run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
+
+# Real processes under chaos, four nodes and seven in turn; each seed has a directory, kept where it fails.
+chaos="$(mktemp -d -t wattswarm-chaos-XXXXXX)"
+for (( seed = first; seed < first + ${CHAOS_SEEDS:-6}; seed++ )); do
+    run "$python" -m node.cli.root testnet run --nodes $(( seed % 2 ? 7 : 4 )) --intervals 24 --speed 1200 \
+        --chaos "$seed" --data-dir "$chaos/$seed"
+    rm -r "${chaos:?}/$seed"
+done
+rmdir "$chaos"

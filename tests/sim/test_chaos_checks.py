@@ -1,5 +1,6 @@
 """The checks after a chaos run find what is planted: two bodies under one key, forks, money from nowhere, silence."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,13 +16,14 @@ from ledger.keys import load_key
 from ledger.membership import Membership
 from ledger.store_schema import TABLES
 from ledger.votes import Proposal, Step, Vote, sign_proposal, sign_vote
-from sim.testnet.chaos import Silence
+from sim.testnet.chaos import ChaosReport, Silence
 from sim.testnet.chaos_checks import (
     different_blocks,
     signed_twice,
     unbalanced,
     up_to_the_shortest,
 )
+from sim.testnet.chaos_plan import Action
 from sim.testnet.summary import Verdict
 
 A, B, C = (letter.encode() * 32 for letter in "abc")
@@ -155,3 +157,11 @@ def test_silence_counts_from_the_first_block_and_not_while_it_is_excused() -> No
     silence.look(3, 39, excused=False)
     silence.look(3, 40, excused=False)
     assert silence.longest_s == 6
+
+
+def test_the_documents_list_every_action_and_every_key_of_the_report() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    chaos = (docs / "operating.md").read_text("utf-8").split("\n### Chaos\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` ", chaos, re.M)[: len(Action)] == [str(action) for action in Action]
+    report = (docs / "reports.md").read_text("utf-8").split("\n## The chaos report\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` ", report, re.M) == list(ChaosReport.__annotations__)
