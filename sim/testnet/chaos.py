@@ -22,7 +22,6 @@ from sim.testnet.chaos_checks import (
     missed_intervals,
     signed_twice,
     unbalanced,
-    up_to_the_shortest,
 )
 from sim.testnet.chaos_plan import LAST, LINK_ACTIONS, Action, Disturbance, faults, plan
 from sim.testnet.layout import ASIDE_DIRECTORY
@@ -126,7 +125,7 @@ class Run:
                 rest = (
                     self.parameters.intervals - (trio.current_time() - self.gate) / self.cell.interval_real_s
                 )
-                if disturbance.duration + LAST / 2 > rest:
+                if self.cell.finished or disturbance.duration + LAST / 2 > rest:
                     self.say(f"chaos: no time left for {self._text(disturbance)}")
                     continue
                 nursery.start_soon(self._one, self._begin(disturbance))
@@ -160,13 +159,14 @@ class Run:
 
     async def watch(self, progress: Progress) -> None:
         """Follow the daemons until all have covered the last interval, one ends by itself, or time is up."""
-        last = last_interval(self.prepared, self.parameters)
+        last = self.cell.last
         rounds = self.parameters.intervals + SETTLING_INTERVALS + 1
         until = self.gate + rounds * self.cell.interval_real_s + self.cell.patience_s + PATIENCE_S
         while True:
             for daemon in self.cell.daemons:
                 self._look_at(daemon)
-            self.silence.look(self.cell.height, trio.current_time(), excused=self._surging)
+            excused = self._surging or self.cell.finished
+            self.silence.look(self.cell.height, trio.current_time(), excused=excused)
             progress(self.prepared, self.cell.daemons)
             behind = [daemon.name for daemon in self.cell.daemons if daemon.view.interval < last]
             if self.ended or (not behind and not self.cell.busy):
@@ -225,7 +225,8 @@ async def _processes(
             await until_ready(daemons)
             connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
             prepared.start_clock(time.time_ns(), connect_s)
-            cell = Field(prepared.directory, daemons, links, prepared.interval_s / prepared.speed)
+            last = last_interval(prepared, parameters)
+            cell = Field(prepared.directory, daemons, links, prepared.interval_s / prepared.speed, last)
             run = Run(prepared, parameters, cell, planned, trio.current_time() + connect_s, say)
             async with trio.open_nursery() as chaos:
                 chaos.start_soon(run.disturbances)
@@ -261,13 +262,12 @@ async def _lay_links(prepared: Prepared, nursery: trio.Nursery) -> list[Link]:
 def _result(seed: int, run: Run, statuses: dict[str, int]) -> ChaosSummary:
     prepared, daemons = run.prepared, run.cell.daemons
     verdicts = audit(prepared.nodes)
-    last = last_interval(prepared, run.parameters)
-    covered = all(daemon.view.interval >= last for daemon in daemons)
+    covered = all(daemon.view.interval >= run.cell.last for daemon in daemons)
     views = {daemon.name: daemon.view for daemon in daemons}
     summary = summarise(
         prepared.directory,
         views,
-        up_to_the_shortest(verdicts),
+        verdicts,
         run.parameters.intervals,
         statuses,
         covered=covered,

@@ -33,13 +33,14 @@ BLOCKS_TO_SHOW: Final = 2
 
 @dataclass(slots=True)
 class Field:
-    """What disturbances act on. `down` are nodes whose daemons are expected not to run; `busy` those disturbed, by node
+    """What disturbances act on. The cell agrees up to interval `last` and then rests. `down` are nodes whose daemons are expected not to run; `busy` those disturbed, by node
     the disturbance; `found` is what went against the design."""
 
     directory: Path
     daemons: list[Daemon]
     links: list[Link]
     interval_real_s: float
+    last: int
     down: set[str] = field(default_factory=set)
     busy: dict[str, Disturbance] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
@@ -49,6 +50,11 @@ class Field:
     def height(self) -> int:
         """The highest block that any node has logged."""
         return max(daemon.view.height for daemon in self.daemons)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a node has logged the block of the last interval."""
+        return any(daemon.view.interval >= self.last for daemon in self.daemons)
 
     @property
     def patience_s(self) -> float:
@@ -94,14 +100,17 @@ async def disturb(cell: Field, disturbance: Disturbance) -> None:
 
 
 async def come_back(cell: Field, disturbance: Disturbance) -> bool:
-    """Whether the nodes of a disturbance that has ended take part again, connected and deciding, in time."""
+    """Whether the nodes of a disturbance that has ended take part again in time: they are connected, and have decided
+    some blocks or hold the last one."""
     target = cell.height + BLOCKS_TO_SHOW
     names = {cell.daemons[node].name for node in disturbance.nodes}
 
     def back() -> bool:
         whole = len(cell.daemons) - 1 - len(cell.busy.keys() - names)
         return all(
-            (view := cell.daemons[node].view).active and view.decided >= target and view.peers >= whole
+            (view := cell.daemons[node].view).active
+            and view.peers >= whole
+            and (view.decided >= target or view.interval >= cell.last)
             for node in disturbance.nodes
         )
 

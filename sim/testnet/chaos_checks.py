@@ -33,15 +33,6 @@ def different_blocks(verdicts: Sequence[Verdict]) -> list[str]:
     return found
 
 
-def up_to_the_shortest(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The same verdicts without the blocks that not every node had when it was stopped."""
-    common = min(len(verdict.block_ids) for verdict in verdicts)
-    return [
-        Verdict(verdict.name, verdict.block_ids[:common], verdict.fault, verdict.money)
-        for verdict in verdicts
-    ]
-
-
 def unbalanced(verdicts: Sequence[Verdict]) -> list[str]:
     """Ledgers whose accounts do not sum to zero, in pico-currency."""
     return [f"{verdict.name}: all accounts sum to {verdict.money}" for verdict in verdicts if verdict.money]

@@ -21,7 +21,6 @@ from sim.testnet.chaos_checks import (
     different_blocks,
     signed_twice,
     unbalanced,
-    up_to_the_shortest,
 )
 from sim.testnet.chaos_plan import Action
 from sim.testnet.summary import Verdict
@@ -136,7 +135,6 @@ def test_a_missing_ledger_and_a_file_aside_say_nothing(ledgers: Ledgers, tmp_pat
 def test_forks_and_empty_ledgers_are_found_and_a_shorter_ledger_is_none() -> None:
     first, shorter = Verdict("one", (A, B, C), None), Verdict("two", (A, B), None)
     assert different_blocks([first, shorter]) == []
-    assert [verdict.block_ids for verdict in up_to_the_shortest([first, shorter])] == [(A, B), (A, B)]
     (fork,) = different_blocks([first, Verdict("two", (A, C), None)])
     assert fork.startswith("height 2: one holds")
     assert different_blocks([first, Verdict("two", (), None)]) == ["two: holds no block"]
