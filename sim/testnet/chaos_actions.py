@@ -33,8 +33,11 @@ BLOCKS_TO_SHOW: Final = 2
 
 @dataclass(slots=True)
 class Field:
-    """What disturbances act on. The cell agrees up to interval `last` and then rests. `down` are nodes whose daemons are expected not to run; `busy` those disturbed, by node
-    the disturbance; `found` is what went against the design."""
+    """What disturbances act on. The cell agrees up to interval `last` and then rests.
+
+    `down` are nodes whose daemons are expected not to run; `busy` says by which disturbance a node is disturbed, until
+    it is back; `found` is what went against the design.
+    """
 
     directory: Path
     daemons: list[Daemon]

@@ -32,11 +32,11 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
 
 
-def begin(directory: Path) -> subprocess.Popen[bytes]:
+def begin(directory: Path, *more: str) -> subprocess.Popen[bytes]:
     """Start a testnet of two nodes that would take a minute; its messages go to a file beside the directory."""
     with directory.with_suffix(".err").open("wb") as messages:
         return subprocess.Popen(
-            [*COMMAND, "--nodes", "2", "--intervals", "24", "--data-dir", str(directory)],
+            [*COMMAND, "--nodes", "2", "--intervals", "24", "--data-dir", str(directory), *more],
             stdout=messages,
             stderr=messages,
         )
@@ -168,6 +168,22 @@ def plant_second_vote(nodes: list[Path], genesis: Genesis) -> None:
         envelope = sign_vote(key, genesis.cell_id, vote).envelope
         row = (height, round_, int(Step.PRECOMMIT), index, envelope)
         ledger.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?)", row)
+
+
+async def test_interrupted_while_it_disturbs_it_stops_every_process_even_those_that_are_paused(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "net"
+    process = begin(directory, "--nodes", "4", "--speed", "1800", "--chaos", "13")
+    messages = directory.with_suffix(".err")
+    assert await until(lambda: "chaos: pause" in messages.read_text("utf-8"), 90)
+    process.send_signal(signal.SIGINT)
+    assert await until(lambda: process.poll() is not None, 30)
+    assert process.returncode == 130
+    assert processes_of(directory) == []
+    text = messages.read_text("utf-8")
+    assert str(directory) in text
+    assert "Traceback" not in text
 
 
 async def test_killed_itself_it_takes_its_daemons_along_even_those_that_are_stopped(tmp_path: Path) -> None:
