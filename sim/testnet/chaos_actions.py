@@ -163,12 +163,18 @@ def _back_up(cell: Field, daemon: Daemon) -> None:
 
 
 async def _old_copy(cell: Field, daemon: Daemon, lasts_s: float) -> None:
-    """The whole backup runs, guard included: peers know better, so it only reads. Then the newest comes back."""
+    """The whole backup runs, guard included: peers know better, so it only reads. Then the newest comes back.
+
+    Where nothing was signed since the backup, it has forgotten nothing: it takes part again, and stays.
+    """
     await _stop(cell, daemon)
     newest, old = cell.aside(daemon, "newest"), cell.aside(daemon, "old-copy")
     daemon.directory.rename(newest)
     await trio.to_thread.run_sync(shutil.copytree, cell.backup(daemon), daemon.directory)
     shutil.copy(newest / DAEMON_LOG, daemon.directory)  # the log is followed from where it was
+    if (newest / GUARD_FILE).read_bytes() == (daemon.directory / GUARD_FILE).read_bytes():
+        _start(cell, daemon)
+        return
     await _reads_only(cell, daemon, lasts_s, "an old copy")
     shutil.copy(daemon.directory / DAEMON_LOG, newest)
     daemon.directory.rename(old)
