@@ -8,9 +8,10 @@ import trio
 
 from sim.testnet.links import LOOPBACK, Break, Condition, Flow, Link
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
+"""For what must come, on a busy machine."""
 SILENCE_S = 0.2
-"""Far longer than loopback takes."""
+"""For what must not come; far longer than loopback takes."""
 
 
 @asynccontextmanager
@@ -39,10 +40,10 @@ async def dial(link: Link) -> trio.SocketStream:
     return await trio.open_tcp_stream(LOOPBACK, link.entrance("a"))
 
 
-async def echoed(stream: trio.SocketStream, data: bytes) -> bool:
-    """Whether the data come back; False where nothing comes for a while or the connection ends."""
+async def echoed(stream: trio.SocketStream, data: bytes, within_s: float = PATIENCE_S) -> bool:
+    """Whether the data come back; False where nothing comes for so long or the connection ends."""
     received = b""
-    with trio.move_on_after(SILENCE_S):
+    with trio.move_on_after(within_s):
         await stream.send_all(data)
         while len(received) < len(data):
             some = await stream.receive_some()
@@ -71,9 +72,9 @@ async def test_cut_silently_nothing_passes_and_nobody_is_told_and_after_healing_
         async with linked() as link, await dial(link) as before:
             assert await echoed(before, b"before")
             link.impose("cut", Condition(Break.SILENT))
-            assert not await echoed(before, b"lost")
+            assert not await echoed(before, b"lost", SILENCE_S)
             async with await dial(link) as during:
-                assert not await echoed(during, b"lost too")
+                assert not await echoed(during, b"lost too", SILENCE_S)
                 link.lift("cut")
                 for stream in (before, during):
                     with trio.move_on_after(SILENCE_S) as waited:
@@ -110,7 +111,7 @@ async def test_each_direction_has_its_own_delay_and_nothing_is_lost_or_reordered
             while len(received) < 12:
                 received += await stream.receive_some()
             assert received == b"first second"
-            assert 0.35 <= trio.current_time() - began < 1.0
+            assert 0.35 <= trio.current_time() - began < PATIENCE_S / 2
             link.lift("slow")
             assert await echoed(stream, b"at once again")
 
@@ -123,7 +124,7 @@ async def test_bandwidth_is_limited_in_the_direction_that_was_named() -> None:
             await stream.send_all(bytes(40_000))
             while count < 40_000:
                 count += len(await stream.receive_some())
-            assert 0.35 <= trio.current_time() - began < 2.0
+            assert 0.35 <= trio.current_time() - began < PATIENCE_S / 2
 
 
 async def test_what_is_imposed_together_adds_up_and_is_lifted_one_by_one() -> None:
