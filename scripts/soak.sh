@@ -21,3 +21,12 @@ run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
 run "$python" -m sim.testnet.newcomers
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/ledger/test_witness.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
+
+# Real processes under chaos, four nodes and seven in turn; each seed has a directory, kept where it fails.
+chaos="$(mktemp -d -t wattswarm-chaos-XXXXXX)"
+for (( seed = first; seed < first + ${CHAOS_SEEDS:-6}; seed++ )); do
+    run "$python" -m node.cli.root testnet run --nodes $(( seed % 2 ? 7 : 4 )) --intervals 24 --speed 1200 \
+        --chaos "$seed" --data-dir "$chaos/$seed"
+    rm -r "${chaos:?}/$seed"
+done
+rmdir "$chaos"
