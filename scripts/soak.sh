@@ -16,6 +16,8 @@ first="${FIRST:-$(( $(date +%s) / 86400 * 100000 ))}"
 
 run "$python" -m sim.agreement_world "$first" "$count"
 run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
+run "$python" -m sim.twins "$first" "$(( count * 50 ))"
+run "$python" -m sim.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"

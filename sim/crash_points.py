@@ -166,6 +166,10 @@ class CrashRun(Cluster):
         self._told[node.index].metered.append(interval)
         super()._meter(node, interval)
 
+    def _finished(self) -> bool:
+        """A node that was down late still reports what its meter counted meanwhile."""
+        return super()._finished() and not any(node.unread for node in self.nodes)
+
     def _restart(self, node: ClusterNode) -> None:
         """The disk is looked at before the daemon does, and then the daemon must start."""
         try:
