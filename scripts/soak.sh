@@ -21,3 +21,7 @@ run "$python" -m sim.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
+
+# The only one that needs more than the development environment; see docs/decisions on fuzzing.
+"$python" -c "import atheris" 2>/dev/null || run "$python" -m pip install --quiet -c constraints.txt atheris
+run "$python" scripts/fuzz_decoders.py "$(( count * 100 ))" --seed "$(( first + 1 ))"
