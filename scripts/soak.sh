@@ -24,4 +24,4 @@ run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
 
 # The only one that needs more than the development environment; see docs/decisions on fuzzing.
 "$python" -c "import atheris" 2>/dev/null || run "$python" -m pip install --quiet -c constraints.txt atheris
-run "$python" scripts/fuzz_decoders.py "$(( count * 100 ))" --seed "$(( first + 1 ))"
+run "$python" scripts/fuzz_decoders.py "$(( count * 100 ))" --seed "$(( first % 1000000 + 1 ))"

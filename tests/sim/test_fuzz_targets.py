@@ -1,8 +1,11 @@
 """Readers of foreign bytes, given spoilt messages: only the declared error, memory and time linear in the input."""
 
+import runpy
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -87,6 +90,12 @@ def test_mutations_reach_the_inside_of_messages() -> None:
     accepted = [mutated(target.seeds[0], target.seeds[1], random) for _ in range(300)]
     changed = [each for each in accepted if each not in target.seeds and try_input(target, each)]
     assert len(changed) > 10
+
+
+def test_the_search_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "atheris", None)
+    with pytest.raises(SystemExit, match=r"pip install -c constraints\.txt -e '\.\[fuzz\]'"):
+        runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "fuzz_decoders.py"), run_name="__main__")
 
 
 def broken(name: str, read: object) -> Target:

@@ -13,7 +13,7 @@ from ledger.votes import NO_ROUND, SignedVote
 from sim.twins import LIVENESS_NS, PHASE_NS, main, run_scenario, search
 from sim.twins_scenarios import INSTANCES, ROUNDS, WHOLE, Scenario, ScenarioValidators, all_splits
 
-SAMPLE = 1_500
+SAMPLE = 2_000
 """`make soak` runs 100,000."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
