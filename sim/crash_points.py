@@ -215,7 +215,11 @@ class CrashRun(Cluster):
 
 def run_point(point: CrashPoint | None) -> Outcome:
     """The run with its power cut at a point, or without a cut."""
-    return CrashRun(point).finish()
+    try:
+        return CrashRun(point).finish()
+    except Exception as fault:
+        fault.add_note(str(point))
+        raise
 
 
 def crash_points(node: int, every: int = 1) -> Iterator[tuple[CrashPoint, Outcome]]:

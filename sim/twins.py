@@ -58,7 +58,12 @@ class Outcome:
 
 def run_scenario(number: int) -> Outcome:
     """Run the scenario with a number."""
-    return TwinsWorld(Scenario.numbered(number)).run()
+    scenario = Scenario.numbered(number)
+    try:
+        return TwinsWorld(scenario).run()
+    except Exception as fault:
+        fault.add_note(f"scenario {number}\n{scenario}")
+        raise
 
 
 class TwinsWorld:
