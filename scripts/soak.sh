@@ -16,6 +16,8 @@ first="${FIRST:-$(( $(date +%s) / 86400 * 100000 ))}"
 
 run "$python" -m sim.agreement_world "$first" "$count"
 run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
+run "$python" -m sim.twins "$first" "$(( count * 50 ))"
+run "$python" -m sim.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
 run "$python" -m sim.testnet.newcomers
@@ -30,3 +32,7 @@ for (( seed = first; seed < first + ${CHAOS_SEEDS:-6}; seed++ )); do
     rm -r "${chaos:?}/$seed"
 done
 rmdir "$chaos"
+
+# The only one that needs more than the development environment; see docs/decisions on fuzzing.
+"$python" -c "import atheris" 2>/dev/null || run "$python" -m pip install --quiet -c constraints.txt atheris
+run "$python" scripts/fuzz_decoders.py "$(( count * 100 ))" --seed "$(( first % 1000000 + 1 ))"
