@@ -40,13 +40,14 @@ def outcomes_of(replayed: Replayed[CellState]) -> BlockOutcomes:
 class Expected:
     """What the world knows of its end. Members by id.
 
-    In the `calm` intervals every honest member must trade, in time. `exposed` must be frozen, and nobody else;
-    `latecomers` show their orders only after the gate, and must not trade; both and more are among the `cheats`, as
-    are members that stopped for good.
+    In the `calm` intervals every honest member must trade, in time. `exposed` must be frozen, and besides them only
+    `suspects`; `latecomers` show their orders only after the gate, and must not trade; all of them are among the
+    `cheats`, as are members that stopped for good.
     """
 
     calm: range
     exposed: frozenset[bytes]
+    suspects: frozenset[bytes]
     latecomers: frozenset[bytes]
     cheats: frozenset[bytes]
 
@@ -70,7 +71,8 @@ def final_faults(genesis: Genesis, seen: Iterable[Seen], expected: Expected) -> 
         yield from _position_faults(node, longest)
         yield from _reading_faults(node, range(genesis.first_interval, expected.calm.stop))
     yield from _money_faults(longest)
-    yield from _membership_faults(longest[-1], expected.exposed)
+    yield from _energy_faults(longest)
+    yield from _membership_faults(longest[-1], expected)
     yield from _calm_faults(longest, nodes, expected)
 
 
@@ -101,12 +103,22 @@ def _money_faults(chain: Chain) -> Iterator[str]:
             yield f"after block {each.tip.height} there is {total} too much money"
 
 
-def _membership_faults(last: Replayed[CellState], exposed: frozenset[bytes]) -> Iterator[str]:
+def _energy_faults(chain: Chain) -> Iterator[str]:
+    """What was sold is what was bought and what the grid took, in every clearing."""
+    for each in chain:
+        clearing = outcomes_of(each).clearing
+        residual = clearing.grid_import - clearing.grid_export
+        if sum(part.position for part in clearing.members) + residual:
+            yield f"in interval {clearing.interval} other energy was sold than bought"
+
+
+def _membership_faults(last: Replayed[CellState], expected: Expected) -> Iterator[str]:
     frozen = {member.id for member in last.tip.membership.members if member.frozen_at is not None}
-    if frozen - exposed:
-        yield f"honest members are frozen: {sorted(each.hex()[:8] for each in frozen - exposed)}"
-    if exposed - frozen:
-        yield f"equivocating members are not frozen: {sorted(each.hex()[:8] for each in exposed - frozen)}"
+    honest, hidden = frozen - expected.suspects, expected.exposed - frozen
+    if honest:
+        yield f"honest members are frozen: {sorted(each.hex()[:8] for each in honest)}"
+    if hidden:
+        yield f"equivocating members are not frozen: {sorted(each.hex()[:8] for each in hidden)}"
 
 
 def _calm_faults(chain: Chain, nodes: list[Seen], expected: Expected) -> Iterator[str]:

@@ -8,9 +8,9 @@ from nacl.signing import SigningKey
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 
-INTERVAL_S, GATE_LEAD_S, SPEED = 3600, 2700, 1200
-"""An hour of cell time plays in three real seconds, three quarters of them between gate and delivery."""
-FIRST_INTERVAL = 1000
+INTERVAL_S, GATE_LEAD_S, SPEED = 60, 45, 20
+"""A minute of cell time plays in three real seconds, three quarters of them between gate and delivery."""
+FIRST_INTERVAL = 10_000
 RETAIL, FEED_IN = 300_000, 40_000
 POWER_MW = 10_000_000
 CREDIT_LIMIT = 10**18
