@@ -16,18 +16,19 @@ from node import events as ev
 from node.constants import ENTRIES, STALL_NS
 from sim.cluster_cheats import Cheater
 from sim.cluster_checks import Expected, Seen, final_faults
+from sim.cluster_disk import DiskCopy
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Damage, OldBackup, Outage, S
 from sim.cluster_keys import FIRST_INTERVAL, GATE_LEAD_S, INTERVAL_S, SPEED, Keys, founded
-from sim.cluster_disk import DiskCopy
 from sim.cluster_network import Network
 from sim.cluster_node import ClusterNode
 from sim.cluster_plans import draw_plan
 from sim.cluster_time import EventQueue, Trace
 from sim.cluster_watch import Watch
+from sim.shared_work import shared_work
 
 INTERVAL_NS = INTERVAL_S * S // SPEED
 MEMORY_NS = 500 * MS
-"""How often what nodes hold because of others is measured."""
+"""How often what nodes hold because of others is measured, and whether all is decided."""
 REPAIR_NS = 2 * S
 """How long an operator takes from a daemon's refusal to the next start."""
 SETTLING_INTERVALS = 6
@@ -88,6 +89,7 @@ class Cluster:
             for index, keys in enumerate(self.keys)
         ]
         self.violation: str | None = None
+        self._over = False
         self.queue = EventQueue()
         self.trace = Trace(self.queue, live)
         self.watch = Watch(self.genesis.cell_id, self._members_that(*Cheat), self.plan.unreliable)
@@ -112,19 +114,23 @@ class Cluster:
 
     def run(self) -> Outcome:
         """Let time pass until all is decided, something is violated, or time is up."""
+        with shared_work():
+            self._play()
+        if self.violation is None:
+            for fault in self._final_faults():
+                self.fail(fault)
+        return self._outcome()
+
+    def _play(self) -> None:
         self._schedule()
         end_ns = ((self.last_interval + 3) * INTERVAL_S * S - self._epoch_ns) // SPEED + LATE_NS
-        while self.queue and self.violation is None and not self._finished():
+        while self.queue and self.violation is None and not self._over:
             action = self.queue.step()
             if self.queue.now_ns > end_ns:
                 heights = [node.store.height() for node in self.honest]
                 self.fail(f"not live: of {self.last_interval + 2}, heights are {heights}")
                 break
             self._act(action)
-        if self.violation is None:
-            for fault in self._final_faults():
-                self.fail(fault)
-        return self._outcome()
 
     def fail(self, violation: str) -> None:
         """Keep the first violation; the run ends with it."""
@@ -265,6 +271,7 @@ class Cluster:
 
     def _measure(self) -> None:
         self.queue.after(MEMORY_NS, self._measure)
+        self._over = self._finished()
         for node in self.honest:
             if node.up:
                 self._check(self.watch.memory(node))
@@ -334,7 +341,7 @@ class Cluster:
 
     def _is_silent(self, node: ClusterNode) -> bool:
         """Whether a disk that forgot has silenced a node for good, as the software says."""
-        return node.read_only is not None or (node.index in self.plan.unreliable and not node.active)
+        return node.read_only is not None or (node.index in self.watch.forgetful and not node.active)
 
     def _finished(self) -> bool:
         return self.queue.now_ns >= self.plan.healed_ns and all(

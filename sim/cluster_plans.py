@@ -23,6 +23,8 @@ from sim.cluster_faults import (
 )
 
 FORGETFUL = tuple(fault for fault in DiskFault if fault.may_silence)
+ILLNESS_NS = 50 * S
+"""For every further time like this, as many faults again."""
 HARMLESS = tuple(fault for fault in DiskFault if not fault.may_silence)
 
 
@@ -30,8 +32,8 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
     """The plan of a cell of so many members."""
     cheats: list[tuple[int, Cheat]] = []
     backups: list[OldBackup] = []
-    damages = [_damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random))]
-    clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random))]
+    damages = [_damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random, healed_ns))]
+    clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random, healed_ns))]
     for node in random.sample(range(size), random.randint(0, (size - 1) // 3)):
         match random.choice(("cheat", "cheat", "disk", "backup", "clock")):
             case "cheat":
@@ -47,11 +49,11 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
         loss=random.choice((0.0, 0.05, 0.3)),
         repetition=random.choice((0.0, 0.1, 0.5)),
         delay_ns=random.choice((5, 50, 300)) * MS,
-        separations=tuple(_separation(random, size, healed_ns) for _ in range(_few(random))),
+        separations=tuple(_separation(random, size, healed_ns) for _ in range(_few(random, healed_ns))),
         outages=tuple(_outages(random, size, healed_ns)),
         cheats=tuple(sorted(cheats, key=lambda pair: pair[0])),
         backups=tuple(backups),
-        clogs=tuple(_clog(random, size, healed_ns) for _ in range(_few(random))),
+        clogs=tuple(_clog(random, size, healed_ns) for _ in range(_few(random, healed_ns))),
         clocks=tuple(clocks),
         damages=tuple(damages),
         slow=tuple(
@@ -60,8 +62,9 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
     )
 
 
-def _few(random: Random) -> int:
-    return random.choice((0, 0, 1, 3))
+def _few(random: Random, healed_ns: int) -> int:
+    """None, one or some of a kind; more in a longer illness."""
+    return random.choice((0, 0, 1, 3)) * (1 + healed_ns // ILLNESS_NS)
 
 
 def _separation(random: Random, size: int, healed_ns: int) -> Separation:
@@ -82,7 +85,7 @@ def _outages(random: Random, size: int, healed_ns: int) -> list[Outage]:
             random.randint(1, 8) * S,
             random.randint(1, 40),
         )
-        for _ in range(random.choice((0, 1, size)))
+        for _ in range(random.choice((0, 1, size)) * (1 + healed_ns // ILLNESS_NS))
     ]
     if random.random() < 0.2:
         at_ns = random.randrange(healed_ns)
