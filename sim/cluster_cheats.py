@@ -59,7 +59,7 @@ class Cheater:
             case Cheat.LOOKS_LAST if self._is_order(data):
                 return [(data, 3 * LOOK_NS)]
             case Cheat.FORGES:
-                lie = forged.forged_entry(data, self.cell_id, self.victim.public, self.random)
+                lie = forged.forged_entry(data, self.victim.public, self.random)
                 return [(data, 0), (lie, 0)]
             case Cheat.REPLAYS:
                 return [(data, 0), (forged.entry_of_another_cell(self.keys, data, self.cell_id), 0), (data, S)]

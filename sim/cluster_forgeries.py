@@ -9,7 +9,7 @@ from random import Random
 from ledger.blocks import Block, decode_block, evidence_root
 from ledger.encoding import decode, encode
 from ledger.entries import author_entry, open_entry
-from ledger.limits import PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
+from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
 from ledger.replication import Kind
 from ledger.signing import MessageType, seal, sign, unseal
 from ledger.votes import NO_ROUND, Proposal, Step, Vote, decode_proposal, decode_vote, sign_proposal, sign_vote
@@ -87,10 +87,12 @@ def forged_votes(vote: Vote, members: int, random: Random) -> list[bytes]:
     ]
 
 
-def forged_entry(envelope: bytes, cell_id: bytes, victim: bytes, random: Random) -> bytes:
+def forged_entry(envelope: bytes, victim: bytes, random: Random) -> bytes:
     """The own entry in another's name."""
-    entry = replace(open_entry(envelope, cell_id).entry, author=victim)
-    return seal(entry.encode(), random.choice((LOW_ORDER, random.randbytes(64))))
+    fields = decode(unseal(envelope, ENTRY_BYTES)[0], max_bytes=ENTRY_BYTES)
+    assert isinstance(fields, tuple)
+    body = encode((fields[0], victim, *fields[2:]))
+    return seal(body, random.choice((LOW_ORDER, random.randbytes(64))))
 
 
 def vote_of_another_cell(keys: Keys, vote: Vote) -> bytes:

@@ -25,6 +25,8 @@ from sim.cluster_faults import (
 FORGETFUL = tuple(fault for fault in DiskFault if fault.may_silence)
 ILLNESS_NS = 50 * S
 """For every further time like this, as many faults again."""
+JUMPS_NS = (60 * S, 600 * S, DAY_CELL_NS)
+"""How far a clock jumps at most: within an interval, over some, or over a day."""
 HARMLESS = tuple(fault for fault in DiskFault if not fault.may_silence)
 
 
@@ -104,15 +106,16 @@ def _late_clock(random: Random, node: int, healed_ns: int) -> ClockFault:
     until_ns = from_ns + random.randint(1, 12) * S
     if random.random() < 0.5:
         return ClockFault(from_ns, until_ns, node, frozen=True)
-    return ClockFault(from_ns, until_ns, node, jump_ns=-random.randrange(DAY_CELL_NS))
+    return ClockFault(from_ns, until_ns, node, jump_ns=-random.randrange(random.choice(JUMPS_NS)))
 
 
 def _wrong_clock(random: Random, node: int, healed_ns: int) -> ClockFault:
     from_ns = random.randrange(healed_ns)
+    far_ns = random.choice(JUMPS_NS)
     until_ns = from_ns + random.randint(1, 30) * S
     if random.random() < 0.5:
         return ClockFault(from_ns, until_ns, node, drift_ppm=random.randint(-50_000, 50_000))
-    return ClockFault(from_ns, until_ns, node, jump_ns=random.randint(-DAY_CELL_NS, DAY_CELL_NS))
+    return ClockFault(from_ns, until_ns, node, jump_ns=random.randint(-far_ns, far_ns))
 
 
 def _damage(random: Random, node: int, healed_ns: int, faults: tuple[DiskFault, ...]) -> Damage:
