@@ -39,6 +39,8 @@ LATE_NS = 30 * S
 """Virtual time after the last gate until every node must have the last block."""
 FORKS = (Cheat.FORKS_FEED, Cheat.FORKS_VOTES)
 """Cheats that must be found out."""
+PROVABLE = (*FORKS, Cheat.EQUIVOCATES, Cheat.PROPOSES_OUT_OF_TURN)
+"""Cheats that sign two things for one place; of all others nothing can be proven, and nobody may freeze them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Cluster:
         self._over = False
         self.queue = EventQueue()
         self.trace = Trace(self.queue, live)
-        self.watch = Watch(self.genesis.cell_id, self._members_that(*Cheat), self.plan.unreliable)
+        self.watch = Watch(self.genesis.cell_id, self._members_that(*PROVABLE), self.plan.unreliable)
         self.after = self.queue.after
         self._network = Network(
             self.queue, self.random, self.plan, self.keys, self.nodes, self.cheaters, self._take, self.now
@@ -362,7 +364,7 @@ class Cluster:
         expected = Expected(
             calm=range(self.calm_from, self.last_interval + 1),
             exposed=self._members_that(*FORKS),
-            suspects=self._members_that(*Cheat),
+            suspects=self._members_that(*PROVABLE),
             latecomers=self._members_that(Cheat.LOOKS_LAST),
             cheats=self._members_that(*Cheat).union(silent),
         )

@@ -27,12 +27,12 @@ OPEN_QUESTIONS = 4 + BLOCKS_HELD
 
 @dataclass(slots=True)
 class Watch:
-    """What the world remembers of what honest nodes said and decided. `cheats` are members (by id) that may be accused;
+    """What the world remembers of what honest nodes said and decided. `provable` are members (by id) that may be accused;
     `forgetful` are nodes whose disk may have lost what it had.
     """
 
     cell_id: bytes
-    cheats: frozenset[bytes]
+    provable: frozenset[bytes]
     forgetful: frozenset[int]
     decided: dict[int, bytes] = field(default_factory=dict)
     positions: dict[tuple[int, int], int] = field(default_factory=dict)
@@ -62,8 +62,8 @@ class Watch:
         if sum(tip.state.balances.values()):
             return f"after block {tip.height} there is {sum(tip.state.balances.values())} too much money"
         frozen = {member.id for member in tip.membership.members if member.frozen_at is not None}
-        if frozen - self.cheats:
-            return f"an honest member is frozen: {min(frozen - self.cheats).hex()[:8]}"
+        if frozen - self.provable:
+            return f"an honest member is frozen: {min(frozen - self.provable).hex()[:8]}"
         return None
 
     def after_start(self, node: ClusterNode) -> str | None:
@@ -132,7 +132,7 @@ class Watch:
         membership = node.core.ordering.tip.membership
         for encoded in node.core.ordering.evidence:
             offender = Evidence.decode(encoded).check(self.cell_id, membership)
-            if offender not in self.cheats:
+            if offender not in self.provable:
                 return f"node {node.index} holds evidence against the honest member {offender.hex()[:8]}"
         return None
 
