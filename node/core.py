@@ -315,6 +315,7 @@ class NodeCore:
         match what:
             case "status":
                 self.timers.at(now.real_ns + STATUS_EVERY_NS, "status")
+                self.ordering.schedule_opening(now)
                 asked = () if self.active or self.read_only is not None else self.syncing.peers
                 recalls = [effect for peer in asked for effect in self._ask_recall(peer)]
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]

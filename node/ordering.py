@@ -97,8 +97,11 @@ class Ordering(Generic[State]):
         return self.last_interval is not None and self.tip.last_interval >= self.last_interval
 
     def schedule_opening(self, now: Now) -> None:
-        """Plan the next height for a margin after the gate of the first interval that is not covered."""
-        if self.finished:
+        """Plan the next height for a margin after the gate of the first interval that is not covered.
+
+        Ask again now and then: a plan made while the clock was behind would keep the height closed for as long.
+        """
+        if self.finished or self.agreement.height >= self.height:
             return
         opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
         self.timers.at(now.real_of(opening_ns), "open")

@@ -8,17 +8,16 @@ in time. A node whose software refuses to go on is repaired and restarted as an 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from random import Random
 
 from node import events as ev
 from node.constants import ENTRIES, STALL_NS
 from sim.cluster_cheats import Cheater
-from sim.cluster_checks import Expected, Seen, final_faults
+from sim.cluster_checks import Expected, Outcome, Seen, final_faults
 from sim.cluster_disk import DiskCopy
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Damage, OldBackup, Outage, S
-from sim.cluster_keys import FIRST_INTERVAL, GATE_LEAD_S, INTERVAL_S, SPEED, Keys, founded
+from sim.cluster_keys import HOURS, Keys, Pace, founded
 from sim.cluster_network import Network
 from sim.cluster_node import ClusterNode
 from sim.cluster_plans import draw_plan
@@ -26,7 +25,8 @@ from sim.cluster_time import EventQueue, Trace
 from sim.cluster_watch import Watch
 from sim.shared_work import shared_work
 
-INTERVAL_NS = INTERVAL_S * S // SPEED
+INTERVAL_NS = HOURS.interval_s * S // HOURS.speed
+"""Real time of an interval, at every pace."""
 MEMORY_NS = 500 * MS
 """How often what nodes hold because of others is measured, and whether all is decided."""
 REPAIR_NS = 2 * S
@@ -43,24 +43,6 @@ PROVABLE = (*FORKS, Cheat.EQUIVOCATES, Cheat.PROPOSES_OUT_OF_TURN)
 """Cheats that sign two things for one place; of all others nothing can be proven, and nobody may freeze them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a cell: the first violation (None is good), the block ids, some counts, and a digest of all
-    events. `cell_s` is how much of the cell's time was played. Of a failure, the event's number and the last lines.
-    """
-
-    seed: int
-    size: int
-    violation: str | None
-    blocks: tuple[bytes, ...]
-    events: int
-    digest: int
-    cell_s: float
-    traded: int
-    frozen: int
-    trace: tuple[str, ...] = ()
-
-
 class Cluster:
     """One cell of `size` members under a plan of faults; `live` is told every line of the trace."""
 
@@ -71,22 +53,29 @@ class Cluster:
         ill_intervals: int,
         plan: ClusterPlan | None = None,
         live: Callable[[str], None] | None = None,
+        pace: Pace = HOURS,
     ) -> None:
-        self.seed = seed
+        self.seed, self.pace = seed, pace
         self.random = Random(seed)
         self.keys = [Keys.of(index) for index in range(size)]
-        self.genesis = founded(self.keys)
-        first_gate_ns = (FIRST_INTERVAL * INTERVAL_S - GATE_LEAD_S) * S
-        self._epoch_ns = first_gate_ns - 2 * S * SPEED
+        self.genesis = founded(self.keys, pace)
+        first_gate_ns = (pace.first_interval * pace.interval_s - pace.gate_lead_s) * S
+        self._epoch_ns = first_gate_ns - 2 * S * pace.speed
         healed_ns = 2 * S + ill_intervals * INTERVAL_NS
         self.plan = draw_plan(self.random, size, healed_ns) if plan is None else plan
-        healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + FIRST_INTERVAL
+        healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + pace.first_interval
         self.calm_from = healed_at + SETTLING_INTERVALS
         self.last_interval = self.calm_from + CALM_INTERVALS - 1
         self.cheaters = {index: self._cheater(index, cheat) for index, cheat in self.plan.cheats}
         self.nodes = [
             ClusterNode(
-                index, keys, self.genesis, self, Random(self.random.getrandbits(64)), self.last_interval
+                index,
+                keys,
+                self.genesis,
+                self,
+                Random(self.random.getrandbits(64)),
+                self.last_interval,
+                pace,
             )
             for index, keys in enumerate(self.keys)
         ]
@@ -94,7 +83,9 @@ class Cluster:
         self._over = False
         self.queue = EventQueue()
         self.trace = Trace(self.queue, live)
-        self.watch = Watch(self.genesis.cell_id, self._members_that(*PROVABLE), self.plan.unreliable)
+        self.watch = Watch(
+            self.genesis.cell_id, pace.interval_s * S, self._members_that(*PROVABLE), self.plan.unreliable
+        )
         self.after = self.queue.after
         self._network = Network(
             self.queue, self.random, self.plan, self.keys, self.nodes, self.cheaters, self._take, self.now
@@ -125,7 +116,7 @@ class Cluster:
 
     def _play(self) -> None:
         self._schedule()
-        end_ns = ((self.last_interval + 3) * INTERVAL_S * S - self._epoch_ns) // SPEED + LATE_NS
+        end_ns = self._real_ns((self.last_interval + 3) * self.pace.interval_s * S) + LATE_NS
         while self.queue and self.violation is None and not self._over:
             action = self.queue.step()
             if self.queue.now_ns > end_ns:
@@ -142,9 +133,9 @@ class Cluster:
 
     def now(self, node: int = 0) -> ev.Now:
         """Both clocks, as this node reads them."""
-        now_ns = self.queue.now_ns
-        wrong_ns = self.plan.clock_offset_ns(node, now_ns, SPEED) if self.plan.clocks else 0
-        return ev.Now(now_ns, self._epoch_ns + now_ns * SPEED + wrong_ns, SPEED)
+        now_ns, speed = self.queue.now_ns, self.pace.speed
+        wrong_ns = self.plan.clock_offset_ns(node, now_ns, speed) if self.plan.clocks else 0
+        return ev.Now(now_ns, self._epoch_ns + now_ns * speed + wrong_ns, speed)
 
     def report(self, node: int, event: str, fields: Mapping[str, object]) -> None:
         """What the daemon writes into its log."""
@@ -186,14 +177,16 @@ class Cluster:
         cheats = {node for node, _ in self.plan.cheats}
         victim = next(keys for other, keys in enumerate(self.keys) if other not in cheats)
         own = Random(self.random.getrandbits(64))
-        return Cheater(index, cheat, self.keys[index], self.genesis.cell_id, own, len(self.keys), victim)
+        return Cheater(
+            index, cheat, self.keys[index], self.genesis.cell_id, own, len(self.keys), victim, self.pace
+        )
 
     def _schedule(self) -> None:
         after = self.queue.after
         for node in self.nodes:
             after(self.random.randint(0, S), partial(self._start, node))
-            for interval in range(FIRST_INTERVAL, self.last_interval + 1):
-                over_ns = (((interval + 1) * INTERVAL_S * S) - self._epoch_ns) // SPEED
+            for interval in range(self.pace.first_interval, self.last_interval + 1):
+                over_ns = self._real_ns((interval + 1) * self.pace.interval_s * S)
                 after(over_ns + 20 * MS, partial(self._meter, node, interval))
         for outage in self.plan.outages:
             after(outage.at_ns, partial(self._cut_power, outage))
@@ -204,6 +197,10 @@ class Cluster:
         after(self.plan.healed_ns, self._heal)
         after(0, self._network.notice)
         after(MEMORY_NS, self._measure)
+
+    def _real_ns(self, cell_ns: int) -> int:
+        """The virtual real time of a moment of cell time, by a clock that is right."""
+        return (cell_ns - self._epoch_ns) // self.pace.speed
 
     def _act(self, action: Callable[[], None]) -> None:
         """One event. What no daemon should raise is a bug, whoever caused it."""
@@ -383,7 +380,7 @@ class Cluster:
             blocks=tuple(self.watch.decided[height] for height in sorted(self.watch.decided)),
             events=self.queue.events,
             digest=self.queue.digest,
-            cell_s=self.queue.now_ns * SPEED / S,
+            cell_s=self.queue.now_ns * self.pace.speed / S,
             traded=sum(abs(energy) for energy in self.watch.positions.values()),
             frozen=sum(member.frozen_at is not None for member in members),
             trace=() if self.violation is None else self.trace.lines(),

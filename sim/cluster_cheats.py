@@ -20,7 +20,7 @@ from node.timeliness import SeenOrder
 from node.wire import ProposalFrame, StatusFrame, VoteFrame, decode_frame, encode_frame
 from sim import cluster_forgeries as forged
 from sim.cluster_faults import MS, Cheat, S
-from sim.cluster_keys import GATE_LEAD_S, INTERVAL_S, SPEED, Keys
+from sim.cluster_keys import Keys, Pace
 from sim.cluster_node import ClusterNode
 
 LOOK_NS = 400 * MS
@@ -44,6 +44,7 @@ class Cheater:
     random: Random
     size: int
     victim: Keys
+    pace: Pace
     _branch: dict[int, bytes] = field(default_factory=dict)
     _forked: set[tuple[int, int, int]] = field(default_factory=set)
     _wrong: dict[bytes, bytes] = field(default_factory=dict)
@@ -62,7 +63,11 @@ class Cheater:
                 lie = forged.forged_entry(data, self.victim.public, self.random)
                 return [(data, 0), (lie, 0)]
             case Cheat.REPLAYS:
-                return [(data, 0), (forged.entry_of_another_cell(self.keys, data, self.cell_id), 0), (data, S)]
+                return [
+                    (data, 0),
+                    (forged.entry_of_another_cell(self.keys, data, self.cell_id), 0),
+                    (data, S),
+                ]
         return [(data, 0)]
 
     def framed(self, receiver: int, frame: bytes) -> list[bytes]:
@@ -80,7 +85,7 @@ class Cheater:
 
     def replied(self, reply: bytes | None, now: ev.Now) -> bytes | None:
         """The answer to a request instead of the right one."""
-        if reply is None or (self.cheat is Cheat.LOOKS_LAST and _around_a_gate(now)):
+        if reply is None or (self.cheat is Cheat.LOOKS_LAST and _around_a_gate(now, self.pace)):
             return None
         match self.cheat:
             case Cheat.WITHHOLDS_BLOCKS:
@@ -174,12 +179,12 @@ class Cheater:
         return [encode_frame(VoteFrame(sign_vote(self.keys.consensus, self.cell_id, other).envelope))]
 
 
-def _around_a_gate(now: ev.Now) -> bool:
+def _around_a_gate(now: ev.Now, pace: Pace) -> bool:
     """Whether the order for the next gate exists and is still held back."""
-    from_gate_s = (
-        now.cell_ns // S - (INTERVAL_S - GATE_LEAD_S) + INTERVAL_S // 2
-    ) % INTERVAL_S - INTERVAL_S // 2
-    return abs(from_gate_s) * S < LOOK_NS * 2 * SPEED
+    length_s = pace.interval_s
+    into_s = now.cell_ns // S - (length_s - pace.gate_lead_s)
+    from_gate_s = (into_s + length_s // 2) % length_s - length_s // 2
+    return abs(from_gate_s) * S < LOOK_NS * 2 * pace.speed
 
 
 @dataclass(frozen=True, slots=True)

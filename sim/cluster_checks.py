@@ -1,4 +1,7 @@
-"""What must hold in a simulated cell when it has come to rest. Energies are mWh, money pico-currency."""
+"""What must hold in a simulated cell when it has come to rest, and what became of it.
+
+Energies are mWh, money pico-currency.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +17,24 @@ from market.payloads import Kind
 from sim.shared_work import shared_work
 
 Chain = list[Replayed[CellState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a cell: the first violation (None is good), the block ids, some counts, and a digest of all
+    events. `cell_s` is how much of the cell's time was played. Of a failure, the event's number and the last lines.
+    """
+
+    seed: int
+    size: int
+    violation: str | None
+    blocks: tuple[bytes, ...]
+    events: int
+    digest: int
+    cell_s: float
+    traded: int
+    frozen: int
+    trace: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

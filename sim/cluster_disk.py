@@ -98,7 +98,7 @@ class NodeDisk:
                 self.health.mishap = Mishap.MISDIRECTED
             case DiskFault.FLUSH_LIES:
                 self.health.lies, self._unflushed_from = True, copied(self.ledger)
-        return fault.value
+        return str(fault.value)
 
     def repair(self) -> str:
         """Free space or replace the disk, and move away what the daemon calls corrupt; says what was done."""

@@ -12,7 +12,16 @@ from ledger.entries import author_entry, open_entry
 from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
 from ledger.replication import Kind
 from ledger.signing import MessageType, seal, sign, unseal
-from ledger.votes import NO_ROUND, Proposal, Step, Vote, decode_proposal, decode_vote, sign_proposal, sign_vote
+from ledger.votes import (
+    NO_ROUND,
+    Proposal,
+    Step,
+    Vote,
+    decode_proposal,
+    decode_vote,
+    sign_proposal,
+    sign_vote,
+)
 from node.wire import ProposalFrame, VoteFrame, encode_frame
 from sim.cluster_keys import Keys
 
@@ -48,8 +57,14 @@ def later_block(encoded: bytes) -> Block:
 def wrong_block(encoded: bytes, random: Random) -> Block:
     """A block whose clearing, state, log or certificate is not what follows from it."""
     block = decode_block(encoded)
-    field = random.choice(("clearing_hash", "state_root", "log_root", "validators_hash"))
-    return replace(block, header=replace(block.header, **{field: random.randbytes(32)}))
+    header, lie = block.header, random.randbytes(32)
+    wrong = (
+        replace(header, clearing_hash=lie),
+        replace(header, state_root=lie),
+        replace(header, log_root=lie),
+        replace(header, validators_hash=lie),
+    )
+    return replace(block, header=random.choice(wrong))
 
 
 def accusing_block(encoded: bytes, cell_id: bytes, random: Random) -> Block:
@@ -73,7 +88,9 @@ def out_of_turn(keys: Keys, cell_id: bytes, vote: Vote) -> bytes:
 
 def forged_votes(vote: Vote, members: int, random: Random) -> list[bytes]:
     """Votes against the own one in the names of all, under signatures that are none."""
-    other = replace(vote, block_id=random.randbytes(32) if vote.block_id is None else None, valid_round=NO_ROUND)
+    other = replace(
+        vote, block_id=random.randbytes(32) if vote.block_id is None else None, valid_round=NO_ROUND
+    )
     return [
         encode_frame(
             VoteFrame(

@@ -11,8 +11,8 @@ from market.bidding import Account, Flexibility
 from market.forecast import PriceForecast
 from market.payloads import Curve, Step
 
-MOST_METERED = 33_000
-"""Net energy of an interval: about 2 kW for a minute."""
+MOST_METERED_MW = 2_000_000
+"""Net power of an interval, either way."""
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Household:
     """
 
     random: Random
+    interval_s: int
     exaggerates: int = 1
 
     def orders(self, flexibility: Flexibility, forecast: PriceForecast, account: Account) -> Curve:
@@ -34,5 +35,6 @@ class Household:
 
     def meter(self, interval: int) -> MeterRecord:
         """What its meter counted."""
-        net = self.random.randint(-MOST_METERED, MOST_METERED) * self.exaggerates
+        most = MOST_METERED_MW * self.interval_s // 3600
+        net = self.random.randint(-most, most) * self.exaggerates
         return MeterRecord(interval, max(net, 0), max(-net, 0), True, ())

@@ -19,7 +19,10 @@ Take = Callable[[ClusterNode, ev.Input], None]
 
 
 class Network:
-    """Carries what nodes send, as badly as the plan says and as falsely as cheaters make it. `take` delivers, `now` reads a node's clocks."""
+    """Carries what nodes send, as badly as the plan says and as falsely as cheaters make it.
+
+    `take` delivers an input to a node, `now` reads a node's clocks.
+    """
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ from node.startup import trusted
 from node.turns import Turns
 from sim.cluster_disk import NodeDisk
 from sim.cluster_household import Household
-from sim.cluster_keys import RETAIL, Keys
+from sim.cluster_keys import RETAIL, Keys, Pace
 from sim.cluster_ledger import IN_MEMORY
 from sim.simulated_disk import Power, PowerLost
 
@@ -98,6 +98,7 @@ class ClusterNode:
     world: World
     random: Random
     last_trading_interval: int
+    pace: Pace
     disk: NodeDisk = field(init=False)
     household: Household = field(init=False)
     turns: Turns | None = None
@@ -110,7 +111,7 @@ class ClusterNode:
     _operations: int = 0
 
     def __post_init__(self) -> None:
-        self.household = Household(Random(self.random.getrandbits(64)))
+        self.household = Household(Random(self.random.getrandbits(64)), self.pace.interval_s)
         self.disk = NodeDisk(self.genesis, self.random)
 
     @property
@@ -221,9 +222,7 @@ class ClusterNode:
         core.trading.bidder = self.household
         core.trading.prices = PriceHistory(1, (RETAIL,))
         log_of_daemon = cast(structlog.typing.FilteringBoundLogger, _Log(self.index, self.world))
-        self.turns = Turns(
-            core, store, signer, self, self, log_of_daemon, lambda: self.world.now(self.index)
-        )
+        self.turns = Turns(core, store, signer, self, self, log_of_daemon, lambda: self.world.now(self.index))
         self.turns.start()
 
     def _guarded(self, act: Callable[[], None]) -> None:

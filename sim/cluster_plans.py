@@ -34,7 +34,9 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
     """The plan of a cell of so many members."""
     cheats: list[tuple[int, Cheat]] = []
     backups: list[OldBackup] = []
-    damages = [_damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random, healed_ns))]
+    damages = [
+        _damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random, healed_ns))
+    ]
     clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random, healed_ns))]
     for node in random.sample(range(size), random.randint(0, (size - 1) // 3)):
         match random.choice(("cheat", "cheat", "disk", "backup", "clock")):
@@ -58,9 +60,7 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
         clogs=tuple(_clog(random, size, healed_ns) for _ in range(_few(random, healed_ns))),
         clocks=tuple(clocks),
         damages=tuple(damages),
-        slow=tuple(
-            (node, random.randint(50, 500) * MS) for node in range(size) if random.random() < 0.1
-        ),
+        slow=tuple((node, random.randint(50, 500) * MS) for node in range(size) if random.random() < 0.1),
     )
 
 

@@ -12,13 +12,11 @@ from ledger.errors import PeerError
 from ledger.evidence import Evidence
 from ledger.limits import HELD_ENTRIES, REORDER_ENTRIES
 from ledger.vote_tally import EARLY_MESSAGES, ROUNDS_AHEAD, ROUNDS_BEHIND
-from ledger.votes import open_proposal, open_vote
+from ledger.votes import SignedProposal, SignedVote, open_proposal, open_vote
 from node import events as ev
 from node.constants import BLOCKS_HELD
 from node.core import NodeCore
 from node.wire import ProposalFrame, VoteFrame, decode_frame
-from sim.cluster_faults import S
-from sim.cluster_keys import INTERVAL_S
 from sim.cluster_node import ClusterNode
 
 OPEN_QUESTIONS = 4 + BLOCKS_HELD
@@ -27,11 +25,14 @@ OPEN_QUESTIONS = 4 + BLOCKS_HELD
 
 @dataclass(slots=True)
 class Watch:
-    """What the world remembers of what honest nodes said and decided. `provable` are members (by id) that may be accused;
-    `forgetful` are nodes whose disk may have lost what it had.
+    """What the world remembers of what honest nodes said and decided.
+
+    `interval_ns` is in cell time, `provable` are members (by id) that may be accused; `forgetful` are nodes whose disk
+    may have lost what it had.
     """
 
     cell_id: bytes
+    interval_ns: int
     provable: frozenset[bytes]
     forgetful: frozenset[int]
     decided: dict[int, bytes] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Watch:
             return None
         self._checked.add(frame)
         validators = sender.core.ordering.tip.validators
+        signed: SignedVote | SignedProposal
         try:
             match decode_frame(frame):
                 case VoteFrame(envelope):
@@ -99,7 +101,9 @@ class Watch:
         content = signed.content
         place = (signed.signer, content.height, content.round, int(content.step))
         if signed.signer == sender.keys.consensus.verify_key.encode():
-            return self._once(place, signed.body, f"validator {content.validator} signed twice at {place[1:]}")
+            return self._once(
+                place, signed.body, f"validator {content.validator} signed twice at {place[1:]}"
+            )
         return None
 
     def entry(self, sender: ClusterNode, envelope: bytes) -> str | None:
@@ -112,7 +116,7 @@ class Watch:
         """Devices are told exactly what was filled, once, under a certificate held by the deadline."""
         if self.positions.setdefault((node.index, interval), energy) != energy:
             return f"node {node.index} commanded something else before for interval {interval}"
-        if now.cell_ns >= interval * INTERVAL_S * S:
+        if now.cell_ns >= interval * self.interval_ns:
             return f"node {node.index} commanded interval {interval} after its deadline"
         height = node.store.height()
         for past in range(height, max(0, height - 2), -1):

@@ -17,6 +17,7 @@ from sim.patches import Patches
 
 def vote_counted_twice(patches: Patches) -> None:
     """A vote that comes twice counts twice."""
+
     class CountsRepetitions(RoundTally):
         def add_vote(self, signed: SignedVote) -> Heard:
             heard = super().add_vote(signed)
@@ -32,6 +33,7 @@ def vote_counted_twice(patches: Patches) -> None:
 
 def lock_forgotten(patches: Patches) -> None:
     """A validator votes as if it had never locked."""
+
     class Forgets(Agreement):
         def _lock_on_quorum_of_prevotes(self) -> bool:
             applied = super()._lock_on_quorum_of_prevotes()
@@ -54,6 +56,7 @@ def quorum_of_two_of_four(patches: Patches) -> None:
 
 def log_flushed_after_the_send(patches: Patches) -> None:
     """A vote leaves before the log holds it."""
+
     def cast(self: SimulatedValidator, effect: CastVote | CastProposal) -> None:
         content = effect.vote if isinstance(effect, CastVote) else effect.proposal
         self.guard.advance_vote(content.height, content.round, content.step, content.encode())
@@ -66,6 +69,7 @@ def log_flushed_after_the_send(patches: Patches) -> None:
 
 def signed_past_the_guard_and_flushed_after(patches: Patches) -> None:
     """A vote leaves before log and guard hold it."""
+
     def cast(self: SimulatedValidator, effect: CastVote | CastProposal) -> None:
         self.send_signed(self.sign(effect))
         self.power.use()
@@ -86,6 +90,7 @@ def verdict_on_blocks_ignored(patches: Patches) -> None:
 
 def unlocked_without_a_quorum(patches: Patches) -> None:
     """A proposer is believed that a quorum prevoted its block."""
+
     class Believes(Agreement):
         def _answer_repeated_proposal(self) -> bool:
             proposal = self._proposal

@@ -5,6 +5,7 @@ Each says in its docstring what goes wrong. They are taken from what such softwa
 out, an order of two steps exchanged, a bound or a remainder forgotten.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import ledger.entries
@@ -12,8 +13,8 @@ import ledger.evidence
 import ledger.signing
 import ledger.votes
 import ledger.write_ahead_log
+import market.auction
 import market.cell
-import market.rationing
 import market.settlement
 import node.ordering
 import node.turns
@@ -21,6 +22,7 @@ from ledger.membership import Membership
 from ledger.sign_guard import SLOT_BYTES, SignGuard, _slot
 from ledger.votes import SignedVote, decode_vote
 from ledger.write_ahead_log import WriteAheadLog
+from market.cell_state import DSO
 from node import events as ev
 from node.core import NodeCore
 from node.gathering import Gathering
@@ -30,6 +32,8 @@ from node.syncing import Syncing
 from node.trading import Trading
 from node.turns import Turns
 from sim.patches import Patches
+
+Plant = Callable[[Patches], None]
 
 
 def proposals_not_judged(patches: Patches) -> None:
@@ -172,20 +176,16 @@ def rent_off_by_one(patches: Patches) -> None:
 
     def confirming(cleared: Any, rules: Any) -> Any:
         amounts = confirm(cleared, rules)
-        return {account: amount + (account == market.settlement.DSO) for account, amount in amounts.items()}
+        return {account: amount + (account == DSO) for account, amount in amounts.items()}
 
     patches.setattr(market.settlement, "confirm", confirming)
     patches.setattr(market.cell, "confirm", confirming)
 
 
-def remainder_forgotten(patches: Patches) -> None:
-    """Sharing rounds down, and what is left over is nobody's."""
-
-    def floor(amount: int, quantities: Any) -> Any:
-        total = int(quantities.sum())
-        return quantities * 0 if total == 0 else quantities * amount // total
-
-    patches.setattr(market.rationing, "pro_rata", floor)
+def fill_forgotten(patches: Patches) -> None:
+    """The last fill of a clearing is nobody's."""
+    parts = market.auction._parts
+    patches.setattr(market.auction, "_parts", lambda bids, clearing: parts(bids, clearing)[:-1])
 
 
 def blocks_not_asked_for(patches: Patches) -> None:
@@ -238,7 +238,7 @@ BUGS = (
     deadline_ignored,
     equivocators_not_frozen,
     rent_off_by_one,
-    remainder_forgotten,
+    fill_forgotten,
     blocks_not_asked_for,
     entries_not_asked_for,
     questions_stay_open,

@@ -1,7 +1,6 @@
 """Shell: `wattswarm sim`: search seeded worlds for what must never happen."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from cyclopts import App, Parameter
 
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
-from sim.cluster import Outcome
+from sim.cluster_checks import Outcome
 from sim.seeds.search import INTERVALS, LEAST_INTERVALS, Bounds, Tally, run_seed, search
 
 app = App(name="sim", help="Search seeded worlds for what must never happen.")
@@ -101,12 +100,14 @@ def _at_least(option: str, value: int, least: int) -> int:
 
 
 def _progress(planned: int) -> Callable[[Tally], None]:
-    terminal = os.isatty(sys.stderr.fileno())
+    terminal = sys.stderr.isatty()
 
     def tell(tally: Tally) -> None:
         if terminal or tally.seeds % PROGRESS_EVERY == 0:
             ending = "\r" if terminal and tally.seeds < planned else "\n"
-            line = f"{tally.seeds} of {planned} seeds, {tally.events} events, {tally.speed:.0f} cell s per CPU s"
+            line = (
+                f"{tally.seeds} of {planned} seeds, {tally.events} events, {tally.speed:.0f} cell s per CPU s"
+            )
             sys.stderr.write(line + ending)
             sys.stderr.flush()
 
@@ -119,9 +120,7 @@ def _print_line(line: str) -> None:
 
 def _replay_command(failure: Outcome, bounds: Bounds) -> str:
     least, most = bounds.nodes
-    return (
-        f"wattswarm sim seeds --replay {failure.seed} --nodes {least}..{most} --intervals {bounds.intervals} --trace"
-    )
+    return f"wattswarm sim seeds --replay {failure.seed} --nodes {least}..{most} --intervals {bounds.intervals} --trace"
 
 
 def _table(tally: Tally, planned: int, bounds: Bounds) -> dict[str, object]:

@@ -6,15 +6,14 @@ status is 1 when a bug was not found, or when the seed that found one fails with
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sim import agreement_world
 from sim.patches import Patches
 from sim.seeds import bugs_of_agreement, bugs_of_cells
+from sim.seeds.bugs_of_cells import Plant
 from sim.seeds.search import Bounds, run_seed
-
-Plant = Callable[[Patches], None]
 
 SEEDS = 400
 """Seeds until a bug counts as not found."""

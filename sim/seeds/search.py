@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from sim.cluster import CALM_INTERVALS, SETTLING_INTERVALS, Cluster, Outcome
+from sim.cluster import CALM_INTERVALS, SETTLING_INTERVALS, Cluster
+from sim.cluster_checks import Outcome
+from sim.cluster_keys import MINUTES
 
 INTERVALS = 60
 """An hour at intervals of a minute."""
@@ -68,7 +70,7 @@ def run_seed(seed: int, bounds: Bounds, live: Callable[[str], None] | None = Non
     """Run the cell of this seed to its end; `live` is told every line of its trace."""
     size = Random(seed).randint(*bounds.nodes)
     ill_intervals = bounds.intervals - SETTLING_INTERVALS - CALM_INTERVALS
-    return Cluster(seed, size, ill_intervals, live=live).run()
+    return Cluster(seed, size, ill_intervals, live=live, pace=MINUTES).run()
 
 
 def search(seeds: range, bounds: Bounds, jobs: int, progress: Callable[[Tally], None]) -> Tally:

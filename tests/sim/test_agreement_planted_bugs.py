@@ -8,7 +8,7 @@ import pytest
 from sim.agreement_world import run_seed, search
 from sim.patches import Patches
 from sim.seeds.bugs_of_agreement import BUGS
-from sim.seeds.planted import Plant
+from sim.seeds.bugs_of_cells import Plant
 
 SEEDS = 200
 
