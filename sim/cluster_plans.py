@@ -38,8 +38,9 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
         _damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random, healed_ns))
     ]
     clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random, healed_ns))]
-    for node in random.sample(range(size), random.randint(0, (size - 1) // 3)):
-        match random.choice(("cheat", "cheat", "disk", "backup", "clock")):
+    tolerated = (size - 1) // 3
+    for node in random.sample(range(size), random.choice((tolerated, tolerated, random.randint(0, tolerated)))):
+        match random.choice(("cheat", "cheat", "cheat", "disk", "backup", "clock")):
             case "cheat":
                 cheats.append((node, random.choice(list(Cheat))))
             case "disk":

@@ -144,6 +144,6 @@ def test_a_last_look_is_noticed_when_nobody_judges_proposals(monkeypatch: pytest
 def test_a_lost_block_is_noticed_when_nobody_keeps_what_it_prevotes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.turns.block_records", lambda block: ())
     gates_ns = (2 * S + 4 * each * INTERVAL_NS for each in range(1, 14))
-    outages = tuple(Outage(gate_ns + 280 * MS, 0, S, 8 + each) for each, gate_ns in enumerate(gates_ns))
+    outages = tuple(Outage(gate_ns + 280 * MS, 0, S, 22 + each) for each, gate_ns in enumerate(gates_ns))
     outcome = Cluster(14, 1, 60, plan(60, outages=outages)).run()
     assert outcome.violation is not None and "not live" in outcome.violation
