@@ -20,7 +20,7 @@ from sim.cluster_faults import MS, Cheat, ClusterPlan, Damage, OldBackup, Outage
 from sim.cluster_keys import HOURS, Keys, Pace, founded
 from sim.cluster_network import Network
 from sim.cluster_node import ClusterNode
-from sim.cluster_plans import draw_plan
+from sim.cluster_plans import Focus, draw_plan
 from sim.cluster_time import EventQueue, Trace
 from sim.cluster_watch import Watch
 from sim.shared_work import shared_work
@@ -54,6 +54,7 @@ class Cluster:
         plan: ClusterPlan | None = None,
         live: Callable[[str], None] | None = None,
         pace: Pace = HOURS,
+        focus: Focus = Focus(),  # noqa: B008 - it is frozen
     ) -> None:
         self.seed, self.pace = seed, pace
         self.random = Random(seed)
@@ -62,7 +63,7 @@ class Cluster:
         first_gate_ns = (pace.first_interval * pace.interval_s - pace.gate_lead_s) * S
         self._epoch_ns = first_gate_ns - 2 * S * pace.speed
         healed_ns = 2 * S + ill_intervals * INTERVAL_NS
-        self.plan = draw_plan(self.random, size, healed_ns) if plan is None else plan
+        self.plan = draw_plan(self.random, size, healed_ns, focus) if plan is None else plan
         healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + pace.first_interval
         self.calm_from = healed_at + SETTLING_INTERVALS
         self.last_interval = self.calm_from + CALM_INTERVALS - 1

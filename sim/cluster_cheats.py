@@ -49,6 +49,7 @@ class Cheater:
     _forked: set[tuple[int, int, int]] = field(default_factory=set)
     _wrong: dict[bytes, bytes] = field(default_factory=dict)
     _old: list[bytes] = field(default_factory=list)
+    _lie: bytes = b""
 
     def gossiped(self, receiver: int, topic: str, data: bytes) -> list[tuple[bytes, int]]:
         """What this receiver is shown instead of a message, and how much later (real ns)."""
@@ -117,6 +118,12 @@ class Cheater:
             agreement = core.ordering.agreement
             agreement._locked_block = agreement._valid_block = None
             agreement._locked_round = agreement._valid_round = NO_ROUND
+        if self.cheat is Cheat.ACCUSES_FALSELY:
+            if not self._lie:
+                index = core.ordering.tip.validators.index_of(self.victim.consensus.verify_key.encode())
+                assert index is not None
+                self._lie = forged.false_accusation(index, self.cell_id, self.random)
+            core.ordering.evidence[self._lie] = None
 
     def _beside_vote(self, receiver: int, frame: bytes, vote: Vote) -> list[bytes]:
         match self.cheat:
@@ -148,7 +155,7 @@ class Cheater:
                 if self.cheat is Cheat.CLEARS_WRONGLY:
                     wrong = forged.wrong_block(block, self.random)
                 else:
-                    wrong = forged.accusing_block(block, self.cell_id, self.random)
+                    wrong = forged.accusing_block(block, self._lie)
                 self._wrong[envelope] = forged.reproposed(self.keys, self.cell_id, proposal, wrong)
         return self._wrong.get(envelope, frame)
 

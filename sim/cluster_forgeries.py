@@ -9,6 +9,7 @@ from random import Random
 from ledger.blocks import Block, decode_block, evidence_root
 from ledger.encoding import decode, encode
 from ledger.entries import author_entry, open_entry
+from ledger.evidence import Evidence
 from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
 from ledger.replication import Kind
 from ledger.signing import MessageType, seal, sign, unseal
@@ -67,16 +68,19 @@ def wrong_block(encoded: bytes, random: Random) -> Block:
     return replace(block, header=random.choice(wrong))
 
 
-def accusing_block(encoded: bytes, cell_id: bytes, random: Random) -> Block:
-    """A block with evidence that proves nothing: two votes that the victim never signed."""
-    block = decode_block(encoded)
-    votes = [Vote(1, 0, Step.PREVOTE, block_id, NO_ROUND, 0).encode() for block_id in (None, cell_id)]
-    signatures = [random.choice((LOW_ORDER, random.randbytes(64))) for _ in votes]
-    lie = encode((1, 2, *(part for pair in zip(sorted(votes), signatures, strict=True) for part in pair)))
-    evidence = (lie,)
-    return replace(
-        block, evidence=evidence, header=replace(block.header, evidence_root=evidence_root(evidence))
+def false_accusation(victim: int, cell_id: bytes, random: Random) -> bytes:
+    """Evidence that proves nothing: two votes of one step that the victim never signed."""
+    votes = [Vote(1, 0, Step.PREVOTE, block_id, NO_ROUND, victim).encode() for block_id in (None, cell_id)]
+    (first, first_sign), (second, second_sign) = (
+        (body, random.choice((LOW_ORDER, random.randbytes(64)))) for body in sorted(votes)
     )
+    return Evidence(MessageType.VOTE, first, first_sign, second, second_sign).encode()
+
+
+def accusing_block(encoded: bytes, lie: bytes) -> Block:
+    """A block with false evidence in it."""
+    block = decode_block(encoded)
+    return replace(block, evidence=(lie,), header=replace(block.header, evidence_root=evidence_root((lie,))))
 
 
 def out_of_turn(keys: Keys, cell_id: bytes, vote: Vote) -> bytes:

@@ -4,6 +4,7 @@ What a cell tolerates only in f of its members (cheats, clocks that run ahead, d
 f of them; everything else may befall anybody, all at once.
 """
 
+from dataclasses import dataclass
 from random import Random
 
 from sim.cluster_faults import (
@@ -30,7 +31,18 @@ JUMPS_NS = (60 * S, 600 * S, DAY_CELL_NS)
 HARMLESS = tuple(fault for fault in DiskFault if not fault.may_silence)
 
 
-def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What may befall the f members that a cell tolerates: kinds of trouble, as often as they are named; which cheats;
+    and which faults of disks.
+    """
+
+    kinds: tuple[str, ...] = ("cheat", "cheat", "cheat", "disk", "backup", "clock")
+    cheats: tuple[Cheat, ...] = tuple(Cheat)
+    disks: tuple[DiskFault, ...] = FORGETFUL
+
+
+def draw_plan(random: Random, size: int, healed_ns: int, focus: Focus) -> ClusterPlan:
     """The plan of a cell of so many members."""
     cheats: list[tuple[int, Cheat]] = []
     backups: list[OldBackup] = []
@@ -39,12 +51,14 @@ def draw_plan(random: Random, size: int, healed_ns: int) -> ClusterPlan:
     ]
     clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random, healed_ns))]
     tolerated = (size - 1) // 3
-    for node in random.sample(range(size), random.choice((tolerated, tolerated, random.randint(0, tolerated)))):
-        match random.choice(("cheat", "cheat", "cheat", "disk", "backup", "clock")):
+    for node in random.sample(
+        range(size), random.choice((tolerated, tolerated, random.randint(0, tolerated)))
+    ):
+        match random.choice(focus.kinds):
             case "cheat":
-                cheats.append((node, random.choice(list(Cheat))))
+                cheats.append((node, random.choice(focus.cheats)))
             case "disk":
-                damages.append(_damage(random, node, healed_ns, FORGETFUL))
+                damages.append(_damage(random, node, healed_ns, focus.disks))
             case "backup":
                 backups.append(_backup(random, node, healed_ns))
             case _:

@@ -8,9 +8,10 @@ fails without it too.
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim import agreement_world
+from sim.cluster_plans import Focus
 from sim.patches import Patches
 from sim.seeds import bugs_of_agreement, bugs_of_cells
 from sim.seeds.bugs_of_cells import Plant
@@ -49,7 +50,8 @@ def hunts() -> Iterator[Hunt]:
     for plant in bugs_of_agreement.BUGS:
         yield Hunt(plant, None)
     for plant in bugs_of_cells.BUGS:
-        yield Hunt(plant, ALONE if plant in bugs_of_cells.ALONE else IN_CELLS)
+        bounds = ALONE if plant in bugs_of_cells.ALONE else IN_CELLS
+        yield Hunt(plant, replace(bounds, focus=bugs_of_cells.FOCUS.get(plant, Focus())))
 
 
 def hunt(planted: Hunt, first: int, count: int) -> Found:

@@ -16,6 +16,7 @@ from random import Random
 from sim.cluster import CALM_INTERVALS, SETTLING_INTERVALS, Cluster
 from sim.cluster_checks import Outcome
 from sim.cluster_keys import MINUTES
+from sim.cluster_plans import Focus
 
 INTERVALS = 60
 """An hour at intervals of a minute."""
@@ -25,7 +26,7 @@ NODES = (4, 10)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is fixed for all seeds: least and most nodes (the seed draws between), and intervals per cell.
+    """What is fixed for all seeds: least and most nodes (the seed draws between), intervals per cell, and a focus.
 
     Faults happen in all intervals but the last ten: six to settle, and four in which all must be as if nothing had
     been.
@@ -33,6 +34,7 @@ class Bounds:
 
     nodes: tuple[int, int] = NODES
     intervals: int = INTERVALS
+    focus: Focus = field(default_factory=Focus)
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ def run_seed(seed: int, bounds: Bounds, live: Callable[[str], None] | None = Non
     """Run the cell of this seed to its end; `live` is told every line of its trace."""
     size = Random(seed).randint(*bounds.nodes)
     ill_intervals = bounds.intervals - SETTLING_INTERVALS - CALM_INTERVALS
-    return Cluster(seed, size, ill_intervals, live=live, pace=MINUTES).run()
+    return Cluster(seed, size, ill_intervals, live=live, pace=MINUTES, focus=bounds.focus).run()
 
 
 def search(seeds: range, bounds: Bounds, jobs: int, progress: Callable[[Tally], None]) -> Tally:

@@ -8,7 +8,7 @@ from node.cli.root import app
 from node.errors import ConfigError
 from sim.patches import Patches
 from sim.seeds import bugs_of_cells
-from sim.seeds.planted import ALONE, IN_CELLS, Hunt, hunt
+from sim.seeds.planted import hunt, hunts
 from sim.seeds.search import Bounds, Tally, run_seed, search
 
 SHORT = Bounds(nodes=(4, 4), intervals=12)
@@ -83,14 +83,14 @@ def test_a_senseless_option_is_refused_by_its_name(words: tuple[str, ...]) -> No
 SAMPLE = (
     bugs_of_cells.rent_off_by_one,
     bugs_of_cells.fill_forgotten,
-    bugs_of_cells.log_not_flushed,
+    bugs_of_cells.recall_skipped,
 )
 
 
 @pytest.mark.parametrize("plant", SAMPLE, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found_and_its_seed_is_clean_without_it(plant: bugs_of_cells.Plant) -> None:
-    bounds = ALONE if plant in bugs_of_cells.ALONE else IN_CELLS
-    found = hunt(Hunt(plant, bounds), 0, 40)
+    (planted,) = (each for each in hunts() if each.plant is plant)
+    found = hunt(planted, 0, 40)
     assert found.violation is not None and found.clean
 
 
