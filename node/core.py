@@ -208,8 +208,8 @@ class NodeCore:
         if kind == FEEDS:
             reply = read_feeds_reply(data)
             effects = self._took(self.gathering.take(reply.envelopes, now), (peer,), now)
-            more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
-            return [*effects, *more]
+            again = reply.more and self.gathering.learned
+            return [*effects, *(self.syncing.ask_entries(self._positions(), (peer,)) if again else [])]
         if kind == BLOCKS:
             return self._adopt(peer, read_blocks_reply(data, int(argument)).blocks, now)
         if kind == BLOCK:
@@ -221,6 +221,7 @@ class NodeCore:
 
     def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
+        height = self.ordering.tip.height
         for block, certificate in blocks:
             if block.header.height != self.ordering.height:
                 continue
@@ -229,7 +230,8 @@ class NodeCore:
             except MissingEntries as missing:
                 self._wanted = missing.wanted
                 return [*effects, *self._ask_for(missing.wanted)]
-        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if blocks else [])]
+        higher = self.ordering.tip.height > height
+        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if higher else [])]
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
         self.counters["entries_refused"] += len(taken.refused)

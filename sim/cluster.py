@@ -12,11 +12,11 @@ from functools import partial
 from random import Random
 
 from node import events as ev
-from node.constants import ENTRIES, STALL_NS
+from node.constants import ENTRIES, INPUTS_WAITING, STALL_NS
 from sim.cluster_cheats import Cheater
 from sim.cluster_checks import Expected, Outcome, Seen, final_faults
 from sim.cluster_disk import DiskCopy
-from sim.cluster_faults import MS, Cheat, ClusterPlan, Damage, OldBackup, Outage, S
+from sim.cluster_faults import FORKS, MS, PROVABLE, Cheat, ClusterPlan, Damage, OldBackup, Outage, S
 from sim.cluster_keys import HOURS, Keys, Pace, founded
 from sim.cluster_network import Network
 from sim.cluster_node import ClusterNode
@@ -37,10 +37,6 @@ CALM_INTERVALS = 4
 """Intervals of that."""
 LATE_NS = 30 * S
 """Virtual time after the last gate until every node must have the last block."""
-FORKS = (Cheat.FORKS_FEED, Cheat.FORKS_VOTES)
-"""Cheats that must be found out."""
-PROVABLE = (*FORKS, Cheat.EQUIVOCATES, Cheat.PROPOSES_OUT_OF_TURN)
-"""Cheats that sign two things for one place; of all others nothing can be proven, and nobody may freeze them."""
 
 
 class Cluster:
@@ -215,11 +211,25 @@ class Cluster:
         """Hand an input to a node, when its disk lets it listen."""
         if not node.up:
             return
-        if node.busy_until_ns > self.queue.now_ns:
-            self.queue.after(node.busy_until_ns - self.queue.now_ns, partial(self._take, node, message))
+        if node.busy_until_ns > self.queue.now_ns or node.inbox:
+            if not node.inbox:
+                self.queue.after(
+                    node.busy_until_ns - self.queue.now_ns, partial(self._drain, node, node.starts)
+                )
+            if len(node.inbox) < INPUTS_WAITING:
+                node.inbox.append(message)
             return
+        self._hand(node, message)
+
+    def _drain(self, node: ClusterNode, starts: int) -> None:
+        """A node whose disk kept it takes what came meanwhile, in one turn."""
+        if node.starts == starts and node.up:
+            inputs, node.inbox = node.inbox, []
+            self._hand(node, *inputs)
+
+    def _hand(self, node: ClusterNode, *inputs: ev.Input) -> None:
         starts = node.starts
-        node.take(message)
+        node.take(*inputs)
         if node.starts == starts:
             self._after_turn(node)
 

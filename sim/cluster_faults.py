@@ -34,6 +34,12 @@ class Cheat(Enum):
     LIES_ABOUT_ITS_METER = "reports twice what its meter counted"
 
 
+FORKS = (Cheat.FORKS_FEED, Cheat.FORKS_VOTES)
+"""Cheats that must be found out."""
+PROVABLE = (*FORKS, Cheat.EQUIVOCATES, Cheat.PROPOSES_OUT_OF_TURN)
+"""Cheats that sign two things for one place; of all others nothing can be proven, and nobody may freeze them."""
+
+
 class DiskFault(Enum):
     """What happens to one node's disk. Power fails soon after it, so that the node has to read its disk again."""
 

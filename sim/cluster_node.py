@@ -89,7 +89,8 @@ class ClusterNode:
     """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged.
 
     `read_only` says why it never signs again: it found that its own memory cannot be trusted. `refused` says why its
-    software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk.
+    software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk
+    and what comes waits in `inbox`.
     """
 
     index: int
@@ -107,6 +108,7 @@ class ClusterNode:
     read_only: str | None = None
     refused: str | None = None
     busy_until_ns: int = 0
+    inbox: list[ev.Input] = field(default_factory=list)
     _rotten_ledger: bool = False
     _operations: int = 0
 
@@ -149,6 +151,7 @@ class ClusterNode:
         """Power is back, or the daemon is started: trust the disk, as the real daemon does, and begin."""
         self.disk.power.restore()
         self.starts += 1
+        self.inbox.clear()
         self.read_only = None
         self._rotten_ledger = False
         self._guarded(self._begin)

@@ -243,6 +243,7 @@ FOCUS: dict[Plant, Focus] = {
     cell_left_out_of_signatures: Focus(("cheat",), (Cheat.REPLAYS,)),
     evidence_unverified: Focus(("cheat",), (Cheat.ACCUSES_FALSELY,)),
     equivocators_not_frozen: Focus(("cheat",), (Cheat.FORKS_FEED, Cheat.FORKS_VOTES)),
+    late_orders_included: Focus(("cheat",), (Cheat.LOOKS_LAST,)),
     recall_skipped: Focus(("backup",)),
     guard_not_written: Focus(("backup",)),
     log_without_checksums: Focus(("disk",), disks=(DiskFault.LOG_ROTS,)),
