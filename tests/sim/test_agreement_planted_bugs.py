@@ -10,7 +10,7 @@ from sim.patches import Patches
 from sim.seeds.bugs_of_agreement import BUGS
 from sim.seeds.bugs_of_cells import Plant
 
-SEEDS = 200
+SEEDS = 400
 
 
 @pytest.mark.parametrize("plant", BUGS, ids=lambda plant: plant.__name__)
