@@ -307,7 +307,8 @@ class Cluster:
         node = self.nodes[outage.node]
         if node.up:
             node.disk.power.fail_after(outage.operations)
-            self.queue.after(outage.down_ns, partial(self._restart, node))
+            left_ns = max(0, self.plan.healed_ns - self.queue.now_ns)
+            self.queue.after(min(outage.down_ns, left_ns), partial(self._restart, node))
 
     def _heal(self) -> None:
         """From now on only cheats are left: disks are repaired, and whoever waited for that starts."""
