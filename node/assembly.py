@@ -154,8 +154,6 @@ def _round_trip_ppm(config: Config) -> int:
 
 def _known_prices(rules: CellRules, opened: Opened, season: int) -> PriceHistory:
     """The tariff of the days before the cell began: what a member knew of prices then."""
-    history = PriceHistory(PRICE_DAYS * season)
-    first = opened.genesis.first_interval
-    for interval in range(first - PRICE_DAYS * season, first):
-        history = history.with_price(rules.tariff_at(interval).import_price)
-    return history
+    first, capacity = opened.genesis.first_interval, PRICE_DAYS * season
+    prices = (rules.tariff_at(interval).import_price for interval in range(first - capacity, first))
+    return PriceHistory(capacity, tuple(prices))

@@ -1,5 +1,6 @@
 """What members say they can do now: heard, kept while they are reachable, never agreed. Sans-IO."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from node.constants import CAPACITY
@@ -24,6 +25,10 @@ class Capacities:
     def forget(self, author: bytes) -> None:
         """A member is gone."""
         self.seen.pop(author, None)
+
+    def keep(self, members: Iterable[bytes]) -> None:
+        """Only these are members now."""
+        self.seen = {author: self.seen[author] for author in members if author in self.seen}
 
     def headroom_mw(self) -> list[int]:
         """What all that are reachable could change together: up and down, mW."""

@@ -31,7 +31,7 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.belonging import Identity, confirmations_needed, feed_keys_of, members_changed
+from node.belonging import Identity, confirmations_needed, connectable, feed_keys_of, members_changed
 from node.capacities import Capacities, say_capacity
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
@@ -99,9 +99,8 @@ class NodeCore:
 
     def _remembers_all(self) -> bool:
         """Whether the ledger holds all that the sign guard let through."""
-        return self.remembered.covered_by(
-            self.gathering.own_position(self.identity.member), self.ordering.tip.height
-        )
+        own = self.gathering.own_position(self.identity.member)
+        return self.remembered.covered_by(own, self.ordering.tip.height)
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
@@ -212,13 +211,12 @@ class NodeCore:
         if kind == FEEDS:
             reply = read_feeds_reply(data)
             effects = self._took(self.gathering.take(reply.envelopes, now), (peer,), now)
-            more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
-            return [*effects, *more]
+            again = reply.more and self.gathering.learned
+            return [*effects, *(self.syncing.ask_entries(self._positions(), (peer,)) if again else [])]
         if kind == BLOCKS:
             blocks = read_blocks_reply(data, int(argument))
-            return self.joining.instead_of(blocks, peer, int(argument)) or self._adopt(
-                peer, blocks.blocks, now
-            )
+            instead = self.joining.instead_of(blocks, peer, int(argument))
+            return self._adopt(peer, blocks.blocks, now) if instead is None else instead
         if kind in (SNAPSHOT, PART):
             return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
@@ -230,6 +228,7 @@ class NodeCore:
 
     def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
+        height = self.ordering.tip.height
         for block, certificate in blocks:
             if block.header.height != self.ordering.height:
                 continue
@@ -238,7 +237,8 @@ class NodeCore:
             except MissingEntries as missing:
                 self._wanted = missing.wanted
                 return [*effects, *self._ask_for(missing.wanted)]
-        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if blocks else [])]
+        higher = self.ordering.tip.height > height
+        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if higher else [])]
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
         self.counters["entries_refused"] += len(taken.refused)
@@ -295,10 +295,8 @@ class NodeCore:
         if self.read_only is not None:
             return self._say_what_is_missing()
         self.active = True
-        steps: list[Step[CellState]] = []
-        if self.remembered.vote is None:
-            steps = self.ordering.let_vote(now)
-        else:
+        steps = self.ordering.let_vote(now) if self.remembered.vote is None else []
+        if self.remembered.vote is not None:
             self.waits_out = self.ordering.height
             wait_ns = 2 * self.ordering.calendar.interval_ns // now.speed
             self.timers.at(now.real_ns + wait_ns, "waited")
@@ -323,6 +321,7 @@ class NodeCore:
         match what:
             case "status":
                 self.timers.at(now.real_ns + STATUS_EVERY_NS, "status")
+                self.ordering.schedule_opening(now)  # again: the clock may have been behind at the last time
                 asked = () if self.active or self.read_only is not None else self.syncing.peers
                 recalls = [effect for peer in asked for effect in self._ask_recall(peer)]
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
@@ -366,6 +365,7 @@ class NodeCore:
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
         if changed:
             self.recall.needed = confirmations_needed(tip.membership, self.identity.member)
+            self.capacities.keep(key for key, _ in connectable(tip.membership))
         self._begin_or_end_trading(now)
         return [
             block_report(decided, outcomes, self.capacities.headroom_mw(), now),

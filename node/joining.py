@@ -81,8 +81,11 @@ class Joining:
         if self._fetch is not None and self._fetch.peer == peer:
             self._fetch = None
 
-    def instead_of(self, blocks: BlocksReply, peer: bytes, from_height: int) -> list[Effect]:
-        """The question for a snapshot, when the blocks that a peer has from this height on do not help."""
+    def instead_of(self, blocks: BlocksReply, peer: bytes, from_height: int) -> list[Effect] | None:
+        """The question for a snapshot, when the blocks that a peer has from this height on do not help.
+
+        No question while a snapshot comes that saves them; None when they are to be taken.
+        """
         if not blocks.blocks and blocks.height >= from_height:
             self.unanswered(peer, f"{BLOCKS}:{from_height}")
         tip = self.ordering.tip.height
@@ -91,7 +94,7 @@ class Joining:
         has_none = self._without.get(peer) == tip
         far = self.keep_blocks is not None and blocks.height - tip > self.keep_blocks and not has_none
         if self._fetch is not None or not (pruned or far):
-            return []
+            return [] if self._fetch is not None and far else None
         return self.syncing.ask_snapshot(peer, tip)
 
     def reply(self, peer: bytes, kind: str, index: int, data: bytes, now: Now) -> list[Effect]:

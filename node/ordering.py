@@ -99,7 +99,7 @@ class Ordering(Generic[State]):
 
     def schedule_opening(self, now: Now) -> None:
         """Plan the next height for a margin after the gate of the first interval that is not covered."""
-        if self.finished:
+        if self.finished or self.agreement.height >= self.height:
             return
         opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
         self.timers.at(now.real_of(opening_ns), "open")

@@ -125,7 +125,9 @@ class Trading:
         return round(discharge) * MW_PER_W, round(charge) * MW_PER_W, soc
 
     def _next_interval(self, now_cell_ns: int) -> int:
-        return max(self.calendar.next_gate(now_cell_ns), self.first_interval, self.bid_for + 1)
+        """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""
+        interval = max(self.calendar.next_gate(now_cell_ns), self.first_interval)
+        return interval + 1 if interval == self.bid_for else interval
 
     def _order_time_ns(self, interval: int) -> int:
         return self.calendar.gate_closure_ns(interval) - self.order_lead_ns

@@ -15,7 +15,8 @@ run() {
 first="${FIRST:-$(( $(date +%s) / 86400 * 100000 ))}"
 
 run "$python" -m sim.agreement_world "$first" "$count"
-run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
+run "$python" -m node.cli.root sim seeds --from "$first" --to "$(( first + count / 20 + 1 ))" --jobs "${JOBS:-2}"
+run "$python" -m sim.seeds.planted
 run "$python" -m sim.twins "$first" "$(( count * 50 ))"
 run "$python" -m sim.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \

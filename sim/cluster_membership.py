@@ -18,7 +18,6 @@ from ledger.membership import Membership
 from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev
-from node.belonging import connectable
 from sim.cluster import Cluster
 from sim.cluster_faults import ClusterPlan, S
 from sim.cluster_keys import CREDIT_LIMIT, POWER_MW, Keys, founded
@@ -68,23 +67,18 @@ class ChangingCluster(Cluster):
         self._founders = size
         self.changes = changes
         self.guests = guests
-        self.allowed: dict[int, frozenset[bytes]] = {}
         super().__init__(seed, size + newcomers, 1, plan)
         for number, planned in enumerate(changes, start=1):
             self.after(planned.at_ns, partial(self._ask, number, planned))
 
     def found(self) -> Genesis:
         """A cell of the founders, with an admission key."""
-        return founded(self.keys[: self._founders], (ADMISSION_KEY.verify_key.encode(),))
+        return founded(self.keys[: self._founders], self.pace, (ADMISSION_KEY.verify_key.encode(),))
 
     @property
     def honest(self) -> list[ClusterNode]:
         """The nodes of which everything is asked: those that stay what they were at the founding."""
         return [node for node in super().honest if node.index not in self.guests]
-
-    def allow(self, node: int, members: frozenset[bytes]) -> None:
-        """These feed keys may connect to a node."""
-        self.allowed[node] = members
 
     def rotate_when(self, index: int, keys: Keys, holds: Callable[[Membership], bool]) -> None:
         """Stop a node once its new keys hold in the ledger of the first, and start it again with them."""
@@ -96,7 +90,7 @@ class ChangingCluster(Cluster):
         if node.up:
             node.black_out()
         node.keys = self.keys[index] = keys
-        self._index_of[node.keys.public] = index
+        self.network.rename(index, keys.public)
         self._restart(node)
 
     def _ask(self, number: int, planned: PlannedChange) -> None:
@@ -105,15 +99,3 @@ class ChangingCluster(Cluster):
         asked = ev.OperatorInstructed(str(number), CHANGE_KIND, 0, change_payload(envelope))
         self._take(self.nodes[planned.carrier], asked)
         self.after(ASK_AGAIN_NS, partial(self._ask, number, planned))
-
-    def _start(self, node: ClusterNode) -> None:
-        super()._start(node)
-        if node.up:
-            members = connectable(node.core.gathering.membership)
-            self.allowed[node.index] = frozenset(key for key, _ in members)
-
-    def _unreachable(self, left: int, right: int) -> bool:
-        return super()._unreachable(left, right) or not (
-            self.keys[right].public in self.allowed.get(left, ())
-            and self.keys[left].public in self.allowed.get(right, ())
-        )

@@ -2,7 +2,7 @@
 
 Four whole daemons (`sim.cluster`) agree on three heights with nothing else wrong. Each operation on one node's disk is
 a place to cut its power: before a flush or replacement, after a write, before and after a commit. What was written and
-not flushed is then lost, kept, torn in the middle, or kept but for the first write. The node starts again a second
+not flushed is then lost, kept, torn at a sector, or kept but for the first write. The node starts again a second
 later. Checked: its disk holds all that it had told anybody (entries, votes, heights, acknowledged meter
 records), no honest node signs two things for one place, all end with the same blocks, money and positions agree,
 no node refuses to start or to sign, and the run ends.
@@ -20,7 +20,6 @@ from random import Random
 
 from ledger.agreement_records import encode_record
 from ledger.entries import open_entry
-from ledger.errors import LedgerError
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
 from ledger.sign_guard import SignGuard
 from ledger.signing import unseal
@@ -30,6 +29,7 @@ from market.payloads import Kind
 from node.constants import ENTRIES
 from node.wire import ProposalFrame, StatusFrame, VoteFrame, decode_frame
 from sim.cluster import Cluster
+from sim.cluster_disk import NodeDisk
 from sim.cluster_faults import MS, ClusterPlan, S
 from sim.cluster_keys import FIRST_INTERVAL
 from sim.cluster_node import ClusterNode
@@ -47,7 +47,7 @@ class Fate(Enum):
 
     LOST = "lost"
     KEPT = "kept"
-    TORN = "torn in the middle"
+    TORN = "torn at a sector"
     REORDERED = "kept but for the first"
 
 
@@ -100,7 +100,10 @@ class MeteredPower(Power):
 
 
 class Destiny(Random):
-    """Stands in for the chance by which `SimulatedFile.lose_power` decides: one fate for all writes."""
+    """Stands in for the chance by which `SimulatedFile.lose_power` decides: one fate for all writes.
+
+    Of torn writes every other sector survives, the first of all first.
+    """
 
     _KEEP, _TEAR, _LOSE = range(3)
 
@@ -108,9 +111,15 @@ class Destiny(Random):
         super().__init__(0)
         self.writes = 0
         self._fate = fate
+        self._sectors = 0
+
+    def random(self) -> float:
+        """Whether the next sector of a torn write survives (below a half)."""
+        self._sectors += 1
+        return float(self._sectors % 2 == 0)
 
     def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
-        """The fate of the next write (of three), or where it tears."""
+        """The fate of the next write (of three)."""
         if start != 3:
             return start // 2
         self.writes += 1
@@ -134,10 +143,9 @@ class CrashRun(Cluster):
         cuts = [point.operation if point and point.node == index else None for index in range(NODES)]
         self._powers = [MeteredPower(cut, partial(self._cut, index)) for index, cut in enumerate(cuts)]
         self._destiny = Destiny(point.fate if point else Fate.LOST)
-        self.nodes = [
-            ClusterNode(index, keys, self.genesis, self, self._destiny, self.last_interval, power=power)
-            for index, (keys, power) in enumerate(zip(self.keys, self._powers, strict=True))
-        ]
+        for node, power in zip(self.nodes, self._powers, strict=True):
+            node.disk = NodeDisk(self.genesis, self._destiny, power)
+            node.last_trading_interval = self.last_interval
         self._validators = sorted(self.keys, key=lambda keys: keys.member)
         self._told = [Told() for _ in self.nodes]
 
@@ -159,6 +167,11 @@ class CrashRun(Cluster):
         self._told[sender].frames[frame] = None
         super().send(sender, peer, frame)
 
+    def broadcast(self, sender: int, frame: bytes) -> None:
+        """Every neighbour gets it."""
+        self._told[sender].frames[frame] = None
+        super().broadcast(sender, frame)
+
     def _cut(self, index: int) -> None:
         self.after(DOWN_NS, partial(self._restart, self.nodes[index]))
 
@@ -172,17 +185,14 @@ class CrashRun(Cluster):
 
     def _restart(self, node: ClusterNode) -> None:
         """The disk is looked at before the daemon does, and then the daemon must start."""
-        try:
-            for loss in self._losses(node):
-                self.fail(f"node {node.index} lost {loss}")
-            super()._restart(node)
-        except LedgerError as fault:
-            self.fail(f"node {node.index} does not start: {fault}")
+        for loss in self._losses(node):
+            self.fail(f"node {node.index} lost {loss}")
+        super()._restart(node)
 
     def _losses(self, node: ClusterNode) -> Iterator[str]:
         """What the node has told others and no longer knows."""
-        told, disk, store = self._told[node.index], node.back_up(), node.store
-        guard = SignGuard(SimulatedFile(Power(), disk.guard)).last
+        told, disk, store = self._told[node.index], node.disk.back_up(), node.store
+        guard = SignGuard(SimulatedFile(Power(), disk.guard or b"")).last
         log = WriteAheadLog(SimulatedFile(Power(), disk.log)).records
         for sequence, entry_id in told.entries.items():
             if store.entry_id(node.keys.member, 0, sequence) != entry_id:

@@ -13,7 +13,8 @@ from market.cell import EnergyCell
 from sim.cluster import INTERVAL_NS, Cluster
 from sim.cluster_checks import chain_of
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
-from sim.cluster_node import ClusterNode, PoweredStore
+from sim.cluster_ledger import PoweredStore
+from sim.cluster_node import ClusterNode
 from tests.sim.test_cluster_membership import came_and_left
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
@@ -57,12 +58,12 @@ def test_power_fails_around_a_snapshot_and_the_start_after_it_equals_a_replay(op
         assert len(snapshots_are_those_of_the_chain(cluster, node)) == 2
 
 
-def missed(blocks: int, *cheats: tuple[int, Cheat]) -> Cluster:
-    """The last of four members is down while the others go on by so many blocks."""
+def missed(blocks: int, *cheats: tuple[int, Cheat], size: int = 4) -> Cluster:
+    """The fourth member is down while the others go on by so many blocks."""
     healed_ns = 2 * S + (blocks + 2) * INTERVAL_NS
     outages = (Outage(3 * S, 3, blocks * INTERVAL_NS, 1),)
     plan = ClusterPlan(healed_ns=healed_ns, outages=outages, cheats=cheats, **GOOD_NETWORK)  # type: ignore[arg-type]
-    return Cluster(2, 4, blocks + 2, plan)
+    return Cluster(2, size, blocks + 2, plan)
 
 
 def joins_and_trades(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,8 +104,8 @@ def test_where_nobody_has_a_snapshot_yet_blocks_serve_as_well(monkeypatch: pytes
 
 
 def test_a_member_joins_beside_a_peer_that_lies(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = missed(12, (1, Cheat.LIES_TO_SYNC))
-    for node in cluster.nodes[:3]:
+    cluster = missed(12, (1, Cheat.LIES_TO_SYNC), size=7)
+    for node in (*cluster.nodes[:3], *cluster.nodes[4:]):
         node.retention = Retention(blocks=4)
     joins_and_trades(cluster, monkeypatch)
 
@@ -114,7 +115,7 @@ def test_a_rotten_snapshot_is_passed_over_at_a_start_and_gone_after_it() -> None
     assert cluster.run().violation is None
     node = cluster.nodes[2]
     tip, heights = node.core.ordering.tip, node.store.snapshots()
-    node._connection.execute("UPDATE snapshots SET data = x'00' WHERE height = ?", heights[-1:])
+    node.disk.ledger.execute("UPDATE snapshots SET data = x'00' WHERE height = ?", heights[-1:])
     node.black_out()
     node.start()
     assert node.core.ordering.tip == tip

@@ -22,9 +22,11 @@ def sent_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def sends_at_once(self: Turns, effects: list[ev.Effect], inputs: deque[ev.Input]) -> None:
         carry_out(self, effects, inputs)
+        held = [message for message in self._outbox if isinstance(message, ev.CommandPosition)]
         for message in self._outbox:
-            self._send(message)
-        self._outbox.clear()
+            if message not in held:
+                self._send(message)
+        self._outbox[:] = held
 
     monkeypatch.setattr(Turns, "_carry_out", sends_at_once)
 
