@@ -121,10 +121,12 @@ class Watch:
             return f"node {node.index} commanded something else before for interval {interval}"
         if now.cell_ns >= interval * self.interval_ns:
             return f"node {node.index} commanded interval {interval} after its deadline"
-        height = node.store.height()
-        for past in range(height, max(0, height - 2), -1):
-            row = node.store.block(past)
-            if row is not None and decode_block(row.block).header.last_interval == interval:
+        for height in range(node.store.height(), node.store.base(), -1):
+            row = node.store.block(height)
+            covered = interval if row is None else decode_block(row.block).header.last_interval
+            if covered < interval:
+                break
+            if row is not None and covered == interval:
                 return None
         return f"node {node.index} commanded interval {interval} without a certificate for it"
 
