@@ -339,8 +339,7 @@ class NodeCore:
                 case Decided():
                     effects += self._decided(step, now)
                 case WantBlock(block_id, holders):
-                    keys = self.ordering.tip.validators.keys
-                    voted = feed_keys_of(self.ordering.tip.membership, (keys[index] for index in holders))
+                    voted = feed_keys_of(self.ordering.tip.membership, holders)
                     effects += self.syncing.ask_block(block_id, voted)
                 case WantEntries(heads):
                     effects += self._ask_for(heads)

@@ -267,8 +267,10 @@ class Ordering(Generic[State]):
                 return self._build(effect, now)
             case ae.CheckBlock():
                 return self._check(effect, now)
-            case ae.RequestBlock(_, block_id, holders):
-                return [WantBlock(block_id, holders)] if self._candidates.get(block_id) is None else []
+            case ae.RequestBlock(height, block_id, holders):
+                if height != self.height or self._candidates.get(block_id) is not None:
+                    return []
+                return [WantBlock(block_id, tuple(self.tip.validators.keys[index] for index in holders))]
             case ae.Decide():
                 return self._decide(effect, now)
             case ae.FoundEvidence(first, second):
@@ -283,9 +285,8 @@ class Ordering(Generic[State]):
                 return encode_frame(CertificateFrame(message.encode()))
             case SignedProposal():
                 block = self.proposed(message.proposal.block_id)
-                if block is not None and len(block) > BLOCK_IN_FRAME_BYTES:
-                    block = None
-                return encode_frame(ProposalFrame(message.envelope, block))
+                fits = block is not None and len(block) <= BLOCK_IN_FRAME_BYTES
+                return encode_frame(ProposalFrame(message.envelope, block if fits else None))
 
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:
@@ -393,7 +394,5 @@ class Ordering(Generic[State]):
 def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:
     if isinstance(first, SignedVote) and isinstance(second, SignedVote):
         return Evidence.of_votes(first, second)
-    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), (
-        "one step, one kind of message"
-    )
+    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), "two of one kind"
     return Evidence.of_proposals(first, second)

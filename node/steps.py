@@ -26,10 +26,10 @@ class Decided(Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class WantBlock:
-    """This block is needed and not held; `holders` are validator indices that voted for it (maybe none known)."""
+    """This block is needed and not held; `holders` are the consensus keys of who voted for it (maybe none known)."""
 
     block_id: bytes
-    holders: tuple[int, ...]
+    holders: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

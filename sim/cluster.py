@@ -61,7 +61,7 @@ class Cluster:
         first_gate_ns = (pace.first_interval * pace.interval_s - pace.gate_lead_s) * S
         self._epoch_ns = first_gate_ns - 2 * S * pace.speed
         healed_ns = 2 * S + ill_intervals * INTERVAL_NS
-        self.plan = draw_plan(self.random, size, healed_ns, focus) if plan is None else plan
+        self.plan = self.drawn(size, healed_ns, focus) if plan is None else plan
         healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + pace.first_interval
         self.calm_from = healed_at + SETTLING_INTERVALS
         self.last_interval = self.calm_from + CALM_INTERVALS - 1
@@ -94,6 +94,10 @@ class Cluster:
     def found(self) -> Genesis:
         """The genesis that all nodes start with."""
         return founded(self.keys, self.pace)
+
+    def drawn(self, size: int, healed_ns: int, focus: Focus) -> ClusterPlan:
+        """What the seed chooses for so many nodes."""
+        return draw_plan(self.random, size, range(size), (size - 1) // 3, healed_ns, focus)
 
     @property
     def honest(self) -> list[ClusterNode]:

@@ -6,22 +6,23 @@ all that `sim.cluster` asks of everybody.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
+from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, Remove, change_payload, sign_change
 from ledger.genesis import Genesis, Role
 from ledger.membership import Membership
 from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
-from sim.cluster_keys import CREDIT_LIMIT, POWER_MW, Keys, founded
+from sim.cluster import INTERVAL_NS, Cluster
+from sim.cluster_faults import ClusterPlan, Outage, S
+from sim.cluster_keys import CREDIT_LIMIT, HOURS, POWER_MW, Keys, Pace, founded
 from sim.cluster_node import ClusterNode
+from sim.cluster_plans import Focus, draw_plan
 
 ADMISSION_KEY = SigningKey(sha256(b"cluster admission").digest())
 ASK_AGAIN_NS = S
@@ -29,10 +30,13 @@ ASK_AGAIN_NS = S
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """From `at_ns` on node `carrier` is asked for a change; in the order of the plan, which is that of numbers."""
+    """From `at_ns` on a node is asked for a change; in the order of the plan, which is that of numbers.
+
+    Without a `carrier` it is whoever is up of those of whom everything is asked.
+    """
 
     at_ns: int
-    carrier: int
+    carrier: int | None
     change: Change
 
 
@@ -58,18 +62,39 @@ class ChangingCluster(Cluster):
         self,
         seed: int,
         size: int,
-        plan: ClusterPlan,
+        plan: ClusterPlan | None,
         changes: tuple[PlannedChange, ...],
         *,
         newcomers: int = 0,
         guests: frozenset[int] = frozenset(),
+        ill_intervals: int = 1,
+        live: Callable[[str], None] | None = None,
+        pace: Pace = HOURS,
+        focus: Focus = Focus(),  # noqa: B008 - it is frozen
     ) -> None:
         self._founders = size
         self.changes = changes
         self.guests = guests
-        super().__init__(seed, size + newcomers, 1, plan)
+        super().__init__(seed, size + newcomers, ill_intervals, plan, live, pace, focus)
         for number, planned in enumerate(changes, start=1):
             self.after(planned.at_ns, partial(self._ask, number, planned))
+
+    def drawn(self, size: int, healed_ns: int, focus: Focus) -> ClusterPlan:
+        """What the seed chooses, for as many as are tolerated when most have left; power fails when members change."""
+        stay = [index for index in range(self._founders) if index not in self.guests]
+        left = self._founders - sum(isinstance(each.change, Remove) for each in self.changes)
+        tolerated = min((left - 1) // 3, len(stay) - 1)
+        plan = draw_plan(self.random, size, stay, tolerated, healed_ns, focus)
+        on_the_edge = tuple(
+            Outage(
+                min(each.at_ns + self.random.randrange(3 * INTERVAL_NS), healed_ns - 1),
+                self.random.randrange(size),
+                self.random.randint(1, 4) * S,
+                self.random.randint(1, 40),
+            )
+            for each in self.changes
+        )
+        return replace(plan, outages=(*plan.outages, *on_the_edge))
 
     def found(self) -> Genesis:
         """A cell of the founders, with an admission key."""
@@ -81,9 +106,8 @@ class ChangingCluster(Cluster):
         return [node for node in super().honest if node.index not in self.guests]
 
     def rotate_when(self, index: int, keys: Keys, holds: Callable[[Membership], bool]) -> None:
-        """Stop a node once its new keys hold in the ledger of the first, and start it again with them."""
-        first = self.nodes[0]
-        if not first.up or not holds(first.core.gathering.membership):
+        """Stop a node once its new keys hold in the ledger of another, and start it again with them."""
+        if not any(node.up and holds(node.core.gathering.membership) for node in self.honest):
             self.after(S // 10, partial(self.rotate_when, index, keys, holds))
             return
         node = self.nodes[index]
@@ -97,5 +121,7 @@ class ChangingCluster(Cluster):
         """Ask now and again, as a file that waits in a spool: it is said once."""
         envelope = sign_change(ADMISSION_KEY, self.genesis.cell_id, NumberedChange(number, planned.change))
         asked = ev.OperatorInstructed(str(number), CHANGE_KIND, 0, change_payload(envelope))
-        self._take(self.nodes[planned.carrier], asked)
+        carriers = self.honest if planned.carrier is None else [self.nodes[planned.carrier]]
+        for carrier in [node for node in carriers if node.up][:1]:
+            self._take(carrier, asked)
         self.after(ASK_AGAIN_NS, partial(self._ask, number, planned))

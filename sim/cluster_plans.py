@@ -4,6 +4,7 @@ What a cell tolerates only in f of its members (cheats, clocks that run ahead, d
 f of them; everything else may befall anybody, all at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -42,18 +43,17 @@ class Focus:
     disks: tuple[DiskFault, ...] = FORGETFUL
 
 
-def draw_plan(random: Random, size: int, healed_ns: int, focus: Focus) -> ClusterPlan:
-    """The plan of a cell of so many members."""
+def draw_plan(
+    random: Random, size: int, suspects: Sequence[int], tolerated: int, healed_ns: int, focus: Focus
+) -> ClusterPlan:
+    """The plan of a cell of so many nodes, of which it tolerates some; they are among the suspects."""
     cheats: list[tuple[int, Cheat]] = []
     backups: list[OldBackup] = []
     damages = [
         _damage(random, random.randrange(size), healed_ns, HARMLESS) for _ in range(_few(random, healed_ns))
     ]
     clocks = [_late_clock(random, random.randrange(size), healed_ns) for _ in range(_few(random, healed_ns))]
-    tolerated = (size - 1) // 3
-    for node in random.sample(
-        range(size), random.choice((tolerated, tolerated, random.randint(0, tolerated)))
-    ):
+    for node in random.sample(suspects, random.choice((tolerated, tolerated, random.randint(0, tolerated)))):
         match random.choice(focus.kinds):
             case "cheat":
                 cheats.append((node, random.choice(focus.cheats)))

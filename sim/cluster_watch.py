@@ -151,7 +151,9 @@ class Watch:
 
 def _held(core: NodeCore) -> Iterator[tuple[str, int, int]]:
     """(What is held, how much, its bound), from the structures themselves."""
-    members = len(core.gathering.membership.members)
+    present, members = (
+        len(each) for each in (core.gathering.membership.members, core.gathering.membership.everyone)
+    )
     ordering, gathering = core.ordering, core.gathering
     for feed in gathering.feeds._feeds.values():
         yield "entries of one member that wait for another", len(feed.waiting), REORDER_ENTRIES
@@ -163,4 +165,4 @@ def _held(core: NodeCore) -> Iterator[tuple[str, int, int]]:
     yield "rounds", len(ordering.agreement._tally.rounds()), ROUNDS_BEHIND + ROUNDS_AHEAD + 4
     for kept in ordering.agreement._early._kept.values():
         yield "early messages of one validator", len(kept), EARLY_MESSAGES
-    yield "capacities", len(core.capacities.seen), members
+    yield "capacities", len(core.capacities.seen), present

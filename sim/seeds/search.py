@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from sim.cluster import CALM_INTERVALS, SETTLING_INTERVALS, Cluster
+from sim.cluster import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, Cluster
+from sim.cluster_changes import changing_cluster, draw_changes
 from sim.cluster_checks import Outcome
 from sim.cluster_keys import MINUTES
 from sim.cluster_plans import Focus
@@ -35,6 +36,10 @@ class Bounds:
     nodes: tuple[int, int] = NODES
     intervals: int = INTERVALS
     focus: Focus = field(default_factory=Focus)
+
+
+CHANGING = 0.4
+"""Of the cells, so many have members that come, go or take new keys."""
 
 
 @dataclass(slots=True)
@@ -70,8 +75,12 @@ class Tally:
 
 def run_seed(seed: int, bounds: Bounds, live: Callable[[str], None] | None = None) -> Outcome:
     """Run the cell of this seed to its end; `live` is told every line of its trace."""
-    size = Random(seed).randint(*bounds.nodes)
+    random = Random(seed)
+    size = random.randint(*bounds.nodes)
     ill_intervals = bounds.intervals - SETTLING_INTERVALS - CALM_INTERVALS
+    if random.random() < CHANGING:
+        changes = draw_changes(random, size, ill_intervals * INTERVAL_NS)
+        return changing_cluster(seed, size, ill_intervals, changes, live, MINUTES, bounds.focus).run()
     return Cluster(seed, size, ill_intervals, live=live, pace=MINUTES, focus=bounds.focus).run()
 
 
