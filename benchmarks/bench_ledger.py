@@ -10,8 +10,9 @@ PyNaCl's verification alone of the same number of signatures. Numbers of a busy 
 
 The bytes are what this daemon sends in one interval of 300 s in which every member writes one order and one reading:
 every message is counted as often as it is sent, to each neighbour, and each gossiped entry as often as the mesh makes
-a node pass it on. Framing by TCP, Noise and Yamux is not in it. `swarm` are the capacity messages of all members once a
-second: they serve dispatch, agree on nothing, and are no part of the field load of the ledger.
+a node pass it on. Framing by TCP, Noise and Yamux is not in it. `swarm` are the capacity messages of all members, as
+often as they are said when nothing changes: they serve dispatch and agree on nothing. A change of a fiftieth is one
+more message.
 """
 
 import json

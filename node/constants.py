@@ -220,7 +220,16 @@ STATUS_EVERY_NS: Final = 1_000_000_000
 """ns of real time between saying how high we are; who lags hears it within a second."""
 
 CAPACITY_EVERY_NS: Final = 1_000_000_000
-"""ns of real time between capacity messages; views of the cell are at most a few seconds old."""
+"""ns of real time between looks at what our devices can do; a change is known in the cell seconds later."""
+
+CAPACITY_CHANGE: Final = 50
+"""a part in so many of the greatest headroom that was said: less of a change is not worth a message."""
+
+CAPACITY_AGAIN_NS: Final = 10_000_000_000
+"""ns of real time after which the same is said again, for those who came since or missed it."""
+
+CAPACITY_PER_MEMBER_NS: Final = 500_000_000
+"""the same in large cells, for each member: each second brings the news of two, 25 kbit/s through the mesh."""
 
 ADDRESSES_EVERY_S: Final = 300.0
 """real seconds between saying where we are; who missed it, or came back, hears it then at the latest."""

@@ -32,7 +32,7 @@ from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
 from node.belonging import Identity, confirmations_needed, connectable, feed_keys_of, members_changed
-from node.capacities import Capacities, say_capacity
+from node.capacities import Capacities
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
@@ -136,6 +136,7 @@ class NodeCore:
                 effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
                 return [*effects, *self._activate(now)]
             case ev.PeerConnected(peer):
+                self.capacities.greet()
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
                 self.syncing.down(peer)
@@ -327,7 +328,8 @@ class NodeCore:
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
-                return self._trade(lambda t: [say_capacity(t, now)])
+                members = len(self.gathering.membership.members)
+                return self._trade(lambda t: self.capacities.say(t, members, now))
             case _:
                 return self._follow(self.ordering.let_vote(now), now)
 

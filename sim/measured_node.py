@@ -28,7 +28,13 @@ from market.cell_state import CellState
 from node import events as ev
 from node.assembly import assemble
 from node.config import ClockSection, Config, NodeSection
-from node.constants import BLOCK_IN_FRAME_BYTES, ENTRIES, INPUTS_PER_TURN
+from node.constants import (
+    BLOCK_IN_FRAME_BYTES,
+    CAPACITY_AGAIN_NS,
+    CAPACITY_PER_MEMBER_NS,
+    ENTRIES,
+    INPUTS_PER_TURN,
+)
 from node.signer import Signer
 from node.startup import trusted
 from node.turns import Turns
@@ -160,10 +166,11 @@ class MeasuredNode:
             self._turns.take(waiting)
 
     def _pass_until(self, at_ns: int) -> None:
-        """Let time pass, with every timer that is due; members say what they can do once a second."""
+        """Let time pass, with every timer that is due; what members can do does not change, and is said again."""
         seconds = max(0, at_ns - self._now_ns) / S
         once = (MESH - 1) * (CAPACITY_BYTES + GOSSIP_OVERHEAD) + self._told_of()
-        self.sent["swarm"] += round(seconds * (self._size - 1) * once)
+        again_s = max(CAPACITY_AGAIN_NS, self._size * CAPACITY_PER_MEMBER_NS) / S
+        self.sent["swarm"] += round(seconds * (self._size - 1) * once / again_s)
         while (due_ns := self._turns.core.next_timer(self.now())) is not None and due_ns < at_ns:
             self._now_ns = max(self._now_ns, due_ns)
             self._take([ev.TimerDue()])
