@@ -8,10 +8,10 @@ from ledger.application import Application, State
 from ledger.audit_checks import AuditedEntries, AuditFault
 from ledger.chain import Tip, genesis_tip
 from ledger.entries import SignedEntry
+from ledger.epochs import EpochLink
 from ledger.genesis import Genesis
 from ledger.replay import BlockArchive, Replayed, edge_of, stored_tip
 from ledger.rows import BlockRow
-from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import decode_cover, take_snapshot
 from ledger.validators import ValidatorSet
 
@@ -36,7 +36,7 @@ class Stand(Generic[State]):
     """
 
     tip: Tip[State]
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochLink, ...]
     validators: Mapping[int, ValidatorSet]
 
 
@@ -132,7 +132,7 @@ class SnapshotAudit(Generic[State]):
 
 
 def _validators_by_height(
-    founders: ValidatorSet, epochs: tuple[Epoch, ...], through: int
+    founders: ValidatorSet, epochs: tuple[EpochLink, ...], through: int
 ) -> Iterator[tuple[int, ValidatorSet]]:
     changes = {epoch.header.height + 1: epoch.following for epoch in epochs}
     validators = founders

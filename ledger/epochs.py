@@ -5,6 +5,7 @@ height needs only the certified headers whose next validators are others: each i
 ends and names the set that follows. A cell whose validators never changed has an empty chain.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.blocks import Header, decode_header
@@ -36,6 +37,16 @@ class EpochLink:
 
     last: CertifiedHeader
     next_keys: tuple[bytes, ...]
+
+    @property
+    def header(self) -> Header:
+        """The last header of the epoch."""
+        return self.last.header
+
+    @property
+    def following(self) -> ValidatorSet:
+        """The validators of the height after it. Raises ValueError for keys that are no set: `Trust.after` refuses."""
+        return ValidatorSet(self.next_keys)
 
     def value(self) -> tuple[Value, ...]:
         """Its three parts, for a message that carries it."""
@@ -79,6 +90,14 @@ class Trust:
             verify_header(header, certified.certificate, cell_id, self.validators)
         except InvalidCertificate as fault:
             raise InvalidProof(f"block {header.height}: {fault}") from fault
+
+
+def follow_links(founders: ValidatorSet, links: Iterable[EpochLink], cell_id: bytes) -> Trust:
+    """The trust that follows from the validators of block 1. Raises `InvalidProof` where the chain breaks."""
+    trust = Trust(1, founders)
+    for link in links:
+        trust = trust.after(link, cell_id)
+    return trust
 
 
 def changes_validators(header: Header) -> bool:

@@ -5,11 +5,11 @@ from typing import Generic
 
 from ledger.application import Application, State
 from ledger.chain import Tip, genesis_tip
+from ledger.epochs import EpochLink
 from ledger.errors import Corrupt, MissingEntries
 from ledger.feeds import Appended, Feeds
 from ledger.genesis import Genesis
 from ledger.replay import CorruptBlock, edge_of, replay, stored_tip
-from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import Cover
 from ledger.store import Store
 from ledger.votes import Certificate
@@ -26,7 +26,7 @@ class Reopened(Generic[State]):
     tip: Tip[State]
     feeds: Feeds
     base: int
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochLink, ...]
     last_certificate: Certificate | None
     refused: tuple[CorruptBlock, ...] = ()
 

@@ -11,10 +11,10 @@ from typing import Generic, Protocol
 from ledger.application import Application, Outcomes, State
 from ledger.blocks import Block, Header, decode_block
 from ledger.chain import EntrySource, Tip, extend, genesis_tip
+from ledger.epochs import CertifiedHeader, EpochLink
 from ledger.errors import Corrupt, InvalidBlock, InvalidCertificate, Malformed, MissingEntries, PeerError
 from ledger.genesis import Genesis
 from ledger.rows import BlockRow
-from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import Cover, decode_cover, restore
 from ledger.validators import ValidatorSet
 from ledger.votes import Certificate
@@ -149,9 +149,13 @@ def stored_tip(
         raise CorruptBlock(height, "a snapshot of the state after it", str(fault)) from fault
 
 
-def edge_of(header: Header, certificate: Certificate, tip: Tip[State]) -> tuple[Epoch, ...]:
+def edge_of(header: Header, certificate: Certificate, tip: Tip[State]) -> tuple[EpochLink, ...]:
     """The epoch that ends with a block, when the validators change after it; `tip` is the one after the block."""
-    return () if tip.validators == tip.deciders else (Epoch(header, certificate, tip.validators),)
+    return (
+        ()
+        if tip.validators == tip.deciders
+        else (EpochLink(CertifiedHeader(header, certificate), tip.validators.keys),)
+    )
 
 
 def _replay_one(

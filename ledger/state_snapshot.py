@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ledger.application import Application, State
-from ledger.blocks import Header, decode_header, header_id
+from ledger.blocks import Header, header_id
 from ledger.chain import Tip
 from ledger.commitments import (
     APPLICATION_PREFIX,
@@ -25,15 +25,14 @@ from ledger.commitments import (
     state_leaves,
 )
 from ledger.encoding import Value, decode, encode
+from ledger.epochs import CertifiedHeader, EpochLink, Trust, follow_links, header_from, link_from
 from ledger.errors import InvalidProof, Malformed
 from ledger.genesis import Genesis
 from ledger.heads import Head
 from ledger.limits import ID_BYTES, SNAPSHOT_PART_BYTES, SNAPSHOT_PARTS, SYNC_BYTES
 from ledger.membership import Membership
 from ledger.merkle import Frontier, map_root
-from ledger.snapshot_epochs import Epoch, check_certified, epoch_from, follow_epochs, validators_from
-from ledger.validators import Epoch as RecentEpoch
-from ledger.validators import ValidatorSet, with_epoch
+from ledger.validators import Epoch, ValidatorSet, validators_from, with_epoch
 from ledger.votes import Certificate
 
 VERSION: Final = 1
@@ -51,7 +50,7 @@ class Cover:
     deciders: ValidatorSet
     validators: ValidatorSet
     log: Frontier
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochLink, ...]
     parts: tuple[bytes, ...]
 
     def encode(self) -> bytes:
@@ -72,14 +71,14 @@ class Cover:
     def check(self, cell_id: bytes, founders: ValidatorSet) -> None:
         """Return if the block was decided by validators that follow from the founding ones.
 
-        Raises `InvalidCertificate` or `InvalidProof`.
+        Raises `InvalidProof`.
         """
         header = self.header
-        trusted = follow_epochs(founders, cell_id, self.epochs)
+        trusted = follow_links(founders, self.epochs, cell_id).validators
         if self.epochs and self.epochs[-1].header.height > header.height:
             raise InvalidProof("the epochs go beyond the block")
         decided_at_edge = bool(self.epochs) and self.epochs[-1].header.height == header.height
-        check_certified(header, self.certificate, cell_id, self.deciders)
+        Trust(header.height, self.deciders).check(CertifiedHeader(header, self.certificate), cell_id)
         if (self.validators if decided_at_edge else self.deciders) != trusted:
             raise InvalidProof("the validators do not follow from the founding ones")
         if header.next_validators_hash != self.validators.hash():
@@ -106,7 +105,7 @@ def take_snapshot(
     application: Application[State],
     header: Header,
     certificate: Certificate,
-    epochs: tuple[Epoch, ...],
+    epochs: tuple[EpochLink, ...],
 ) -> Snapshot:
     """The snapshot of a tip; header and certificate are those of its block. Raises ValueError where it gets too
     large.
@@ -132,7 +131,7 @@ def take_snapshot(
 
 
 def decode_cover(data: bytes) -> Cover:
-    """A cover from its canonical bytes, unverified. Raises `Malformed` or `InvalidBlock`."""
+    """A cover from its canonical bytes, unverified. Raises `Malformed`."""
     match decode(data, max_bytes=SYNC_BYTES):
         case (
             int(version),
@@ -144,14 +143,14 @@ def decode_cover(data: bytes) -> Cover:
             tuple(epochs),
             tuple(parts),
         ) if version == VERSION and len(parts) <= SNAPSHOT_PARTS:
-            header = decode_header(body)
+            header = header_from(body)
             return Cover(
                 header,
                 Certificate.decode(certificate),
                 validators_from(deciders),
                 validators_from(validators),
                 _frontier(header.log_size, log),
-                tuple(epoch_from(epoch) for epoch in epochs),
+                tuple(link_from(epoch) for epoch in epochs),
                 _hashes(parts),
             )
     raise Malformed("no cover of a snapshot")
@@ -202,14 +201,12 @@ def restore(
     )
 
 
-def _recent_epochs(
-    cover: Cover, founders: ValidatorSet, next_validators: ValidatorSet
-) -> tuple[RecentEpoch, ...]:
+def _recent_epochs(cover: Cover, founders: ValidatorSet, next_validators: ValidatorSet) -> tuple[Epoch, ...]:
     """The last sets of validators as whoever followed the chain remembers them."""
-    recent = with_epoch((), RecentEpoch(1, founders))
+    recent = with_epoch((), Epoch(1, founders))
     for epoch in cover.epochs:
-        recent = with_epoch(recent, RecentEpoch(epoch.header.height + 1, epoch.following))
-    return with_epoch(recent, RecentEpoch(cover.header.height + 2, next_validators))
+        recent = with_epoch(recent, Epoch(epoch.header.height + 1, epoch.following))
+    return with_epoch(recent, Epoch(cover.header.height + 2, next_validators))
 
 
 def heads_of_part(part: bytes) -> tuple[Head, ...]:

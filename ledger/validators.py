@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from ledger.encoding import encode
-from ledger.limits import KEPT_EPOCHS
+from ledger.encoding import Value, encode
+from ledger.errors import Malformed
+from ledger.limits import KEPT_EPOCHS, KEY_BYTES
 
 TOLERANT_SIZE = 4
 """Below this many validators not a single faulty one is tolerated; tell the operator."""
@@ -57,6 +58,19 @@ class Epoch:
 
     first_height: int
     validators: ValidatorSet
+
+
+def validators_from(value: Value) -> ValidatorSet:
+    """A validator set from its keys in a message. Raises `Malformed`."""
+    if not isinstance(value, tuple):
+        raise Malformed("validators are an array of keys")
+    keys = tuple(key for key in value if isinstance(key, bytes) and len(key) == KEY_BYTES)
+    if len(keys) != len(value):
+        raise Malformed("a consensus key has 32 bytes")
+    try:
+        return ValidatorSet(keys)
+    except ValueError as fault:
+        raise Malformed(str(fault)) from fault
 
 
 def with_epoch(epochs: tuple[Epoch, ...], newest: Epoch) -> tuple[Epoch, ...]:

@@ -11,8 +11,8 @@ from ledger.blocks import Header
 from ledger.chain import Tip
 from ledger.encoding import Value
 from ledger.entries import SignedEntry
+from ledger.epochs import EpochLink
 from ledger.heads import Head
-from ledger.snapshot_epochs import Epoch
 from ledger.state_snapshot import Snapshot
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
 from market.cell_state import CellState
@@ -279,7 +279,7 @@ class TakeSnapshot:
     tip: Tip[CellState]
     header: Header
     certificate: Certificate
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochLink, ...]
 
 
 @dataclass(frozen=True, slots=True)

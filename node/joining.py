@@ -7,11 +7,11 @@ certified: the worst that peer can do is to stop, and then another is asked.
 
 from dataclasses import dataclass, field
 
+from ledger.epochs import EpochLink
 from ledger.errors import PeerError
 from ledger.genesis import Genesis
 from ledger.replay import edge_of
 from ledger.replication import BlocksReply
-from ledger.snapshot_epochs import Epoch
 from ledger.snapshot_transfer import SnapshotFetch, read_snapshot_reply
 from ledger.validators import ValidatorSet
 from market.cell_state import CellState
@@ -37,7 +37,7 @@ class Joining:
     ordering: Ordering[CellState]
     gathering: Gathering
     syncing: Syncing
-    epochs: tuple[Epoch, ...] = ()
+    epochs: tuple[EpochLink, ...] = ()
     keep_blocks: int | None = None
     every: int = SNAPSHOT_EVERY_BLOCKS
     _fetch: SnapshotFetch | None = None

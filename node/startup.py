@@ -26,6 +26,7 @@ from ledger.directory import (
     LEDGER_FILE,
 )
 from ledger.directory_lock import DirectoryLock
+from ledger.epochs import EpochLink
 from ledger.errors import GuardMissing, InvalidGenesis
 from ledger.feeds import Feeds
 from ledger.genesis import Genesis, member_id
@@ -33,7 +34,6 @@ from ledger.keys import load_key
 from ledger.membership import Member, Membership
 from ledger.reopening import reopen_fast
 from ledger.sign_guard import SignGuard
-from ledger.snapshot_epochs import Epoch
 from ledger.store import Store
 from ledger.votes import Certificate
 from ledger.write_ahead_log import WriteAheadLog
@@ -71,7 +71,7 @@ class Opened:
     blocks: tuple[Block, ...]
     last_certificate: Certificate | None
     base: int
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochLink, ...]
     refused_snapshots: tuple[str, ...]
     _stack: ExitStack
 

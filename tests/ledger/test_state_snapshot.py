@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.encoding import decode, encode
-from ledger.errors import InvalidCertificate, InvalidProof, PeerError
+from ledger.epochs import CertifiedHeader, EpochLink, follow_links
+from ledger.errors import InvalidProof, PeerError
 from ledger.limits import SYNC_BYTES
-from ledger.snapshot_epochs import Epoch, follow_epochs
 from ledger.state_snapshot import decode_cover, restore, take_snapshot
 
 
@@ -107,12 +107,12 @@ def test_parts_whose_hashes_the_cover_names_must_still_give_the_roots(decided):
 def test_a_cover_of_another_cell_or_without_a_quorum_is_refused(decided, new_cell):
     snapshot = snapshot_of(decided)
     cover = decode_cover(snapshot.cover)
-    with pytest.raises(InvalidCertificate):
+    with pytest.raises(InvalidProof):
         cover.check(new_cell(size=5).cell_id, decided.tip.validators)
-    with pytest.raises((InvalidCertificate, InvalidProof)):
+    with pytest.raises((InvalidProof, InvalidProof)):
         cover.check(decided.cell_id, new_cell(size=5).tip.validators)
     weak = replace(cover, certificate=decided.certificate(decided.blocks[-1][0], signers=2))
-    with pytest.raises(InvalidCertificate):
+    with pytest.raises(InvalidProof):
         weak.check(decided.cell_id, decided.tips[0].validators)
 
 
@@ -122,19 +122,19 @@ def test_epochs_lead_from_the_founders_to_later_validators(decided, new_cell):
     founders = decided.tips[0].validators
     block, _ = decided.blocks[-1]
     edge = replace(block, header=replace(block.header, next_validators_hash=others.hash()))
-    epoch = Epoch(edge.header, decided.certificate(edge), others)
-    assert follow_epochs(founders, decided.cell_id, ()) == founders
-    assert follow_epochs(founders, decided.cell_id, (epoch,)) == others
+    epoch = EpochLink(CertifiedHeader(edge.header, decided.certificate(edge)), others.keys)
+    assert follow_links(founders, (), decided.cell_id).validators == founders
+    assert follow_links(founders, (epoch,), decided.cell_id).validators == others
     for wrong in (
         (epoch, epoch),
-        (replace(epoch, following=founders),),
-        (replace(epoch, certificate=decided.certificate(block)),),
-        (replace(epoch, header=block.header),),
+        (replace(epoch, next_keys=founders.keys),),
+        (replace(epoch, last=replace(epoch.last, certificate=decided.certificate(block))),),
+        (replace(epoch, last=replace(epoch.last, header=block.header)),),
     ):
-        with pytest.raises(InvalidCertificate):
-            follow_epochs(founders, decided.cell_id, wrong)
-    with pytest.raises(InvalidCertificate):
-        follow_epochs(others, decided.cell_id, (epoch,))
+        with pytest.raises(InvalidProof):
+            follow_links(founders, wrong, decided.cell_id)
+    with pytest.raises(InvalidProof):
+        follow_links(others, (epoch,), decided.cell_id)
 
 
 @given(st.binary(max_size=300))
