@@ -21,7 +21,6 @@ from ledger.replication import (
     anchored_positions,
     feed_positions,
     read_block_reply,
-    read_blocks_reply,
     read_feeds_reply,
     read_recall_reply,
     recall_request,
@@ -215,8 +214,8 @@ class NodeCore:
             again = reply.more and self.gathering.learned
             return [*effects, *(self.syncing.ask_entries(self._positions(), (peer,)) if again else [])]
         if kind == BLOCKS:
-            blocks = read_blocks_reply(data, int(argument))
-            instead = self.joining.instead_of(blocks, peer, int(argument))
+            blocks = self.joining.blocks_of(peer, data, int(argument))
+            instead = self.joining.instead_of(blocks, peer)
             return self._adopt(peer, blocks.blocks, now) if instead is None else instead
         if kind in (SNAPSHOT, PART):
             return self.joining.reply(peer, kind, int(argument), data, now)

@@ -11,7 +11,7 @@ from ledger.epochs import EpochLink
 from ledger.errors import PeerError
 from ledger.genesis import Genesis
 from ledger.replay import edge_of
-from ledger.replication import BlocksReply
+from ledger.replication import BlocksReply, read_blocks_reply
 from ledger.snapshot_transfer import SnapshotFetch, read_snapshot_reply
 from ledger.validators import ValidatorSet
 from market.cell_state import CellState
@@ -81,13 +81,19 @@ class Joining:
         if self._fetch is not None and self._fetch.peer == peer:
             self._fetch = None
 
-    def instead_of(self, blocks: BlocksReply, peer: bytes, from_height: int) -> list[Effect] | None:
-        """The question for a snapshot, when the blocks that a peer has from this height on do not help.
+    def blocks_of(self, peer: bytes, data: bytes, from_height: int) -> BlocksReply:
+        """A peer's blocks from a height on; who has none, or talks nonsense, lacks them. Raises `PeerError`."""
+        self.unanswered(peer, f"{BLOCKS}:{from_height}")
+        blocks = read_blocks_reply(data, from_height)
+        if blocks.blocks:
+            self._lacking.discard(peer)
+        return blocks
+
+    def instead_of(self, blocks: BlocksReply, peer: bytes) -> list[Effect] | None:
+        """The question for a snapshot, when the blocks that a peer has do not help.
 
         No question while a snapshot comes that saves them; None when they are to be taken.
         """
-        if not blocks.blocks and blocks.height >= from_height:
-            self.unanswered(peer, f"{BLOCKS}:{from_height}")
         tip = self.ordering.tip.height
         ahead = self.syncing.ahead(tip)
         pruned = self._lacking_height == tip + 1 and self._lacking.issuperset(ahead) and bool(ahead)

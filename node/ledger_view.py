@@ -12,11 +12,10 @@ from ledger.encoding import Value, big_int_from
 from ledger.entries import Entry, open_entry
 from ledger.genesis import Genesis
 from ledger.header_log import HeaderLog
-from ledger.heads import Head
 from ledger.limits import GENESIS_BYTES
 from ledger.membership import Member, Membership
 from ledger.proofs import LeafProof, prove_state, verify_state
-from ledger.replay import Replayed, load_chain, replay
+from ledger.replay import Replayed, first_tip, load_chain, replay
 from ledger.snapshot import copy_ledger
 from ledger.store import Store
 from ledger.witness_messages import Cosignature
@@ -178,10 +177,10 @@ def cosignatures(directory: Path) -> list[Cosignature]:
 def feed_view(directory: Path, name: str) -> FeedView:
     """A member's feed with what became of every entry. Raises `InputRefusedError`."""
     with opened(directory) as (genesis, store):
-        membership = Membership.founding(genesis)
-        log = HeaderLog()
-        moved: list[tuple[Head, int]] = []
-        for each in replay(store, genesis, EnergyCell()):
+        start = first_tip(store, genesis, EnergyCell())
+        membership, log = start.membership, HeaderLog(start.log)
+        moved = [(head, start.height) for head in start.heads.values()]
+        for each in replay(store, genesis, EnergyCell(), start):
             membership = each.tip.membership
             log.append(each.tip.header_id)
             moved.extend((head, each.tip.height) for head in each.block.heads)
@@ -192,7 +191,9 @@ def feed_view(directory: Path, name: str) -> FeedView:
         if head.member == member.id:
             final.setdefault(head.incarnation, []).append((head.sequence, height))
     # A cosignature of another history than this one says nothing about these blocks.
-    seen = (each.checkpoint for each in cosignatures(directory) if each.checkpoint.size <= log.size)
+    seen = (
+        each.checkpoint for each in cosignatures(directory) if log.begins <= each.checkpoint.size <= log.size
+    )
     witnessed = max((each.size for each in seen if log.root(each.size) == each.root), default=0)
     return FeedView(entries, final, witnessed)
 

@@ -1,20 +1,22 @@
 """Shell: makes a light proof out of a node's ledger: replays it, and keeps of it what a light client needs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from ledger.absence import prove_absence
-from ledger.chain import genesis_tip
+from ledger.chain import Tip, genesis_tip
 from ledger.commitments import APPLICATION_PREFIX, state_leaves
 from ledger.entries import SignedEntry
 from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
+from ledger.genesis import Genesis
 from ledger.header_log import HeaderLog
+from ledger.heads import Head
 from ledger.light_proof import AbsenceClaim, Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.membership import Member, Membership
 from ledger.proofs import prove_head, prove_outcome, prove_record, prove_state
-from ledger.replay import Replayed, replay
+from ledger.replay import Replayed, first_tip, replay, stored_cover
 from ledger.store import Store
 from ledger.witnessed_header import WitnessedHeader
 from market.cell import EnergyCell
@@ -25,6 +27,7 @@ from node.errors import InputRefusedError
 from node.ledger_view import cosignatures, find_member, opened
 
 _Block = Replayed[CellState]
+_Heads = Mapping[bytes, Head]
 
 
 class What(StrEnum):
@@ -37,9 +40,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The block under whose certificate something is proved, and the number of epochs before it."""
+    """The block under whose certificate something is proved, the heads and the number of epochs before it."""
 
     before: _Block | None
+    heads: _Heads
     block: _Block
     epochs: int
     entry: SignedEntry | None = None
@@ -55,24 +59,23 @@ def prove(directory: Path, name: str, what: What, interval: int | None) -> Light
     if interval is None and what is not What.BALANCE:
         raise InputRefusedError(f"which interval? name the {what.value}'s with --interval")
     with opened(directory) as (genesis, store):
-        links: list[EpochLink] = []
+        tip = first_tip(store, genesis, EnergyCell())
+        links = list(_links_before(store, genesis, tip))
         found: _Found | None = None
-        membership = genesis_tip(genesis, EnergyCell()).membership
         before: _Block | None = None
-        log = HeaderLog()
+        log = HeaderLog(tip.log)
         matches = _matcher(what, name, interval, store)
-        for block in replay(store, genesis, EnergyCell()):
-            membership = block.tip.membership
+        for block in replay(store, genesis, EnergyCell(), tip):
             log.append(block.tip.header_id)
-            matching = matches(before, block)
+            matching = matches(before, tip.heads, block)
             if matching is not None:
-                found = _Found(before, block, len(links), matching[0])
+                found = _Found(before, tip.heads, block, len(links), matching[0])
             if changes_validators(block.block.header):
                 links.append(EpochLink(_certified(block), block.tip.validators.keys))
-            before = block
-        member = find_member(membership, name)
+            before, tip = block, block.tip
+        member = find_member(tip.membership, name)
         if found is None:
-            raise InputRefusedError(_why_not_found(member, what, interval, before))
+            raise InputRefusedError(_why_not_found(member, what, interval, before, log.begins))
         claim = _claim(member, what, found, store)
         height = found.block.tip.height
         return LightProof(
@@ -84,25 +87,35 @@ def prove(directory: Path, name: str, what: What, interval: int | None) -> Light
         )
 
 
-_Matcher = Callable[[_Block | None, _Block], tuple[SignedEntry | None] | None]
-"""Whether a block, after the one before it, is where to prove: a tuple with the entry, if it is about one."""
+_Matcher = Callable[[_Block | None, _Heads, _Block], tuple[SignedEntry | None] | None]
+"""Whether a block, after the one and the heads before it, is where to prove: a tuple with the entry, if it is
+about one.
+"""
+
+
+def _links_before(store: Store, genesis: Genesis, tip: Tip[CellState]) -> tuple[EpochLink, ...]:
+    """The changes of validators up to where a pruned ledger begins, which its snapshot has."""
+    if not tip.height:
+        return ()
+    founders = genesis_tip(genesis, EnergyCell()).validators
+    return stored_cover(store, tip.height, genesis, founders).epochs
 
 
 def _matcher(what: What, name: str, interval: int | None, store: Store) -> _Matcher:
-    def balance(before: _Block | None, block: _Block) -> tuple[None] | None:
+    def balance(before: _Block | None, heads: _Heads, block: _Block) -> tuple[None] | None:
         header = block.block.header
         covers = interval is None or header.first_interval <= interval <= header.last_interval
         return (None,) if covers else None
 
-    def fill(before: _Block | None, block: _Block) -> tuple[None] | None:
+    def fill(before: _Block | None, heads: _Heads, block: _Block) -> tuple[None] | None:
         auctioned = before is not None and before.block.header.last_interval == interval
         return (None,) if auctioned else None
 
-    def reading(before: _Block | None, block: _Block) -> tuple[SignedEntry] | None:
+    def reading(before: _Block | None, heads: _Heads, block: _Block) -> tuple[SignedEntry] | None:
         member = _member_called(block.tip.membership, name)
         if member is None:
             return None
-        for signed in reversed(list(_anchored(before, block, member, store))):
+        for signed in reversed(list(_anchored(heads, block, member, store))):
             if (signed.entry.kind, signed.entry.interval) == (Kind.READING, interval):
                 return None if _refused(block, signed) else (signed,)
         return None
@@ -148,7 +161,7 @@ def _fill(member: Member, found: _Found) -> Claim:
 def _reading(member: Member, found: _Found, store: Store) -> Claim:
     assert found.entry is not None
     sequence = found.entry.entry.sequence
-    anchored = list(_anchored(found.before, found.block, member, store))
+    anchored = list(_anchored(found.heads, found.block, member, store))
     return EntryClaim(
         prove_head(found.block.tip.heads, member.id),
         tuple(each.body for each in reversed(anchored) if each.entry.sequence > sequence),
@@ -160,16 +173,16 @@ def _witnessed(directory: Path, height: int, log: HeaderLog) -> Iterator[Witness
     """What this node holds of witnesses that have seen the block at a height, in this history."""
     for each in cosignatures(directory):
         seen = each.checkpoint
-        if height <= seen.size <= log.size and log.root(seen.size) == seen.root:
+        if max(height, log.begins) <= seen.size <= log.size and log.root(seen.size) == seen.root:
             yield WitnessedHeader(each.signer, each.envelope, log.inclusion(height - 1, seen.size))
 
 
-def _anchored(before: _Block | None, block: _Block, member: Member, store: Store) -> Iterator[SignedEntry]:
-    """The entries of a member that a block anchors, in order."""
+def _anchored(heads: _Heads, block: _Block, member: Member, store: Store) -> Iterator[SignedEntry]:
+    """The entries of a member that a block anchors after these heads, in order."""
     head = next((head for head in block.block.heads if head.member == member.id), None)
     if head is None:
         return
-    anchor = None if before is None else before.tip.heads.get(member.id)
+    anchor = heads.get(member.id)
     known = anchor is not None and anchor.incarnation == head.incarnation
     after = anchor.sequence if anchor is not None and known else -1
     yield from store.entries(member.id, head.incarnation, after, head.sequence)
@@ -191,10 +204,11 @@ def _member_called(membership: Membership, name: str) -> Member | None:
         return None
 
 
-def _why_not_found(member: Member, what: What, interval: int | None, last: _Block | None) -> str:
+def _why_not_found(member: Member, what: What, interval: int | None, last: _Block | None, base: int) -> str:
     who = member.name.decode()
+    pruned = f"; it begins after block {base}: ask a node that keeps more" if base else ""
     if last is None:
-        return "the ledger holds no block yet"
+        return f"the ledger holds no block yet{pruned}"
     header = last.block.header
     if what is What.FILL and interval is not None and interval == header.last_interval:
         return (
@@ -202,7 +216,7 @@ def _why_not_found(member: Member, what: What, interval: int | None, last: _Bloc
             f" {header.height + 1} is decided"
         )
     if what is What.READING:
-        return f"the ledger anchors no reading of {who} for interval {interval} that counted"
+        return f"the ledger anchors no reading of {who} for interval {interval} that counted{pruned}"
     if what is What.FILL:
-        return f"no block held an auction for interval {interval}: the last was for {header.last_interval}"
-    return f"interval {interval} is in no block: the ledger reaches interval {header.last_interval}"
+        return f"no block held an auction for interval {interval}: the last was for {header.last_interval}{pruned}"
+    return f"interval {interval} is in no block: the ledger reaches interval {header.last_interval}{pruned}"

@@ -55,8 +55,7 @@ class Mishaps:
         node = self._nodes[outage.node]
         if node.up:
             node.disk.power.fail_after(outage.operations)
-            left_ns = max(0, self._plan.healed_ns - self._queue.now_ns)
-            self._queue.after(min(outage.down_ns, left_ns), partial(self._restart, node))
+            self._queue.after(outage.down_ns, partial(self._restart, node))
 
     def _heal(self) -> None:
         """From now on only cheats are left: disks are repaired, and whoever waited for that starts."""

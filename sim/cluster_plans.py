@@ -95,15 +95,11 @@ def _separation(random: Random, size: int, healed_ns: int) -> Separation:
 
 
 def _outages(random: Random, size: int, healed_ns: int) -> list[Outage]:
-    outages = [
-        Outage(
-            random.randrange(healed_ns),
-            random.randrange(size),
-            random.randint(1, 8) * S,
-            random.randint(1, 40),
-        )
-        for _ in range(random.choice((0, 1, size)) * (1 + healed_ns // ILLNESS_NS))
-    ]
+    outages = []
+    for _ in range(random.choice((0, 1, size)) * (1 + healed_ns // ILLNESS_NS)):
+        at_ns = random.randrange(healed_ns)
+        down_ns = min(random.randint(1, 8) * S, healed_ns - at_ns)
+        outages.append(Outage(at_ns, random.randrange(size), down_ns, random.randint(1, 40)))
     if random.random() < 0.2:
         at_ns = random.randrange(healed_ns)
         outages += [Outage(at_ns, node, random.randint(1, 4) * S, 1) for node in range(size)]
@@ -134,7 +130,8 @@ def _wrong_clock(random: Random, node: int, healed_ns: int) -> ClockFault:
 
 
 def _damage(random: Random, node: int, healed_ns: int, faults: tuple[DiskFault, ...]) -> Damage:
-    at_ns, down_ns = random.randrange(S, healed_ns), random.randint(1, 8) * S
+    at_ns = random.randrange(S, healed_ns)
+    down_ns = min(random.randint(1, 8) * S, healed_ns - at_ns)
     return Damage(at_ns, node, random.choice(faults), down_ns, random.randint(1, 40))
 
 

@@ -4,11 +4,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from cell_histories import RELAXED, apply, entries_of, histories, play
 from hypothesis import given
 
 from ledger.errors import PeerError
 from market.cell import EnergyCell
-from tests.market.test_cell_properties import RELAXED, apply, entries_of, histories, play
 
 Leaves = list[tuple[bytes, bytes]]
 

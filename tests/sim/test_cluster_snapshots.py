@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from changing_cells import came_and_left
 
 from ledger.audit import verify_directory
 from ledger.reopening import reopen_fast
@@ -15,7 +16,6 @@ from sim.cluster_checks import chain_of
 from sim.cluster_faults import MS, Cheat, ClusterPlan, Outage, S
 from sim.cluster_ledger import PoweredStore
 from sim.cluster_node import ClusterNode
-from tests.sim.test_cluster_membership import came_and_left
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
 
