@@ -31,14 +31,14 @@ class CellHistory:
     """A cell's headers as its witnesses need them.
 
     `certified` gives the header of a height with its certificate, and `keys` the consensus keys of the set
-    of validators with a hash.
+    of validators with a hash. A pruned ledger's `log` begins later, with the `links` up to there.
     """
 
     cell_id: bytes
     certified: Callable[[int], CertifiedHeader]
     keys: Callable[[bytes], tuple[bytes, ...]]
     log: HeaderLog = field(default_factory=HeaderLog)
-    changes: list[int] = field(default_factory=list)
+    links: list[EpochLink] = field(default_factory=list)
 
     @property
     def height(self) -> int:
@@ -50,14 +50,21 @@ class CellHistory:
         if header.height != self.height + 1:
             raise ValueError(f"header {header.height} does not follow {self.height}")
         self.log.append(header_id(header, self.cell_id))
-        if changes_validators(header):
-            self.changes.append(header.height)
+        known = self.links[-1].header.height if self.links else 0
+        if changes_validators(header) and header.height > known:
+            self.links.append(
+                EpochLink(self.certified(header.height), self.keys(header.next_validators_hash))
+            )
 
     def show(self, old_size: int, known_from: int, last: Cosignature | None) -> AddCheckpoint | None:
-        """The newest header with what leads to it from there, None while there is nothing newer to show."""
-        changes = (height for height in self.changes if known_from <= height < self.height)
-        height, links = self._reachable(changes)
-        if height - 1 < max(old_size, 1):
+        """The newest header with what leads to it from there.
+
+        None while there is nothing newer to show, or what the witness knows is before the log begins.
+        """
+        height, links = self._reachable(
+            each for each in self.links if known_from <= each.header.height < self.height
+        )
+        if height - 1 < max(old_size, 1, self.log.begins) or 0 < old_size < self.log.begins:
             return None
         return AddCheckpoint(
             self.cell_id,
@@ -69,16 +76,14 @@ class CellHistory:
             None if last is None else last.envelope,
         )
 
-    def _reachable(self, changes: Iterable[int]) -> tuple[int, tuple[EpochLink, ...]]:
+    def _reachable(self, changes: Iterable[EpochLink]) -> tuple[int, tuple[EpochLink, ...]]:
         """The newest height that a request reaches with as many changes as have room, at least one."""
         links: list[EpochLink] = []
         room = LINK_BYTES
-        for height in changes:
-            certified = self.certified(height)
-            link = EpochLink(certified, self.keys(certified.header.next_validators_hash))
+        for link in changes:
             room -= len(encode(link.value()))
             if links and room < 0:
-                return height, tuple(links)
+                return link.header.height, tuple(links)
             links.append(link)
         return self.height, tuple(links)
 
@@ -100,12 +105,18 @@ class Asking:
     @property
     def contradiction(self) -> str | None:
         """How the last cosignature contradicts the own log: two histories of this cell exist. None if it fits."""
-        if self.last is None or self.last.checkpoint.size > self.history.height:
+        log = self.history.log
+        if self.last is None or not log.begins <= self.last.checkpoint.size <= log.size:
             return None
         size, root = self.last.checkpoint.size, self.last.checkpoint.root
         if self.history.log.root(size) == root:
             return None
         return f"witness {self.witness.hex()} cosigned another log of {size} headers than the one held here"
+
+    @property
+    def behind(self) -> bool:
+        """Whether the witness remembers a log that ends before ours begins: a node that keeps more has to ask it."""
+        return 0 < self._from[0] < self.history.log.begins
 
     def question(self) -> bytes | None:
         """What to ask now, None while this witness has cosigned all there is."""

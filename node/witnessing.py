@@ -15,13 +15,15 @@ import structlog
 import trio
 
 from ledger.blocks import decode_block
-from ledger.chain import Tip
+from ledger.chain import Tip, genesis_tip
 from ledger.cosignatures import load_cosignatures, save_cosignatures
 from ledger.directory import COSIGNATURES_FILE, WITNESS_FILE
-from ledger.epochs import CertifiedHeader
+from ledger.epochs import CertifiedHeader, EpochLink
 from ledger.errors import DoubleSign, PeerError
 from ledger.genesis import Genesis
-from ledger.replay import replay
+from ledger.header_log import HeaderLog
+from ledger.merkle import Frontier
+from ledger.replay import first_tip, replay, stored_cover
 from ledger.store import Store
 from ledger.votes import Certificate
 from ledger.witness import ForkShown
@@ -86,6 +88,7 @@ class Witnessing:
         held = load_cosignatures(self._file, genesis.cell_id)
         self._asking = [Asking(key, self._history, held.get(key)) for key in sorted(self._peers)]
         self._reported: set[str] = set()
+        self._behind: set[bytes] = set()
 
     async def run(self, *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Listen, answer and ask until cancelled. Raises AddressInUse, and OSError when memory cannot be written."""
@@ -124,15 +127,15 @@ class Witnessing:
             self._log.error("witness_fork", peer=peer.hex()[:16], reason=reason)
 
     async def _ask_all(self) -> None:
-        if self._store.height() and self._store.block(1) is None:
-            self._log.warning("asks_no_witness")
-            return
         while True:
             await self._look_at_new_blocks()
             async with trio.open_nursery() as nursery:
                 for asking in self._asking:
                     if asking.contradiction is not None:
                         self._report_once(asking.witness, asking.contradiction)
+                    elif asking.behind and asking.witness not in self._behind:
+                        self._behind.add(asking.witness)
+                        self._log.warning("witness_behind", witness=asking.witness.hex()[:16])
                     elif asking.witness in self._transport.peers():
                         nursery.start_soon(self._ask, asking)
             await trio.sleep(WITNESS_EVERY_S)
@@ -144,6 +147,9 @@ class Witnessing:
         """
         if self._store.height():
             self._sets |= _sets_of(self._present()[0])
+        if self._store.base() > self._history.height:
+            base, links = _beginning(self._store, self._genesis)
+            self._history.log, self._history.links = HeaderLog(base), list(links)
         while self._history.height < self._store.height():
             through = min(self._store.height(), self._history.height + WITNESS_BLOCKS_PER_LOOK)
             for height in range(self._history.height + 1, through + 1):
@@ -171,7 +177,10 @@ class Witnessing:
 
     def _certified(self, height: int) -> CertifiedHeader:
         row = self._store.block(height)
-        assert row is not None, "the store holds every block up to its height"
+        if row is None:
+            founders = genesis_tip(self._genesis, EnergyCell()).validators
+            cover = stored_cover(self._store, height, self._genesis, founders)
+            return CertifiedHeader(cover.header, cover.certificate)
         return CertifiedHeader(decode_block(row.block).header, Certificate.decode(row.certificate))
 
     def _keys(self, validators_hash: bytes) -> tuple[bytes, ...]:
@@ -182,6 +191,15 @@ class Witnessing:
             for replayed in replay(self._store, self._genesis, EnergyCell()):
                 self._sets |= _sets_of(replayed.tip)
         return self._sets[validators_hash]
+
+
+def _beginning(store: Store, genesis: Genesis) -> tuple[Frontier, tuple[EpochLink, ...]]:
+    """The header log up to where a store begins, and all changes of validators that its newest snapshot has."""
+    cell = EnergyCell()
+    founders = genesis_tip(genesis, cell).validators
+    newest = max(store.snapshots(), default=0)
+    links = stored_cover(store, newest, genesis, founders).epochs if newest else ()
+    return first_tip(store, genesis, cell).log, links
 
 
 def _sets_of(tip: Tip[CellState]) -> Mapping[bytes, tuple[bytes, ...]]:

@@ -87,7 +87,8 @@ def test_changes_of_validators_are_shown_from_where_the_witness_knows_them_as_fa
     cell, monkeypatch
 ) -> None:
     history = history_of(grown(cell, 9))
-    history.changes = [2, 5, 8]
+    keys = cell.tips[1].validators.keys
+    history.links = [EpochLink(history.certified(height), keys) for height in (2, 5, 8)]
     request = history.show(0, 1, None)
     assert [link.last.header.height for link in request.links] == [2, 5, 8]
     assert [link.last.header.height for link in history.show(4, 5, None).links] == [5, 8]

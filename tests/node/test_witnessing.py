@@ -1,8 +1,7 @@
 """The daemon's part between cells, over a network in memory: who is cosigned, who is not, and what is said of it."""
 
 import shutil
-import sqlite3
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE, WITNE
 from ledger.epochs import Trust
 from ledger.genesis import Genesis
 from ledger.replay import load_chain
+from ledger.retention import Retention
 from ledger.store import Store
 from ledger.witness import Remembered
 from ledger.witness_book import WitnessBook
@@ -92,7 +92,7 @@ async def together(one: Side, other: Side):
     transports = [network.transport(side.public) for side in (one, other)]
     async with trio.open_nursery() as nursery:
         for side, neighbour, transport in ((one, other, transports[0]), (other, one, transports[1])):
-            tip = None if side.store.block(1) is None else side.tip
+            tip = side.tip
             witnessing = Witnessing(
                 side.directory,
                 side.genesis,
@@ -178,15 +178,29 @@ def root_of(side: Side, size: int) -> bytes:
     return decode_block(row.block).header.log_root
 
 
-async def test_a_ledger_that_does_not_begin_at_block_1_asks_nobody_and_still_cosigns(
-    sides, autojump_clock
-) -> None:
+def prune(side: Side) -> int:
+    """All but the last blocks go; the height from which the ledger begins."""
+    Retention(blocks=4).tidy(side.store, side.store.height())
+    assert side.store.base() > 2
+    return side.store.base()
+
+
+async def test_a_pruned_ledger_is_cosigned_from_its_beginning_on(sides, autojump_clock) -> None:
     one, other = sides
-    with closing(sqlite3.connect(one.directory / LEDGER_FILE)) as connection, connection:
-        connection.execute("DELETE FROM blocks WHERE height = 1")
+    prune(one)
     async with together(one, other):
         await passed(10)
-    assert "asks_no_witness" in one.events and one.cosignature(other) is None
+    held = one.cosignature(other)
+    assert held is not None and held.checkpoint.size == one.store.height() - 1
+
+
+async def test_a_witness_that_remembers_what_is_pruned_is_left_to_others(sides, autojump_clock) -> None:
+    one, other = sides
+    remember(other, one, 1, root_of(one, 1))
+    prune(one)
+    async with together(one, other):
+        await passed(10)
+    assert one.events.count("witness_behind") == 1 and one.cosignature(other) is None
     assert other.cosignature(one) is not None
 
 
