@@ -29,6 +29,8 @@ FORK_SHARE = 0.5
 """Of a cheat's entries and votes, how many it shows two versions of."""
 OLD_FRAMES = 50
 """Frames that a replaying cheat remembers."""
+OLD_REPLIES = 20
+"""Replies that a cheat with old answers remembers: heads, blocks and snapshots that were right once."""
 EXAGGERATION = 2
 """How many times a lying meter reports what it counted: as far as its nameplate lets it."""
 
@@ -50,6 +52,7 @@ class Cheater:
     _wrong: dict[bytes, bytes] = field(default_factory=dict)
     _old: list[bytes] = field(default_factory=list)
     _lie: bytes = b""
+    _replies: list[bytes] = field(default_factory=list)
 
     def gossiped(self, receiver: int, topic: str, data: bytes) -> list[tuple[bytes, int]]:
         """What this receiver is shown instead of a message, and how much later (real ns)."""
@@ -99,6 +102,9 @@ class Cheater:
                 huge = self.random.randbytes(10) * (SYNC_BYTES // 10 + 1)
                 lies = (bytes(spoiled), reply[:-1], self.random.randbytes(100), b"", huge)
                 return self.random.choice(lies)
+            case Cheat.ANSWERS_OF_OLD:
+                self._replies = [*self._replies, reply][:OLD_REPLIES]
+                return self.random.choice((reply, *self._replies))
         return reply
 
     def prepare(self, node: ClusterNode) -> None:

@@ -21,6 +21,7 @@ class Cheat(Enum):
     CENSORS = "leaves one member's orders out of its proposals"
     LOOKS_LAST = "puts orders that came after the gate into its proposals"
     LIES_TO_SYNC = "answers requests with garbage, and claims to be high"
+    ANSWERS_OF_OLD = "answers requests with what it answered before"
     FORKS_VOTES = "signs two different votes for one step"
     EQUIVOCATES = "proposes different blocks to different members in one round"
     FORGETS_LOCKS = "votes as if it had never locked"

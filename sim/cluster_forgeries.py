@@ -8,7 +8,7 @@ from random import Random
 
 from ledger.blocks import Block, decode_block, evidence_root
 from ledger.encoding import decode, encode
-from ledger.entries import author_entry, open_entry
+from ledger.entries import SignedEntry, author_entry, open_entry
 from ledger.evidence import Evidence
 from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
 from ledger.replication import Kind
@@ -151,3 +151,11 @@ def endless(reply: bytes) -> bytes:
         case (Kind.BLOCKS, int(height), items):
             return encode((Kind.BLOCKS, height + 1000, items))
     return reply
+
+
+def entries_under_an_old_key(old: Keys, cell_id: bytes, last: SignedEntry) -> tuple[bytes, bytes]:
+    """What a thief of a key that was given up says: one entry more, and another in the place of the last."""
+    entry = last.entry
+    more = replace(entry, sequence=entry.sequence + 1, previous=last.id)
+    other = replace(entry, time_ns=entry.time_ns + 1)
+    return author_entry(old.feed, cell_id, more).envelope, author_entry(old.feed, cell_id, other).envelope

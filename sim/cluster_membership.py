@@ -14,18 +14,23 @@ from nacl.signing import SigningKey
 
 from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, Remove, change_payload, sign_change
 from ledger.genesis import Genesis, Role
+from ledger.heads import Head
 from ledger.membership import Membership
 from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev
+from node.constants import ENTRIES
 from sim.cluster import INTERVAL_NS, Cluster
 from sim.cluster_faults import ClusterPlan, Outage, S
+from sim.cluster_forgeries import entries_under_an_old_key
 from sim.cluster_keys import CREDIT_LIMIT, HOURS, POWER_MW, Keys, Pace, founded
 from sim.cluster_node import ClusterNode
 from sim.cluster_plans import Focus, draw_plan
 
 ADMISSION_KEY = SigningKey(sha256(b"cluster admission").digest())
 ASK_AGAIN_NS = S
+THEFTS = 5
+"""How often a thief shows what it signs with old keys, once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,34 @@ class ChangingCluster(Cluster):
         if not any(node.up and holds(node.core.gathering.membership) for node in self.honest):
             self.after(S // 10, partial(self.rotate_when, index, keys, holds))
             return
-        node = self.nodes[index]
+        node, old = self.nodes[index], self.keys[index]
         if node.up:
             node.black_out()
+        self._steal(node, old)
         node.keys = self.keys[index] = keys
         self.network.rename(index, keys.public)
         self._restart(node)
+
+    def _steal(self, node: ClusterNode, old: Keys) -> None:
+        """From now on a thief has the keys that a member gives up, and whoever is near passes on what it signs."""
+        member, store = node.keys.member, node.store
+        incarnation = max((head.incarnation for head in self._heads_of(member)), default=0)
+        last = store.last_sequence(member, incarnation)
+        if last < 0:
+            return
+        (signed,) = store.entries(member, incarnation, last - 1, last)
+        stolen = entries_under_an_old_key(old, self.genesis.cell_id, signed)
+        for again in range(THEFTS):
+            for envelope in stolen:
+                self.after((again + 1) * S, partial(self._pass_on, envelope))
+
+    def _heads_of(self, member: bytes) -> list[Head]:
+        heads = (node.core.ordering.tip.heads.get(member) for node in self.honest if node.up)
+        return [head for head in heads if head is not None]
+
+    def _pass_on(self, envelope: bytes) -> None:
+        for node in self.nodes:
+            self._take(node, ev.GossipReceived(ENTRIES, self.keys[0].public, envelope))
 
     def _ask(self, number: int, planned: PlannedChange) -> None:
         """Ask now and again, as a file that waits in a spool: it is said once."""
