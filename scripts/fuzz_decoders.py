@@ -20,7 +20,8 @@ except ImportError:
 
 with atheris.instrument_imports(include=["ledger", "market", "node.wire", "devices"]):
     from sim.fuzz_mutations import mutated
-    from sim.fuzz_targets import Target, target_named, targets, try_input
+    from sim.fuzz_target import Target, try_input
+    from sim.fuzz_targets import target_named, targets
 
 SLOWEST_S, MOST_MEMORY_MB, LONGEST_BYTES = 20, 1024, 70_000
 """What ends the search as a finding, beside the promises themselves; and how long inputs grow."""

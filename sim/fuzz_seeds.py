@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ledger.archive import StoreArchive
 from ledger.entries import SignedEntry, author_entry, open_entry
@@ -10,7 +12,8 @@ from ledger.genesis import Genesis
 from ledger.membership import Membership
 from ledger.validators import Epoch, ValidatorSet
 from ledger.votes import decode_proposal, decode_vote, open_proposal, open_vote, sign_proposal, sign_vote
-from sim.cluster_keys import Keys
+from node.proving import What, prove
+from sim.cluster_keys import FIRST_INTERVAL, Keys
 from sim.crash_points import CrashRun
 
 
@@ -29,6 +32,7 @@ class Recording:
     blocks: tuple[bytes, ...]
     certificates: tuple[bytes, ...]
     evidence: tuple[bytes, ...]
+    proofs: tuple[bytes, ...]
 
 
 @cache
@@ -56,8 +60,18 @@ def recorded() -> Recording:
         blocks=tuple(row.block for row in rows),
         certificates=tuple(row.certificate for row in rows),
         evidence=(),
+        proofs=_proofs(run),
     )
     return replace(recording, evidence=_evidence(recording))
+
+
+def _proofs(run: CrashRun) -> tuple[bytes, ...]:
+    """Proof files of one of each kind."""
+    with TemporaryDirectory(prefix="wattswarm-fuzz-") as temporary:
+        directory = Path(temporary) / "home-0"
+        run.nodes[0].save(directory)
+        asked = ((What.BALANCE, None), (What.FILL, FIRST_INTERVAL), (What.READING, FIRST_INTERVAL))
+        return tuple(prove(directory, "home-0", what, interval).encode() for what, interval in asked)
 
 
 def _evidence(recording: Recording) -> tuple[bytes, ...]:

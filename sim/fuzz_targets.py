@@ -1,14 +1,8 @@
 """Shell: every reader of bytes that a peer, a file or the control socket gives us, and what each must keep to.
 
-A reader either accepts or raises the one error that it declares. What it accepts and can write, it writes again as
-the very same bytes. Memory and time are linear in the input: ``try_input`` measures both. The tests give these targets
-mutated messages, and ``scripts/fuzz_decoders.py`` searches them guided by coverage.
+The tests give these targets mutated messages, and ``scripts/fuzz_decoders.py`` searches them guided by coverage.
 """
 
-import time
-import tracemalloc
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 from devices.control_messages import (
@@ -88,56 +82,8 @@ from node.wire import (
     encode_frame,
 )
 from sim.fuzz_seeds import Recording, recorded
-
-MEMORY_PER_BYTE = 64
-"""bytes held at most while one byte of input is read: a nested array of one item is an object of 56 for each."""
-MEMORY_BYTES = 128 * 1024
-"""bytes that any input may take besides: errors, caches, compiled patterns."""
-TIME_NS = 500_000_000
-"""CPU time that any input may take: a quorum of signatures, on a busy machine and under tracing."""
-TIME_PER_BYTE_NS = 10_000
-"""CPU time per byte of input, likewise: a reply of 1 MiB takes ten seconds at the very worst."""
-
-
-class Finding(AssertionError):  # noqa: N818 - it is what a search is for
-    """A reader broke its promise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One reader. ``read`` gives the bytes it would write for what it read, or None where it writes nothing."""
-
-    name: str
-    read: Callable[[bytes], bytes | None]
-    refuses: type[Exception]
-    seeds: tuple[bytes, ...]
-    answers: int = 0
-    """bytes that its answer may take, however short the question."""
-
-
-def try_input(target: Target, data: bytes) -> bool:
-    """Whether the target accepts the bytes. Raises `Finding`, and whatever the target raises undeclared.
-
-    Memory is measured only while `tracemalloc` traces.
-    """
-    tracemalloc.reset_peak()
-    before, _ = tracemalloc.get_traced_memory()
-    began_ns = time.process_time_ns()
-    try:
-        written = target.read(data)
-    except target.refuses:
-        written, accepted = None, False
-    else:
-        accepted = True
-    took_ns = time.process_time_ns() - began_ns
-    _, peak = tracemalloc.get_traced_memory()
-    if written is not None and written != data:
-        raise Finding(f"{target.name}: accepted {data.hex()} and would write {written.hex()}")
-    if peak - before > MEMORY_BYTES + MEMORY_PER_BYTE * len(data) + target.answers:
-        raise Finding(f"{target.name}: {peak - before} bytes of memory for {len(data)} bytes of input")
-    if took_ns > TIME_NS + TIME_PER_BYTE_NS * len(data):
-        raise Finding(f"{target.name}: {took_ns / 1e9:.1f} s for {len(data)} bytes of input")
-    return accepted
+from sim.fuzz_target import Target, silent
+from sim.fuzz_targets_of_proofs import proof_targets
 
 
 @cache
@@ -148,6 +94,7 @@ def targets() -> tuple[Target, ...]:
         *_signed_targets(recording),
         *_block_targets(recording),
         *_sync_targets(recording),
+        *proof_targets(recording),
         *_frame_targets(recording),
         *_content_targets(recording),
         *_control_targets(),
@@ -167,7 +114,7 @@ def _signed_targets(recording: Recording) -> tuple[Target, ...]:
     proposal_bodies = tuple(unseal(each, PROPOSAL_BYTES)[0] for each in proposals)
     return (
         Target("entry", lambda data: open_entry(data, cell_id).envelope, PeerError, entries),
-        Target("entry body", lambda data: _silent(decode_entry(data)), PeerError, entry_bodies),
+        Target("entry body", lambda data: silent(decode_entry(data)), PeerError, entry_bodies),
         Target("vote", lambda data: open_vote(data, cell_id, validators).envelope, PeerError, votes),
         Target("vote body", lambda data: decode_vote(data).encode(), PeerError, vote_bodies),
         Target(
@@ -227,16 +174,16 @@ def _sync_targets(recording: Recording) -> tuple[Target, ...]:
     feeds, blocks, block, recall = ((answer(request, archive),) for request in requests)
     return (
         Target(
-            "sync request", lambda data: _silent(answer(data, archive)), PeerError, requests, 8 * SYNC_BYTES
+            "sync request", lambda data: silent(answer(data, archive)), PeerError, requests, 8 * SYNC_BYTES
         ),
-        Target("feeds reply", lambda data: _silent(read_feeds_reply(data)), PeerError, feeds),
-        Target("blocks reply", lambda data: _silent(read_blocks_reply(data, 1)), PeerError, blocks),
+        Target("feeds reply", lambda data: silent(read_feeds_reply(data)), PeerError, feeds),
+        Target("blocks reply", lambda data: silent(read_blocks_reply(data, 1)), PeerError, blocks),
         Target(
-            "block reply", lambda data: _silent(read_block_reply(data, cell_id, block_id)), PeerError, block
+            "block reply", lambda data: silent(read_block_reply(data, cell_id, block_id)), PeerError, block
         ),
         Target(
             "recall reply",
-            lambda data: _silent(read_recall_reply(data, cell_id, (keys.public,), consensus)),
+            lambda data: silent(read_recall_reply(data, cell_id, (keys.public,), consensus)),
             PeerError,
             recall,
         ),
@@ -300,21 +247,17 @@ def _control_targets() -> tuple[Target, ...]:
         ),
         Target(
             "control word",
-            lambda data: _silent(decode_downward(data)),
+            lambda data: silent(decode_downward(data)),
             MessageError,
             tuple(map(to_json, downward)),
         ),
         Target(
             "control report",
-            lambda data: _silent(decode_upward(data)),
+            lambda data: silent(decode_upward(data)),
             MessageError,
             tuple(map(to_json, upward)),
         ),
     )
-
-
-def _silent(_: object) -> None:
-    """What was read is not written anywhere."""
 
 
 def _inclusion_proof(data: bytes) -> None:
