@@ -110,7 +110,7 @@ def test_a_reader_that_holds_too_much_is_found() -> None:
 
 def test_a_reader_that_takes_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.fuzz_target.TIME_NS", -10)
-    monkeypatch.setattr(fuzz_targets, "TIME_PER_BYTE_NS", 0)
+    monkeypatch.setattr("sim.fuzz_target.TIME_PER_BYTE_NS", 0)
     with pytest.raises(Finding, match="s for 4 bytes"):
         try_input(broken("dawdler", lambda data: None), b"slow")
 
