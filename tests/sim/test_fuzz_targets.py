@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import Malformed
-from sim import fuzz_targets
 from sim.fuzz_mutations import mutated
 from sim.fuzz_target import Finding, Target, try_input
 from sim.fuzz_targets import target_named, targets
