@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from market.clearing import clear
 from market.errors import FeederError
 from market.feeder import Feeder
 from market.mechanisms.continuous import continuous
@@ -9,7 +10,7 @@ from market.mechanisms.mcafee import mcafee
 from market.mechanisms.names import Mechanism
 from market.mechanisms.pay_as_bid import pay_as_bid
 from market.mechanisms.result import Decision, MarketResult, result_at_one_place
-from market.mechanisms.uniform import uniform
+from market.mechanisms.uniform import uniform_result
 from market.orders import Order, OrderBook
 
 AT_ONE_PLACE: dict[Mechanism, Callable[[Sequence[Order]], Decision]] = {
@@ -35,6 +36,7 @@ def run(mechanism: Mechanism, orders: Sequence[Order], feeder: Feeder | None = N
     # All ids of a book that was built are of one type and have an order.
     by_id = sorted(orders, key=lambda order: order.id)
     if mechanism is Mechanism.UNIFORM:
-        return uniform(by_id, book, Feeder.single() if feeder is None else feeder)
+        place = Feeder.single() if feeder is None else feeder
+        return uniform_result(by_id, place, clear(book, place))
     arranged = orders if mechanism is Mechanism.CONTINUOUS else by_id
     return result_at_one_place(mechanism, arranged, AT_ONE_PLACE[mechanism](arranged))
