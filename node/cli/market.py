@@ -2,9 +2,11 @@
 
 from cyclopts import App
 
+from market.check_certificate_command import check_certificate_command
 from market.clear_command import clear_command
 from market.report_command import market_report
 
 app = App(name="market", help="Clear order files by hand and report on a ledger.")
 app.command(clear_command, name="clear")
+app.command(check_certificate_command, name="check-certificate")
 app.command(market_report, name="report")

@@ -3,11 +3,13 @@
 import ast
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.encoding import encode
 from market.certificates.certificate import Certificate, CertifiedFill, CertifiedTrade
 from market.certificates.certify import certify
 from market.certificates.check import check
@@ -260,3 +262,22 @@ def test_the_checker_imports_no_clearing() -> None:
     assert "market.certificates.certificate" in seen
     assert not seen & {"market.clearing", "market.zones", "market.curves", "market.rationing"}
     assert not any(module.startswith("market.mechanisms.") for module in seen - {"market.mechanisms.names"})
+
+
+def test_a_block_carries_the_hash_of_a_certificate_that_proves_its_clearing(world: Any) -> None:
+    outcomes = world.block(
+        world.order(0, 100, sells=[(50, 100), (60, 50)]),
+        world.order(1, 100, buys=[(250, 80), (55, 30)]),
+    )
+    clearing = outcomes.clearing
+    fills = [(part, fill) for part in clearing.members for fill in part.fills]
+    orders = [
+        Order(place, place, part.branch, fill.side, fill.limit_price, fill.offered)
+        for place, (part, fill) in enumerate(fills)
+    ]
+    feeder = world.rules.feeder_for(100)
+    certificate = certify(run(Mechanism.UNIFORM, orders, feeder), feeder)
+    check(certificate, orders, feeder)
+    assert [fill.filled for _, fill in fills if fill.filled] == [fill.energy for fill in certificate.fills]
+    assert clearing.certificate == certificate.hash()
+    assert dict(outcomes.leaves())[b"certificate"] == encode(certificate.hash())
