@@ -1,9 +1,9 @@
 """A result at one place as JSON text whose numbers are exact decimals, in the manner of `clear_json`."""
 
 import json
-from collections.abc import Iterable
 
 from market.feeder import PLACE
+from market.json_text import json_list, json_object
 from market.mechanisms.result import MarketResult
 from market.orders import Order, Side
 from market.units import kwh_text, money_text, price_text
@@ -17,38 +17,46 @@ def result_json(result: MarketResult) -> str:
     one_price = result.price_buy if result.price_buy == result.price_sell else None
     by_id = sorted(range(len(result.orders)), key=lambda place: str(result.orders[place].id))
     fills = (
-        _object(
-            id=_text(result.orders[place]),
-            kwh=kwh_text(result.fills[place]),
-            price=price_text(unit_price(result.orders[place], result.fills[place], result.money[place])),
-            money=money_text(result.money[place]),
+        json_object(
+            {
+                "id": _text(result.orders[place]),
+                "kwh": kwh_text(result.fills[place]),
+                "price": price_text(
+                    unit_price(result.orders[place], result.fills[place], result.money[place])
+                ),
+                "money": money_text(result.money[place]),
+            }
         )
         for place in by_id
         if result.fills[place]
     )
     trades = (
-        _object(
-            buy=_text(result.orders[trade.buy]),
-            sell=_text(result.orders[trade.sell]),
-            kwh=kwh_text(trade.energy),
-            price_buy=price_text(trade.price_buy),
-            price_sell=price_text(trade.price_sell),
+        json_object(
+            {
+                "buy": _text(result.orders[trade.buy]),
+                "sell": _text(result.orders[trade.sell]),
+                "kwh": kwh_text(trade.energy),
+                "price_buy": price_text(trade.price_buy),
+                "price_sell": price_text(trade.price_sell),
+            }
         )
         for trade in result.trades
     )
-    return _object(
-        mechanism=json.dumps(result.mechanism.value),
-        prices="{" + f"{json.dumps(PLACE)}: {_price(one_price)}" + "}",
-        price_buy=_price(result.price_buy),
-        price_sell=_price(result.price_sell),
-        volume_kwh=kwh_text(result.volume),
-        welfare=money_text(result.welfare),
-        kept=money_text(result.kept),
-        fills=_list(fills),
-        trades=_list(trades),
-        flows="{" + f"{json.dumps(PLACE)}: {kwh_text(0)}" + "}",
-        grid_import_kwh=kwh_text(0),
-        grid_export_kwh=kwh_text(0),
+    return json_object(
+        {
+            "mechanism": json.dumps(result.mechanism.value),
+            "prices": json_object({PLACE: _price(one_price)}),
+            "price_buy": _price(result.price_buy),
+            "price_sell": _price(result.price_sell),
+            "volume_kwh": kwh_text(result.volume),
+            "welfare": money_text(result.welfare),
+            "kept": money_text(result.kept),
+            "fills": json_list(fills),
+            "trades": json_list(trades),
+            "flows": json_object({PLACE: kwh_text(0)}),
+            "grid_import_kwh": kwh_text(0),
+            "grid_export_kwh": kwh_text(0),
+        }
     )
 
 
@@ -63,11 +71,3 @@ def _price(price: int | None) -> str:
 
 def _text(order: Order) -> str:
     return json.dumps(str(order.id))
-
-
-def _list(items: Iterable[str]) -> str:
-    return "[" + ", ".join(items) + "]"
-
-
-def _object(**fields: str) -> str:
-    return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in fields.items()) + "}"
