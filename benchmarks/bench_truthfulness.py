@@ -138,7 +138,10 @@ def main() -> None:
     print(f"{total} books, seed {SEED}, shades {SHADES} %, {time.perf_counter() - started:.0f} s")
     print(
         f"{'':>18} {'welfare':>9} | {'shading':>8} {'gain, of':>9} {'gain, of':>9} "
-        f"| {'best reply':>10} {'gain, of':>9}\n{'members':>7} {'mechanism':>10} {'of opt.':>9} | {'pays for':>8} {'welfare':>9} {'own gain':>9} "
+        f"| {'best reply':>10} {'gain, of':>9}"
+    )
+    print(
+        f"{'members':>7} {'mechanism':>10} {'of opt.':>9} | {'pays for':>8} {'welfare':>9} {'own gain':>9} "
         f"| {'pays for':>10} {'welfare':>9}"
     )
     for line in rows:
