@@ -74,7 +74,7 @@ def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
         balance = balances[member_account(rule.member)]
         kept = cut(
             curve,
-            tariff,
+            draft.rules.tariff_on(rule.branch, tariff),
             max_injection=draft.rules.max_injection(rule),
             max_withdrawal=draft.rules.max_withdrawal(rule),
             budget=balance + rule.credit_limit - exposure.get(rule.member, 0),
@@ -90,8 +90,9 @@ def _exposure(draft: StateDraft) -> dict[bytes, int]:
         if record.settled:
             continue
         for member, position in record.contracts.items():
-            price = record.prices[draft.rules.member_index[member].branch]
-            cost = worst_cost_of_position(record.tariff, price, position)
+            branch = draft.rules.member_index[member].branch
+            reaching = draft.rules.tariff_on(branch, record.tariff)
+            cost = worst_cost_of_position(reaching, record.prices[branch], position)
             exposure[member] = exposure.get(member, 0) + cost
     return exposure
 

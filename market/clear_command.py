@@ -51,6 +51,7 @@ def clear_command(
         [branches.north]
         parent = "substation"
         limit_kwh = 2.5           # per interval, both directions
+        fee = 0.01                # optional, per kWh that crosses the branch
 
     The mechanisms to compare with (docs/market-mechanisms.md) are pay-as-bid, mcafee and continuous, which
     takes the rows in order of arrival. They know no feeder and refuse one.

@@ -84,7 +84,8 @@ def _name(order: Order) -> str:
 def _totals(result: MarketResult) -> str:
     welfare = f"welfare {money_text(result.welfare)}"
     if result.clearing is not None:
-        return f"{welfare}, rent of binding limits {money_text(result.kept)}"
+        fees = f", fees {money_text(result.clearing.fees)}" if result.clearing.fees else ""
+        return f"{welfare}, rent of binding limits {money_text(result.clearing.rent)}{fees}"
     prices = ""
     if result.price_buy is not None and result.price_sell is not None:
         prices = (

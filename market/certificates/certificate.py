@@ -102,8 +102,11 @@ def orders_hash(orders: Iterable[Order]) -> bytes:
 
 
 def feeder_hash(feeder: Feeder) -> bytes:
-    """SHA-256 over the branches (name, parent, limit) and the grid (prices and limits, or null)."""
-    branches = tuple((branch.name.encode(), branch.parent, branch.limit) for branch in feeder.branches)
+    """SHA-256 over the branches (name, parent, limit, and a fee that is not zero) and the grid, or null."""
+    branches = tuple(
+        (branch.name.encode(), branch.parent, branch.limit, *((branch.fee,) if branch.fee else ()))
+        for branch in feeder.branches
+    )
     grid = feeder.grid
     connection = (
         None if grid is None else (grid.import_price, grid.export_price, grid.import_limit, grid.export_limit)

@@ -5,8 +5,8 @@ no code with what made the certificate. It checks, in this order: orders and fee
 is overfilled; energy is balanced on every branch and within its limit; the money follows from the prices;
 nobody trades at a loss; money and totals add up; and what the mechanism promises. For `uniform` and
 `pay-as-bid` that is the optimum: the keys are a solution of the dual program, and the welfare of the fills
-equals its value, so by weak duality no plan has more. It must be so in keys, which place members before the
-grid, and in prices.
+less the branches' fees equals its value, so by weak duality no plan has more. It must be so in keys, which
+place members before the grid, and in prices.
 
 Energies are mWh (flows positive towards the parent), prices µ/kWh, money pico-currency.
 """
@@ -45,7 +45,7 @@ def check(certificate: Certificate, orders: Sequence[Order], feeder: Feeder | No
     _check_loss(by_id, fills)
     _check_totals(certificate, tree, by_id, fills)
     if optimal:
-        check_optimal(certificate.keys, tree, by_id, fills)
+        check_optimal(certificate, tree, by_id, fills)
 
 
 def _fills(certificate: Certificate, orders: Mapping[OrderId, Order]) -> dict[OrderId, tuple[int, int]]:
@@ -192,34 +192,32 @@ def _check_totals(
 
 
 def check_optimal(
-    keys: Sequence[int], feeder: Feeder, orders: Sequence[Order], fills: Mapping[OrderId, tuple[int, int]]
+    certificate: Certificate,
+    feeder: Feeder,
+    orders: Sequence[Order],
+    fills: Mapping[OrderId, tuple[int, int]],
 ) -> None:
-    """The fills are worth as much as the dual solution `keys`, in keys and in prices. Raises CertificateError."""
-    root = feeder.root
-    flow = 0
-    for order in orders:
-        energy = fills.get(order.id, (0, 0))[0]
-        flow += energy if order.side is Side.SELL else -energy
-    for unit, nodes, value, grid_values in (
-        ("keys", list(keys), _order_key, _grid_keys),
-        ("prices", [key // 4 for key in keys], _order_price, _grid_prices),
+    """The fills are worth, less fees, as much as the dual solution, in keys and in prices. Raises CertificateError."""
+    root, flows = feeder.root, certificate.flows
+    for unit, nodes, scale in (
+        ("keys", list(certificate.keys), 4),
+        ("prices", [key // 4 for key in certificate.keys], 1),
     ):
-        primal = sum(
-            value(order) * fills.get(order.id, (0, 0))[0] * (1 if order.side is Side.BUY else -1)
-            for order in orders
-        )
-        dual = sum(
-            order.quantity
-            * max(0, (value(order) - nodes[order.branch]) * (1 if order.side is Side.BUY else -1))
-            for order in orders
-        )
+        primal = dual = 0
+        for order in orders:
+            sign = 1 if order.side is Side.BUY else -1
+            value = order.price * scale + (3 if order.side is Side.BUY and scale == 4 else 0)
+            primal += sign * value * fills.get(order.id, (0, 0))[0]
+            dual += order.quantity * max(0, sign * (value - nodes[order.branch]))
         for index, branch in enumerate(feeder.branches):
             if branch.parent is not None:
-                what = f"branch {branch.name!r}"
-                dual += _capacity(what, branch.limit, abs(nodes[branch.parent] - nodes[index]))
+                fee, difference = scale * branch.fee, abs(nodes[branch.parent] - nodes[index])
+                primal -= fee * abs(flows[index])
+                dual += _capacity(f"branch {branch.name!r}", branch.limit, max(0, difference - fee))
         if feeder.grid is not None:
-            bid, ask = grid_values(feeder.grid)
+            bid, ask = _supplier(feeder.grid, feeder.branches[root].fee, scale)
             least, greatest = _connection(feeder)
+            flow = flows[root]
             top = bid if flow > 0 else ask if flow < 0 else min(max(nodes[root], bid), ask)
             dual += _capacity("the grid connection", greatest, max(0, top - nodes[root]))
             dual += _capacity("the grid connection", least, max(0, nodes[root] - top))
@@ -229,23 +227,13 @@ def check_optimal(
         )
 
 
+def _supplier(grid: Grid, fee: int, scale: int) -> tuple[int, int]:
+    """The supplier's bid and ask, less and plus the fee of the connection, in prices or (`scale` 4) in keys."""
+    bid, ask = scale * (grid.export_price - fee), scale * (grid.import_price + fee)
+    return (bid + 1, ask + 2) if scale == 4 else (bid, ask)
+
+
 def _capacity(what: str, limit: int | None, difference: int) -> int:
-    """What the limit is worth where keys differ by so much on its two sides."""
+    """What the limit is worth where keys differ by so much on its two sides, beyond the fee."""
     require(limit is not None or not difference, f"{what} has no limit, but the keys on its sides differ")
     return (limit or 0) * difference
-
-
-def _order_key(order: Order) -> int:
-    return 4 * order.price + (3 if order.side is Side.BUY else 0)
-
-
-def _order_price(order: Order) -> int:
-    return order.price
-
-
-def _grid_keys(grid: Grid) -> tuple[int, int]:
-    return 4 * grid.export_price + 1, 4 * grid.import_price + 2
-
-
-def _grid_prices(grid: Grid) -> tuple[int, int]:
-    return grid.export_price, grid.import_price

@@ -44,8 +44,9 @@ ON_TREE = [replace(given, branch=1 if given.side is Side.SELL else 2) for given 
 def markets(draw: st.DrawFn) -> tuple[list[Order], Feeder]:
     limits = st.none() | st.integers(0, 30)
     count = draw(st.integers(1, 5))
+    fees = st.integers(0, 6) if draw(st.booleans()) else st.just(0)
     branches = [
-        Branch(f"b{index}", draw(st.integers(0, index - 1)) if index else None, draw(limits))
+        Branch(f"b{index}", draw(st.integers(0, index - 1)) if index else None, draw(limits), draw(fees))
         for index in range(count)
     ]
     grid = None
