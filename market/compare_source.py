@@ -3,10 +3,12 @@
 Every block is verified on the way, as for a report.
 """
 
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from ledger.application import BlockInput
 from ledger.directory import LEDGER_FILE
@@ -24,6 +26,8 @@ from market.orders_file import read_orders
 from market.outcomes import BlockOutcomes, ClearingOutcome
 from market.payloads import Kind
 from market.report_source import candidates, genesis_path
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,23 @@ def read_auctions(path: Path) -> Auctions:
     """
     if not path.is_dir():
         return Auctions(path, (Auction(path.name, tuple(read_orders(path, None))),))
+    return of_first_node(path, _read_node)
+
+
+def of_first_node(directory: Path, read: Callable[[Path], Found]) -> Found:
+    """What `read` finds in a node's directory, or in that of a testnet's first node whose ledger holds.
+
+    Raises InputError with one line per ledger that could not be used.
+    """
     faults: list[str] = []
-    for node in candidates(path):
+    for node in candidates(directory):
         try:
-            return _read_node(node)
+            return read(node)
         except (LedgerError, OSError) as fault:
             faults.append(f"{node}: {fault}")
     if not faults:
         faults = [
-            f"{path}: holds no {LEDGER_FILE}, and no nodes/ with one; "
+            f"{directory}: holds no {LEDGER_FILE}, and no nodes/ with one; "
             "name a file of orders, or a node's or a testnet's directory"
         ]
     raise InputError("\n".join(faults))
@@ -81,6 +93,20 @@ class _Listening(EnergyCell):
         return super().apply(state, block)
 
 
+def replay_node(directory: Path, market: EnergyCell) -> Iterator[tuple[CellState, BlockOutcomes]]:
+    """The state after each block of a node's ledger and what followed from it, every block verified.
+
+    A daemon may be writing the ledger. Raises LedgerError where it does not hold.
+    """
+    genesis = Genesis.decode(genesis_path(directory).read_bytes())
+    with TemporaryDirectory(prefix="wattswarm-replay-") as temporary:
+        copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
+        with closing(Store.open(copy, genesis.cell_id)) as store:
+            for replayed in replay(store, genesis, market):
+                assert isinstance(replayed.outcomes, BlockOutcomes)
+                yield replayed.tip.state, replayed.outcomes
+
+
 def _read_node(directory: Path) -> Auctions:
     genesis = Genesis.decode(genesis_path(directory).read_bytes())
     names = {member_id(member.feed_key): member.name.decode() for member in genesis.members}
@@ -88,22 +114,18 @@ def _read_node(directory: Path) -> Auctions:
     auctions = []
     sums = AsCleared(0, 0, 0, 0)
     blocks = 0
-    with TemporaryDirectory(prefix="wattswarm-compare-") as temporary:
-        copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
-        with closing(Store.open(copy, genesis.cell_id)) as store:
-            for replayed in replay(store, genesis, market):
-                assert isinstance(replayed.outcomes, BlockOutcomes)
-                blocks += 1
-                clearing = replayed.outcomes.clearing
-                sums = AsCleared(
-                    sums.volume + clearing.volume,
-                    sums.welfare + clearing.welfare,
-                    sums.grid_import + clearing.grid_import,
-                    sums.grid_export + clearing.grid_export,
-                )
-                orders = _orders(clearing, market.written, names)
-                if orders:
-                    auctions.append(Auction(str(clearing.interval), orders))
+    for _, outcomes in replay_node(directory, market):
+        blocks += 1
+        clearing = outcomes.clearing
+        sums = AsCleared(
+            sums.volume + clearing.volume,
+            sums.welfare + clearing.welfare,
+            sums.grid_import + clearing.grid_import,
+            sums.grid_export + clearing.grid_export,
+        )
+        orders = _orders(clearing, market.written, names)
+        if orders:
+            auctions.append(Auction(str(clearing.interval), orders))
     return Auctions(directory, tuple(auctions), blocks, sums)
 
 

@@ -17,5 +17,6 @@ first="${FIRST:-$(( $(date +%s) / 86400 * 100000 ))}"
 run "$python" -m sim.agreement_world "$first" "$count"
 run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
-    "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
+    "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py \
+    tests/market/test_mechanisms.py tests/market/test_certificates.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"

@@ -1,6 +1,7 @@
 """Certificates: what the mechanisms make is proven, and nothing else is; the checker knows no clearing."""
 
 import ast
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from market.mechanisms.names import Mechanism
 from market.mechanisms.run import run
 from market.orders import Order, Side
 
+EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 80
 ROOT = Path(__file__).parents[2]
 OTHERS = [mechanism for mechanism in Mechanism if mechanism is not Mechanism.UNIFORM]
 
@@ -58,7 +60,7 @@ def markets(draw: st.DrawFn) -> tuple[list[Order], Feeder]:
     return [order(index, *fields) for index, fields in enumerate(drawn)], Feeder(tuple(branches), grid)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(markets())
 def test_every_clearing_on_a_tree_is_proven(market: tuple[list[Order], Feeder]) -> None:
     orders, feeder = market
@@ -68,7 +70,7 @@ def test_every_clearing_on_a_tree_is_proven(market: tuple[list[Order], Feeder]) 
 
 
 @pytest.mark.parametrize("mechanism", OTHERS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(market=markets())
 def test_every_result_at_one_place_is_proven(
     mechanism: Mechanism, market: tuple[list[Order], Feeder]
@@ -80,7 +82,7 @@ def test_every_result_at_one_place_is_proven(
     assert certificate.welfare == result.welfare
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(market=markets(), data=st.data())
 def test_no_other_fills_on_the_tree_pass_with_another_welfare(
     market: tuple[list[Order], Feeder], data: st.DataObject

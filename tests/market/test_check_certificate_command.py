@@ -177,7 +177,7 @@ def test_what_is_written_is_read_again(mechanism: Mechanism) -> None:
     assert certificate_from_json(certificate_json(made)) == made
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), mechanism=st.sampled_from(Mechanism))
 def test_no_change_of_a_field_is_read(mechanism: Mechanism, data: st.DataObject) -> None:
     fields = json.loads(certificate_json(certify(run(mechanism, ORDERS))))

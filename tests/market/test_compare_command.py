@@ -1,6 +1,7 @@
 """`wattswarm market compare` on a file of orders and on a ledger."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from ledger.heads import Head
 from ledger.store import Store
 from ledger.votes import Certificate, Step, Vote, sign_vote
 from market.cell import EnergyCell
+from market.certificates.of_blocks import check_block
+from market.check_certificate_command import check_certificate_command
 from market.compare_command import MAX_ROWS, compare_command
-from market.compare_source import read_auctions
+from market.compare_source import read_auctions, replay_node
+from market.errors import CertificateError
 from market.orders import Side
 from market.payloads import Curve, Kind, encode_order
 from market.payloads import Step as CurveStep
@@ -201,3 +205,42 @@ def test_a_ledger_that_does_not_hold_is_refused(tmp_path: Path, capsys: pytest.C
     (tmp_path / "node" / LEDGER_FILE).write_bytes(b"no database")
     assert compare_command(tmp_path / "node") == 1
     assert "Nothing was compared." in capsys.readouterr().err
+
+
+def test_every_block_of_a_ledger_is_proven_by_the_certificate_whose_hash_it_carries(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_ledger(tmp_path / "nodes" / "home-01")
+    assert check_certificate_command(tmp_path) == 0
+    assert "1 blocks, each carries the hash" in capsys.readouterr().out
+    assert check_certificate_command(tmp_path, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["holds"], told["reason"]) == (True, None)
+    assert [(block["height"], block["interval"]) for block in told["blocks"]] == [(1, FIRST)]
+
+
+def test_a_directory_without_ledger_and_a_file_without_certificate_say_what_to_name(
+    tmp_path: Path, orders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check_certificate_command(tmp_path, as_json=True) == 1
+    output = capsys.readouterr()
+    assert json.loads(output.out)["holds"] is False
+    assert "name a file of orders" in output.err
+    assert check_certificate_command(tmp_path, orders) == 1
+    assert "leave them out" in capsys.readouterr().err
+    assert check_certificate_command(orders) == 1
+    assert "name the certificate file" in capsys.readouterr().err
+
+
+def test_a_block_whose_fills_or_hash_are_others_is_refused(tmp_path: Path) -> None:
+    write_ledger(tmp_path / "node")
+    ((state, outcomes),) = replay_node(tmp_path / "node", EnergyCell())
+    clearing = outcomes.clearing
+    assert check_block(state.rules, clearing).hash() == clearing.certificate
+    with pytest.raises(CertificateError, match="the hash of another certificate"):
+        check_block(state.rules, replace(clearing, certificate=bytes(32)))
+    part = next(part for part in clearing.members if part.position)
+    fills = tuple(replace(fill, filled=fill.filled - 1 if fill.filled else 0) for fill in part.fills)
+    parts = tuple(replace(other, fills=fills) if other is part else other for other in clearing.members)
+    with pytest.raises(CertificateError, match="the block's fills are not those"):
+        check_block(state.rules, replace(clearing, members=parts))
