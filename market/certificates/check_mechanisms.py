@@ -61,6 +61,8 @@ def check_mcafee(reduced: tuple[OrderId, OrderId] | None, orders: Sequence[Order
     """
     if reduced is None:
         require(not fills, "energy is traded, but no reduced orders say at what prices")
+        alone = any(_alone_in_the_money(side, orders) for side in Side)
+        require(alone, "nothing is traded, but several bids and several asks are in the money")
         return
     by_id = {order.id: order for order in orders}
     bid, ask = by_id.get(reduced[0]), by_id.get(reduced[1])
@@ -82,6 +84,23 @@ def check_mcafee(reduced: tuple[OrderId, OrderId] | None, orders: Sequence[Order
     within = before[0] < before[1] + ask.quantity and before[1] < before[0] + bid.quantity
     require(within, "the reduced orders are not at the margin")
     _check_beyond(bid, ask, orders, before)
+
+
+def _alone_in_the_money(side: Side, orders: Sequence[Order]) -> bool:
+    """Whether the efficient volume reaches no further than the best order of a side: then nothing is left to trade.
+
+    It does not if all that the second best could trade with fits into the best.
+    """
+    sign = 1 if side is Side.SELL else -1
+    ranked = [(sign * order.price, order.id, order.quantity) for order in orders if order.side is side]
+    if len(ranked) < 2:
+        return True
+    best = min(ranked)
+    second = min(rank for rank in ranked if rank is not best)
+    reached = sum(
+        order.quantity for order in orders if order.side is not side and sign * order.price >= second[0]
+    )
+    return reached <= best[2]
 
 
 def _better(marginal: Order, orders: Sequence[Order], fills: Fills) -> list[Order]:

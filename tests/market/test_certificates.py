@@ -230,6 +230,14 @@ def test_what_is_forged_at_one_place_is_named(mechanism: Mechanism, spoil: str, 
         check(forged, ORDERS)
 
 
+def test_a_certificate_that_says_nothing_was_traded_is_refused_where_something_could_be() -> None:
+    for mechanism in Mechanism:
+        made = certify(run(mechanism, ORDERS))
+        nothing = replace(made, fills=(), trades=(), reduced=None, volume=0, welfare=0, kept=0)
+        with pytest.raises(CertificateError, match=r"not optimal|several bids|left untraded"):
+            check(nothing, ORDERS)
+
+
 def test_the_hash_is_of_every_field() -> None:
     made = certify(run(Mechanism.PAY_AS_BID, ORDERS))
     changed = [
