@@ -83,7 +83,7 @@ SUPPLIER = b"supplier"
 COMMUNITY = b"community"
 """Keeps the margin between what members pay for imbalance and what the supplier bills for it."""
 DSO = b"dso"
-"""Keeps the congestion rent: price difference x flow over the branches that bind."""
+"""Keeps the congestion rent, price difference x flow over the branches that bind, and the branches' fees."""
 EXTERNAL = b"external"
 """The world outside: the counterpart of deposits and payouts."""
 

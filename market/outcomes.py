@@ -48,7 +48,8 @@ class ClearingOutcome:
 
     `prices`, `flows` (towards the parent, injection positive) are per branch of the rules; `members` ascend
     by id and hold everyone who had an order. `volume` and `welfare` (pico-currency) are the auction's own
-    figures; `limits` are the branch limits that the dso had set on this interval.
+    figures; `limits` are the branch limits that the dso had set on this interval. `certificate` is the hash
+    of what proves the clearing (`market.certificates`), None only where no auction was held.
     """
 
     interval: int
@@ -61,6 +62,7 @@ class ClearingOutcome:
     welfare: int
     members: tuple[MemberClearing, ...]
     limits: tuple[BranchLimit, ...]
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
     """The leaves of a block's outcomes."""
     clearing = outcomes.clearing
     yield b"clearing", encode(_clearing_value(clearing))
+    if clearing.certificate is not None:
+        yield b"certificate", encode(clearing.certificate)
     for part in clearing.members:
         yield PART_KEY + part.member, encode(_part_value(part))
     if outcomes.confirmation is not None:

@@ -304,7 +304,10 @@ def _members(
                 imbalance_absolute=sum(abs(line.imbalance) for line in own),
                 contract_money=sum(line.contract_money for line in own),
                 imbalance_money=sum(line.imbalance_money for line in own),
-                tariff_money=-sum(bill(tariffs[line.interval], -line.metered) for line in own),
+                tariff_money=-sum(
+                    bill(state.rules.tariff_on(rule.branch, tariffs[line.interval]), -line.metered)
+                    for line in own
+                ),
                 deposits=deposits.get(member_account(rule.member), 0),
                 balance=state.balance_of(rule.member),
                 estimated=sum(line.estimated for line in own),

@@ -29,11 +29,12 @@ MAX_WINDOW = 100_000
 
 @dataclass(frozen=True, slots=True)
 class BranchRule:
-    """A branch of the feeder: its parent's index (None: the root) and its power limit (None: unlimited)."""
+    """A branch of the feeder: its parent's index (None: the root), power limit (None: unlimited), fee per kWh."""
 
     name: str
     parent: int | None = None
     limit_mw: int | None = None
+    fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class CellRules:
     correction_window: int = 96
     order_horizon: int = 192
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
+    path_fees: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_times(self)
@@ -111,6 +113,7 @@ class CellRules:
         _check_tariff(self.tariff)
         _check_members(self)
         object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
+        object.__setattr__(self, "path_fees", _path_fees(self.branches))
 
     @property
     def calendar(self) -> Calendar:
@@ -141,6 +144,13 @@ class CellRules:
             return overrides[index]
         return founded
 
+    def tariff_on(self, branch: int, tariff: TariffStep) -> TariffStep:
+        """The supplier's prices as they reach a branch: retail with all fees up to the grid, feed-in less them."""
+        fee = self.path_fees[branch]
+        if not fee:
+            return tariff
+        return TariffStep(tariff.from_interval, tariff.import_price + fee, tariff.export_price - fee)
+
     def feeder_for(
         self, interval: int, limits: Sequence[BranchLimit] = (), overrides: Sequence[TariffStep] = ()
     ) -> Feeder:
@@ -154,7 +164,7 @@ class CellRules:
             if limit.first <= interval <= limit.last:
                 lowest[limit.branch] = _lower(lowest[limit.branch], limit.limit_mw)
         branches = tuple(
-            Branch(name=rule.name, parent=rule.parent, limit=self._energy_limit(power))
+            Branch(rule.name, rule.parent, self._energy_limit(power), rule.fee)
             for rule, power in zip(self.branches, lowest, strict=True)
         )
         return Feeder(branches=branches, grid=self._grid(self.tariff_at(interval, overrides)))
@@ -181,7 +191,11 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.interval_s,
         rules.gate_lead_s,
         rules.currency.encode(),
-        tuple((branch.name.encode(), branch.parent, branch.limit_mw) for branch in rules.branches),
+        tuple(
+            # A branch without a fee is written as it was before there were fees.
+            (branch.name.encode(), branch.parent, branch.limit_mw, *((branch.fee,) if branch.fee else ()))
+            for branch in rules.branches
+        ),
         grid,
         tuple((step.from_interval, step.import_price, step.export_price) for step in rules.tariff),
         tuple(
@@ -251,6 +265,7 @@ def _check_branches(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.name", f"{branch.name!r} is empty or not the only one")
         names.add(branch.name)
         _optional_power(branch.limit_mw, f"{where}.limit_mw")
+        _within(branch.fee, 0, MAX_PRICE, f"{where}.fee")
         if (branch.parent is None) != (index == 0):
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
@@ -258,6 +273,14 @@ def _check_branches(rules: CellRules) -> None:
     if rules.grid is not None:
         _optional_power(rules.grid.import_limit_mw, "grid.import_limit_mw")
         _optional_power(rules.grid.export_limit_mw, "grid.export_limit_mw")
+
+
+def _path_fees(branches: tuple[BranchRule, ...]) -> tuple[int, ...]:
+    """By branch the fees of all branches up to the grid, its own and the root's included."""
+    fees: list[int] = []
+    for branch in branches:  # parents come first
+        fees.append(branch.fee + (0 if branch.parent is None else fees[branch.parent]))
+    return tuple(fees)
 
 
 def _check_tariff(steps: tuple[TariffStep, ...]) -> None:
@@ -302,11 +325,16 @@ def _optional_power(power_mw: int | None, where: str) -> None:
 
 
 def _branch(row: Value, where: str) -> BranchRule:
-    name, parent, limit = _fields(row, 3, where)
+    with_fee = isinstance(row, tuple) and len(row) == 4
+    name, parent, limit, *fees = _fields(row, 4 if with_fee else 3, where)
+    fee = _integer(fees[0], f"{where}.fee") if fees else 0
+    if fees and not fee:
+        raise InvalidRules(f"{where}.fee", "is zero; a branch without a fee has three fields")
     return BranchRule(
         _text(name, f"{where}.name"),
         _optional_integer(parent, f"{where}.parent"),
         _optional_integer(limit, f"{where}.limit_mw"),
+        fee,
     )
 
 

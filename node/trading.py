@@ -142,7 +142,7 @@ class Trading:
         self.generation = self.generation.observe(record.interval, generation)
 
     def _curve(self, interval: int, state: CellState, now: Now) -> Curve:
-        tariff = self.rules.tariff_at(interval, state.tariffs)
+        tariff = self.rules.tariff_on(self.rule.branch, self.rules.tariff_at(interval, state.tariffs))
         account = Account(
             import_price=tariff.import_price,
             export_price=tariff.export_price,
