@@ -14,6 +14,7 @@ from ledger.errors import PeerError
 from market.errors import InvalidRules
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
+from market.rule_fields import fields, integer, octets, optional_integer, rows, text
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
 
 RULES_VERSION = 1
@@ -221,20 +222,20 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
     deadline, window, horizon = windows
     return CellRules(
-        interval_s=_integer(interval_s, "interval_s"),
-        gate_lead_s=_integer(gate_lead_s, "gate_lead_s"),
-        currency=_text(currency, "currency"),
+        interval_s=integer(interval_s, "interval_s"),
+        gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
+        currency=text(currency, "currency"),
         branches=tuple(
-            _branch(row, f"branches[{index}]") for index, row in enumerate(_rows(branches, "branches"))
+            _branch(row, f"branches[{index}]") for index, row in enumerate(rows(branches, "branches"))
         ),
         grid=None if grid is None else _decode_grid(grid),
-        tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(_rows(tariff, "tariff"))),
+        tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(rows(tariff, "tariff"))),
         members=tuple(
-            member_rule(row, f"members[{index}]") for index, row in enumerate(_rows(members, "members"))
+            member_rule(row, f"members[{index}]") for index, row in enumerate(rows(members, "members"))
         ),
-        reading_deadline=_integer(deadline, "reading_deadline"),
-        correction_window=_integer(window, "correction_window"),
-        order_horizon=_integer(horizon, "order_horizon"),
+        reading_deadline=integer(deadline, "reading_deadline"),
+        correction_window=integer(window, "correction_window"),
+        order_horizon=integer(horizon, "order_horizon"),
     )
 
 
@@ -326,82 +327,46 @@ def _optional_power(power_mw: int | None, where: str) -> None:
 
 def _branch(row: Value, where: str) -> BranchRule:
     with_fee = isinstance(row, tuple) and len(row) == 4
-    name, parent, limit, *fees = _fields(row, 4 if with_fee else 3, where)
-    fee = _integer(fees[0], f"{where}.fee") if fees else 0
+    name, parent, limit, *fees = fields(row, 4 if with_fee else 3, where)
+    fee = integer(fees[0], f"{where}.fee") if fees else 0
     if fees and not fee:
         raise InvalidRules(f"{where}.fee", "is zero; a branch without a fee has three fields")
     return BranchRule(
-        _text(name, f"{where}.name"),
-        _optional_integer(parent, f"{where}.parent"),
-        _optional_integer(limit, f"{where}.limit_mw"),
+        text(name, f"{where}.name"),
+        optional_integer(parent, f"{where}.parent"),
+        optional_integer(limit, f"{where}.limit_mw"),
         fee,
     )
 
 
 def _decode_grid(row: Value) -> GridRule:
-    import_limit, export_limit = _fields(row, 2, "grid")
+    import_limit, export_limit = fields(row, 2, "grid")
     return GridRule(
-        _optional_integer(import_limit, "grid.import_limit_mw"),
-        _optional_integer(export_limit, "grid.export_limit_mw"),
+        optional_integer(import_limit, "grid.import_limit_mw"),
+        optional_integer(export_limit, "grid.export_limit_mw"),
     )
 
 
 def _step(row: Value, where: str) -> TariffStep:
-    first, retail, feed_in = _fields(row, 3, where)
+    first, retail, feed_in = fields(row, 3, where)
     return TariffStep(
-        _integer(first, f"{where}.from_interval"),
-        _integer(retail, f"{where}.import_price"),
-        _integer(feed_in, f"{where}.export_price"),
+        integer(first, f"{where}.from_interval"),
+        integer(retail, f"{where}.import_price"),
+        integer(feed_in, f"{where}.export_price"),
     )
 
 
 def member_rule(row: Value, where: str) -> MemberRule:
     """The rule that a row of `[member, branch, injection, withdrawal, credit limit]` says. Raises `InvalidRules`."""
-    member, branch, injection, withdrawal, credit = _fields(row, 5, where)
+    member, branch, injection, withdrawal, credit = fields(row, 5, where)
     try:
-        credit_limit = big_int_from(_octets(credit, f"{where}.credit_limit"))
+        credit_limit = big_int_from(octets(credit, f"{where}.credit_limit"))
     except PeerError as error:
         raise InvalidRules(f"{where}.credit_limit", str(error)) from error
     return MemberRule(
-        _octets(member, f"{where}.member"),
-        _integer(branch, f"{where}.branch"),
-        _integer(injection, f"{where}.max_injection_mw"),
-        _integer(withdrawal, f"{where}.max_withdrawal_mw"),
+        octets(member, f"{where}.member"),
+        integer(branch, f"{where}.branch"),
+        integer(injection, f"{where}.max_injection_mw"),
+        integer(withdrawal, f"{where}.max_withdrawal_mw"),
         credit_limit,
     )
-
-
-def _rows(value: Value, where: str) -> tuple[Value, ...]:
-    if not isinstance(value, tuple):
-        raise InvalidRules(where, "must be an array")
-    return value
-
-
-def _fields(value: Value, count: int, where: str) -> tuple[Value, ...]:
-    row = _rows(value, where)
-    if len(row) != count:
-        raise InvalidRules(where, f"must have {count} fields, not {len(row)}")
-    return row
-
-
-def _integer(value: Value, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidRules(where, "must be an integer")
-    return value
-
-
-def _optional_integer(value: Value, where: str) -> int | None:
-    return None if value is None else _integer(value, where)
-
-
-def _octets(value: Value, where: str) -> bytes:
-    if not isinstance(value, bytes):
-        raise InvalidRules(where, "must be a byte string")
-    return value
-
-
-def _text(value: Value, where: str) -> str:
-    try:
-        return _octets(value, where).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRules(where, "must be UTF-8 text") from error
