@@ -28,6 +28,7 @@ from devices.control_state import SavedState, StoredEnergy
 from devices.cycle_record import CycleRecord, ReadBack
 from devices.der import Der
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.flexible_loads import observe_flexible, permit
 from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
@@ -128,9 +129,11 @@ class ControlCore:
         inputs = observe(self._image, self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        record = CycleRecord(now, inputs, decision, read_back, settled)
+        flexible = observe_flexible(self._image, self._config)
+        permitted = permit(flexible, inputs, decision)
+        record = CycleRecord(now, inputs, decision, read_back, settled, flexible, permitted)
         self.cycles.append(record)
-        self._command(decision.setpoints, now)
+        self._command(decision.setpoints + permitted, now)
         self._raise_alarms(record)
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:

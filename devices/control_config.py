@@ -18,6 +18,7 @@ from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
+from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
@@ -97,7 +98,7 @@ class ControlConfig:
     what the connection may ever carry. `command_lease_ms` is how long a setpoint outlives control;
     `settle_ms` how long a setpoint may take to show in the measured power before that is an alarm;
     `reading_age_ms` when a reading is stale. `linger_s` ends the process so long after it lost its daemon;
-    None keeps it for ever.
+    None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port.
     """
 
     data_dir: str
@@ -115,6 +116,7 @@ class ControlConfig:
     linger_s: float | None
     models: tuple[ModelConfig, ...] = ()
     site: Site = field(default_factory=Site)
+    sensors: tuple[Sensor, ...] = ()
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -148,6 +150,7 @@ def parse_config(source: object) -> ControlConfig:
         linger_s=None if top.absent("linger_s") else top.number("linger_s", 0.0, 1e9),
         models=models,
         site=parse_site(surroundings),
+        sensors=() if top.absent("sensors") else parse_sensors(top.tables("sensors", MOST_SENSORS)),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")

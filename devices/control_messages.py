@@ -12,6 +12,7 @@ from enum import Enum
 from devices.image import DerKind
 from devices.leases import Lease
 from devices.limits import PowerRange
+from devices.sensor_port import SensorKind
 
 
 class Mode(Enum):
@@ -144,6 +145,20 @@ class DeviceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SensorReport:
+    """One sensor of the expansion port in an image, in the unit of its kind; None where no good reading is.
+
+    `warning` is what people should be told of it, empty if nothing. Never leaves the node.
+    """
+
+    name: str
+    kind: SensorKind
+    value: float | None
+    unit: str
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageReport:
     """What control sees and does.
 
@@ -164,6 +179,7 @@ class ImageReport:
     binding: str
     settled: bool
     devices: tuple[DeviceReport, ...]
+    sensors: tuple[SensorReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from devices.allocation import PvInput
 from devices.control_config import BatteryConfig, ControlConfig, metered
-from devices.control_messages import DeviceReport, ImageReport, Mode
+from devices.control_messages import DeviceReport, ImageReport, Mode, SensorReport
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
 from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
+from devices.sensor_port import MEASURED, ExpansionPort, warning
 
 NS_PER_MS = 1_000_000
 
@@ -88,6 +89,15 @@ def report(record: CycleRecord, image: ProcessImage, config: ControlConfig, mode
             )
             for device in image.devices
         ),
+        sensors=_sensors(config, image),
+    )
+
+
+def _sensors(config: ControlConfig, image: ProcessImage) -> tuple[SensorReport, ...]:
+    port = ExpansionPort(config.sensors, config.reading_age_ms * NS_PER_MS)
+    return tuple(
+        SensorReport(each.name, each.kind, each.reading.value, MEASURED[each.kind].unit, warning(each) or "")
+        for each in port.readings(image.time.cell_ns, image.time.real_ns)
     )
 
 

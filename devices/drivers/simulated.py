@@ -1,6 +1,6 @@
 """The simulated devices that a configuration asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from devices.cell_clock import Instant
 from devices.control_config import BatteryConfig, ControlConfig, ModelConfig, ReplayedConfig, reversions
@@ -11,8 +11,10 @@ from devices.drivers.simulated_load import SimulatedLoad
 from devices.drivers.simulated_pv import SimulatedPv
 from devices.errors import ConfigurationError
 from devices.image import DerKind
+from devices.models.model import Surroundings
 from devices.models.simulation import Simulation
 from devices.profiles import Profile, Series
+from devices.sensor_port import ExpansionPort
 
 
 def build_ders(
@@ -55,9 +57,15 @@ def _modelled(
     """The device and, where it feeds one, the load behind it."""
     reversion_w = reversions(config)[each.name]
     held_wh = stored_wh.get(each.name)
-    simulation = Simulation(each.model, config.site.at, reversion_w, start, held_wh)
+    simulation = Simulation(each.model, surroundings(config), reversion_w, start, held_wh)
     der = ModelledDer(each.name, simulation)
     return (der,) if each.feeds is None else (der, AttachedLoad(each.feeds, simulation))
+
+
+def surroundings(config: ControlConfig) -> Callable[[int], Surroundings]:
+    """What acts on the models at a cell time: the site, with the temperature that outdoor sensors show."""
+    port = ExpansionPort(config.sensors, max_age_ns=0)
+    return lambda cell_ns: port.observed(config.site.at(cell_ns), 0)
 
 
 def _replayed(each: ReplayedConfig, profile: Profile, config: ControlConfig, start: Instant) -> Der:
