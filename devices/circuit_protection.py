@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from devices.image import Reading
+from devices.image import CircuitReadings
 from devices.leases import Accepted, Answer, Refused
 
 TRIPPING_HEAT = 1.3**2
@@ -56,15 +56,6 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitReadings:
-    """What the sensors of one circuit say; None for a sensor that it does not have."""
-
-    current_a: Reading
-    residual_a: Reading | None = None
-    temperature_c: Reading | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Trip:
     """A disconnection: why, what was seen in words, and when (cell time)."""
 
@@ -87,11 +78,7 @@ def protect(
     state: CircuitState, rating: Rating, readings: CircuitReadings, now_ns: int, cell_ns: int, max_age_ns: int
 ) -> CircuitState:
     """The state after these readings. A trip that holds is never replaced or lifted here."""
-    current_a = readings.current_a.usable(now_ns, max_age_ns)
-    residual_a = None if readings.residual_a is None else readings.residual_a.usable(now_ns, max_age_ns)
-    temperature_c = (
-        None if readings.temperature_c is None else readings.temperature_c.usable(now_ns, max_age_ns)
-    )
+    current_a, residual_a, temperature_c = _values(readings, now_ns, max_age_ns)
     passed_s = 0.0 if state.real_ns is None else max(0, now_ns - state.real_ns) / 1e9
     heat = _heated(state.heat, rating, current_a, passed_s)
     complete = _complete(readings, current_a, residual_a, temperature_c)
@@ -111,14 +98,25 @@ def release(
     """Connect again, if everything is known and good and the conductors have cooled; else say why not."""
     if state.trip is None:
         return state, Refused("the circuit is not disconnected")
-    judged = protect(replace(state, trip=None), rating, readings, now_ns, 0, max_age_ns)
-    if judged.trip is not None:
-        return state, Refused(f"still {judged.trip.cause.value}: {judged.trip.text}")
-    if judged.known_ns != now_ns:
+    if not _complete(readings, *_values(readings, now_ns, max_age_ns)):
         return state, Refused("a sensor does not answer")
+    judged = protect(replace(state, trip=None), rating, readings, now_ns, 0, max_age_ns)
     if judged.heat > RELEASING_HEAT:
         return state, Refused("the conductors are still hot")
+    if judged.trip is not None:
+        return state, Refused(f"still {judged.trip.cause.value}: {judged.trip.text}")
     return judged, Accepted()
+
+
+def _values(
+    readings: CircuitReadings, now_ns: int, max_age_ns: int
+) -> tuple[float | None, float | None, float | None]:
+    """What can be used of the readings: current, current to earth, temperature."""
+    fitted = (readings.current_a, readings.residual_a, readings.temperature_c)
+    current_a, residual_a, temperature_c = (
+        None if each is None else each.usable(now_ns, max_age_ns) for each in fitted
+    )
+    return current_a, residual_a, temperature_c
 
 
 def _heated(heat: float, rating: Rating, current_a: float | None, passed_s: float) -> float:

@@ -47,6 +47,11 @@ class AlarmCode(Enum):
     DAEMON_LOST = "daemon-lost"
     RECORDS_DROPPED = "records-dropped"
     STATE_NOT_SAVED = "state-not-saved"
+    CIRCUIT_OVER_CURRENT = "circuit-over-current"
+    CIRCUIT_SHORT_CIRCUIT = "circuit-short-circuit"
+    CIRCUIT_EARTH_FAULT = "circuit-earth-fault"
+    CIRCUIT_OVER_TEMPERATURE = "circuit-over-temperature"
+    CIRCUIT_BLIND = "circuit-blind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,20 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseCircuit:
+    """Connect a circuit again that a fault has disconnected; refused while its readings are not good."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Give every device its reversion value and exit."""
 
 
-Downward = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | Stop
+Downward = (
+    Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit | Stop
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ what it held at the end of the last full interval, which is only roughly what it
 
 from dataclasses import dataclass
 
+from devices.circuit_guard import HeldTrip
 from devices.control_messages import MeterRecord, Mode
 from devices.limits import PowerRange
 
@@ -21,7 +22,7 @@ class StoredEnergy:
 @dataclass(frozen=True, slots=True)
 class SavedState:
     """The mode, the limits that hold until new ones come, the batteries, and the records not yet
-    acknowledged.
+    acknowledged, and the circuits that stay off.
     """
 
     mode: Mode
@@ -29,6 +30,7 @@ class SavedState:
     stored: tuple[StoredEnergy, ...]
     records: tuple[MeterRecord, ...]
     cell_ns: int
+    trips: tuple[HeldTrip, ...] = ()
 
 
 FRESH = SavedState(Mode.GRID_SUPPORT, None, (), (), 0)

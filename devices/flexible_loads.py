@@ -32,13 +32,15 @@ class FlexibleInput:
     rank: int
 
 
-def observe_flexible(image: ProcessImage, config: ControlConfig) -> tuple[FlexibleInput, ...]:
-    """Every flexible load. One that says nothing may need all of its nameplate."""
+def observe_flexible(
+    image: ProcessImage, config: ControlConfig, off: frozenset[str]
+) -> tuple[FlexibleInput, ...]:
+    """Every flexible load but those that a fault keeps `off`. One that says nothing may need all of its nameplate."""
     devices = {device.name: device for device in image.devices}
     found = []
     for each in config.models:
         plate = each.model.nameplate
-        if plate.kind is not DerKind.FLEXIBLE:
+        if plate.kind is not DerKind.FLEXIBLE or each.name in off:
             continue
         device = devices[each.name]
         possible = device.possible

@@ -65,6 +65,17 @@ class DerKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CircuitReadings:
+    """What the sensors of one circuit say: current, current to earth, conductors; None for one that it does not
+    have.
+    """
+
+    current_a: Reading
+    residual_a: Reading | None = None
+    temperature_c: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceImage:
     """What one DER says of itself.
 
@@ -74,7 +85,7 @@ class DeviceImage:
     exact, in picojoules (1 mWh is 3.6e12 of them), or None while the device cannot be metered. `possible`: the
     powers the device itself says it could take now (taper, temperature, what is plugged in); of a flexible load
     from what it would like (`minimum_w`) to what it cannot put off any more (`maximum_w`); None where it does not
-    say.
+    say. `circuit`: what protection reads; None where nothing is protected.
     """
 
     name: str
@@ -86,6 +97,7 @@ class DeviceImage:
     available_w: Reading
     counter: int | None
     possible: PowerRange | None = None
+    circuit: CircuitReadings | None = None
 
 
 @dataclass(frozen=True, slots=True)

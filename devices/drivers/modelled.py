@@ -7,8 +7,9 @@ from typing import Any
 
 from devices.cell_clock import Instant
 from devices.der import Nameplate
-from devices.image import DerKind, DeviceImage, Reading
+from devices.image import CircuitReadings, DerKind, DeviceImage, Reading
 from devices.leases import Answer, Lease, Refused
+from devices.models.load_circuit import LoadCircuit
 from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.simulation import Simulation
@@ -52,7 +53,17 @@ class ModelledDer:
             available_w=Reading.of(status.possible.maximum_w, real_ns) if gives else missing,
             counter=self.simulation.terminal,
             possible=status.possible,
+            circuit=self._circuit(now),
         )
+
+    def _circuit(self, now: Instant) -> CircuitReadings | None:
+        """What protection reads of a circuit; it is on as long as anything is allowed."""
+        model = self.simulation.model
+        if not isinstance(model, LoadCircuit):
+            return None
+        drawn_w = max(0.0, -self.simulation.flow.terminal_w)
+        on = self.simulation.setpoint_w(now) < 0
+        return model.readings(self.simulation.around, drawn_w, on, now.real_ns)
 
     def command(self, lease: Lease[float], now: Instant) -> Answer:
         """Take a setpoint, of the meaning that the device's kind gives it."""

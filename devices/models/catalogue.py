@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from devices.circuit_protection import Curve, Rating
 from devices.fields import Fields
 from devices.models import catalogue_keys as keys
 from devices.models.appliance import DISHWASHER, Appliance
@@ -116,8 +117,19 @@ def _ev_charger(values: Mapping[str, Any]) -> AnyModel:
 
 
 def _circuit(values: Mapping[str, Any]) -> AnyModel:
-    rest = {name: value for name, value in values.items() if name not in keys.USE_NAMES}
-    return LoadCircuit(**{**rest, "tier": Tier(values["tier"])}, use=daily_use(values))
+    rated_a = values["rated_a"]
+    rating = None
+    if rated_a is not None:
+        rating = Rating(
+            rated_a,
+            Curve[values["curve"]],
+            values["residual_a"],
+            values["limit_c"],
+            values["keeps_when_blind"],
+        )
+    named = ("efficiency", "standby_w", "lowest_level", "volt", "faults")
+    rest = {name: values[name] for name in named}
+    return LoadCircuit(**rest, tier=Tier(values["tier"]), use=daily_use(values), rating=rating)
 
 
 def _dc_socket(values: Mapping[str, Any]) -> AnyModel:

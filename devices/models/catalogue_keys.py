@@ -302,6 +302,17 @@ def _switched(tier: str, efficiency: float, standby_w: float, lowest_level: floa
         _efficiency("efficiency", efficiency),
         _power("standby_w", standby_w),
         Number("lowest_level", 0.001, 1.0, lowest_level),
+        Number("volt", 1.0, 1000.0, 230.0),
+        Number("rated_a", 0.1, 1000.0, None),
+        Choice("curve", ("B", "C"), "B"),
+        Number("residual_a", 0.001, 10.0, 0.03),
+        Number("limit_c", 30.0, 150.0, 70.0),
+        Flag("keeps_when_blind", False),
+        Rows(
+            "faults",
+            "[from hour, to hour, A more, A to earth, K more]",
+            ((0.0, 24.0), (0.0, 24.0), (0.0, 1e5), (0.0, 100.0), (0.0, 500.0)),
+        ),
         *_use(),
     )
 

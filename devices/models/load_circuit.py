@@ -13,9 +13,11 @@ from 0.1 to 100 %; LED drivers' power is nearly linear in it, down to some 1 % o
 from dataclasses import dataclass
 from enum import Enum
 
+from devices.circuit_protection import Rating
 from devices.der import Nameplate
+from devices.image import CircuitReadings, Reading
 from devices.limits import PowerRange
-from devices.models.daily_use import DailyUse
+from devices.models.daily_use import DailyUse, hour_of_day, within
 from devices.models.flexible_nameplate import flexible
 from devices.models.model import Flow, Status, Surroundings
 
@@ -34,7 +36,9 @@ class LoadCircuit:
     """Parameters. `use` at the loads; `efficiency` of the converter before them (1 for an AC circuit).
 
     `standby_w` is drawn while the circuit is off, as long as anything is allowed at all. `lowest_level`: the
-    least part of the use that dimming reaches; 1 is a circuit that only switches.
+    least part of the use that dimming reaches; 1 is a circuit that only switches. `rating`: what protection
+    watches; None is unprotected. `faults`: spans of the day (from hour, to hour) with so many A more, A to earth
+    and K more, as long as the circuit is on; their energy is not counted.
     """
 
     use: DailyUse
@@ -42,6 +46,9 @@ class LoadCircuit:
     efficiency: float = 1.0
     standby_w: float = 0.0
     lowest_level: float = 1.0
+    rating: Rating | None = None
+    volt: float = 230.0
+    faults: tuple[tuple[float, float, float, float, float], ...] = ()
     step_s: float = 10.0
 
     @property
@@ -65,6 +72,21 @@ class LoadCircuit:
         wanted_w = self.wanted_w(around)
         needed_w = 0.0 if self.tier is Tier.DEFERRABLE else wanted_w
         return Status(possible=PowerRange(-wanted_w, -needed_w))
+
+    def readings(self, around: Surroundings, drawn_w: float, on: bool, real_ns: int) -> CircuitReadings:
+        """What the circuit's sensors show. Conductors are 40 K above the air at the rated current."""
+        current_a, residual_a, temperature_c = drawn_w / self.volt, 0.0, around.ambient_c
+        if self.rating is not None and self.rating.rated_a > 0:
+            temperature_c += 40.0 * (current_a / self.rating.rated_a) ** 2
+        for begins, ends, more_a, to_earth_a, warmer_k in self.faults if on else ():
+            if within(hour_of_day(around.cell_ns), begins, ends):
+                current_a, residual_a = current_a + more_a, residual_a + to_earth_a
+                temperature_c += warmer_k
+        return CircuitReadings(
+            Reading.of(current_a, real_ns),
+            Reading.of(residual_a, real_ns),
+            Reading.of(temperature_c, real_ns),
+        )
 
     def step(self, state: None, wish_w: float, around: Surroundings, dt_s: float) -> tuple[None, Flow]:
         """On, dimmed, or off."""

@@ -107,9 +107,14 @@ class Simulation(Generic[State]):
         return self._seen.books
 
     @property
+    def around(self) -> Surroundings:
+        """What acts on the device at the last look."""
+        return self._surroundings(self._seen.time.cell_ns)
+
+    @property
     def status(self) -> Status:
         """What the device says of itself at the last look."""
-        return self.model.status(self._seen.state, self._surroundings(self._seen.time.cell_ns))
+        return self.model.status(self._seen.state, self.around)
 
     def setpoint_w(self, now: Instant) -> float:
         """The setpoint in force."""
