@@ -17,6 +17,13 @@ SEVERITIES = {
     AlarmCode.CIRCUIT_EARTH_FAULT: Severity.CRITICAL,
     AlarmCode.CIRCUIT_OVER_TEMPERATURE: Severity.CRITICAL,
     AlarmCode.CIRCUIT_BLIND: Severity.CRITICAL,
+    AlarmCode.UNIT_HOT: Severity.CRITICAL,
+    AlarmCode.UNIT_COLD: Severity.WARNING,
+    AlarmCode.UNIT_VOLTAGE: Severity.CRITICAL,
+    AlarmCode.UNIT_WORN: Severity.WARNING,
+    AlarmCode.UNIT_IMPLAUSIBLE: Severity.CRITICAL,
+    AlarmCode.UNIT_DRIFTING: Severity.WARNING,
+    AlarmCode.UNIT_UNREADABLE: Severity.CRITICAL,
 }
 
 

@@ -5,7 +5,7 @@ Metered and contracted energies are mWh, power W; injection positive.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
@@ -32,6 +32,8 @@ from devices.cycle_record import CycleRecord, ReadBack
 from devices.der import Der
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
 from devices.flexible_loads import observe_flexible, permit
+from devices.health.monitor import HealthMonitor
+from devices.health.rules import Finding
 from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
@@ -85,6 +87,10 @@ class ControlCore:
         self._settling = Settling({der.name: der.nameplate for der in ders}, config.settle_ms * NS_PER_MS)
         self._reversions = reversions(config)
         self._guard = CircuitGuard(config, saved.trips)
+        nameplates = {der.name: der.nameplate for der in ders}
+        feeding = frozenset(each.name for each in config.models if each.feeds is not None)
+        self._health = HealthMonitor(nameplates, config.reading_age_ms * NS_PER_MS, feeding)
+        self._health.remember(saved.health)
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -135,7 +141,7 @@ class ControlCore:
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
-        inputs = observe(self._image, self._config, self._commission(now))
+        inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
         flexible = observe_flexible(self._image, self._config, self._guard.off)
@@ -147,7 +153,8 @@ class ControlCore:
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
-            messages.append(report(record, self._image, self._config, self._mandate.mode))
+            shown = report(record, self._image, self._config, self._mandate.mode)
+            messages.append(replace(shown, health=self._health.reports(self._image)))
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def stop(self, now: Instant) -> None:
@@ -176,6 +183,7 @@ class ControlCore:
             records=tuple(self._records.values()),
             cell_ns=self._now.cell_ns,
             trips=self._guard.trips,
+            health=self._health.histories,
         )
 
     def _release(self, name: str, now: Instant) -> Outcome:
@@ -293,6 +301,9 @@ class ControlCore:
         for cause in Cause:
             for name, text in self._guard.standing(cause).items():
                 self._alarm(AlarmCode(f"circuit-{cause.value}"), name, text, bool(text))
+        for finding in Finding:
+            for name, text in self._health.standing(finding).items():
+                self._alarm(AlarmCode(f"unit-{finding.value}"), name, text, bool(text))
         beyond = not record.decision.limit_held and not unknown
         self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
         lost = self._mandate.lost(now.real_ns)

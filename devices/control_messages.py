@@ -52,6 +52,13 @@ class AlarmCode(Enum):
     CIRCUIT_EARTH_FAULT = "circuit-earth-fault"
     CIRCUIT_OVER_TEMPERATURE = "circuit-over-temperature"
     CIRCUIT_BLIND = "circuit-blind"
+    UNIT_HOT = "unit-hot"
+    UNIT_COLD = "unit-cold"
+    UNIT_VOLTAGE = "unit-voltage"
+    UNIT_WORN = "unit-worn"
+    UNIT_IMPLAUSIBLE = "unit-implausible"
+    UNIT_DRIFTING = "unit-drifting"
+    UNIT_UNREADABLE = "unit-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,26 @@ class SensorReport:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthReport:
+    """How one store is; None for what is not measured or not known. Current is positive while discharging.
+
+    `factor`: the part of its power that its findings leave, 0 to 1. `ends_ns`: when 80 % of its capacity will be
+    left (cell time), with the earliest and latest moment that its history admits.
+    """
+
+    name: str
+    temperature_c: float | None
+    voltage_v: float | None
+    current_a: float | None
+    state_of_charge: float | None
+    state_of_health: float | None
+    factor: float
+    ends_ns: int | None
+    earliest_ns: int | None
+    latest_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageReport:
     """What control sees and does.
 
@@ -194,6 +221,7 @@ class ImageReport:
     settled: bool
     devices: tuple[DeviceReport, ...]
     sensors: tuple[SensorReport, ...] = ()
+    health: tuple[HealthReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,19 @@ class CircuitReadings:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitCondition:
+    """How a store is: temperature, voltage and current at its terminals, state of health (part of the capacity that
+    is left, 0 to 1); None for a sensor that it does not have. `nominal_v`: what it is built for.
+    """
+
+    temperature_c: Reading | None = None
+    voltage_v: Reading | None = None
+    current_a: Reading | None = None
+    state_of_health: Reading | None = None
+    nominal_v: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceImage:
     """What one DER says of itself.
 
@@ -85,7 +98,7 @@ class DeviceImage:
     exact, in picojoules (1 mWh is 3.6e12 of them), or None while the device cannot be metered. `possible`: the
     powers the device itself says it could take now (taper, temperature, what is plugged in); of a flexible load
     from what it would like (`minimum_w`) to what it cannot put off any more (`maximum_w`); None where it does not
-    say. `circuit`: what protection reads; None where nothing is protected.
+    say. `circuit`: what protection reads; None where nothing is protected. `condition`: what health judges.
     """
 
     name: str
@@ -98,6 +111,7 @@ class DeviceImage:
     counter: int | None
     possible: PowerRange | None = None
     circuit: CircuitReadings | None = None
+    condition: UnitCondition | None = None
 
 
 @dataclass(frozen=True, slots=True)

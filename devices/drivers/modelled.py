@@ -7,7 +7,7 @@ from typing import Any
 
 from devices.cell_clock import Instant
 from devices.der import Nameplate
-from devices.image import CircuitReadings, DerKind, DeviceImage, Reading
+from devices.image import CircuitReadings, DerKind, DeviceImage, Reading, UnitCondition
 from devices.leases import Answer, Lease, Refused
 from devices.models.load_circuit import LoadCircuit
 from devices.models.model import AnyModel
@@ -54,6 +54,20 @@ class ModelledDer:
             counter=self.simulation.terminal,
             possible=status.possible,
             circuit=self._circuit(now),
+            condition=self._condition(now),
+        )
+
+    def _condition(self, now: Instant) -> UnitCondition | None:
+        """What health judges of a battery: cell temperature and what is left of its capacity."""
+        status = self.simulation.status
+        if status.state_of_health is None or status.temperature_c is None:
+            return None
+        return UnitCondition(
+            temperature_c=Reading.of(status.temperature_c, now.real_ns),
+            state_of_health=Reading.of(status.state_of_health, now.real_ns),
+            voltage_v=None if status.volt is None else Reading.of(status.volt, now.real_ns),
+            current_a=None if status.ampere is None else Reading.of(status.ampere, now.real_ns),
+            nominal_v=status.nominal_v,
         )
 
     def _circuit(self, now: Instant) -> CircuitReadings | None:

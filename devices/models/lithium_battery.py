@@ -54,6 +54,8 @@ class LithiumBattery:
     heat_capacity_j_k: float = 60_000.0
     thermal_resistance_k_w: float = 0.05
     ageing: float = 1.0
+    nominal_v: float = 51.2
+    resistance_ohm: float = 0.01
     step_s: float = 10.0
 
     @property
@@ -83,13 +85,21 @@ class LithiumBattery:
     def status(self, state: "BatteryState", around: Surroundings) -> Status:
         """Charge, temperature, health, and the powers that the battery management admits."""
         usable_wh = self._usable_wh(state)
+        ampere = state.power_w / self.open_circuit_v(state)
         return Status(
             possible=self._admitted(state),
             stored_wh=state.stored_wh,
             state_of_charge=min(1.0, state.stored_wh / usable_wh),
             temperature_c=state.temperature_c,
             state_of_health=state.health,
+            volt=self.open_circuit_v(state) - self.resistance_ohm * ampere,
+            ampere=ampere,
+            nominal_v=self.nominal_v,
         )
+
+    def open_circuit_v(self, state: "BatteryState") -> float:
+        """Voltage at rest: nearly flat for iron phosphate, 5 % either way from empty to full."""
+        return self.nominal_v * (0.95 + 0.1 * min(1.0, state.stored_wh / self._usable_wh(state)))
 
     def step(
         self, state: "BatteryState", wish_w: float, around: Surroundings, dt_s: float

@@ -56,7 +56,8 @@ class Status:
     """What a device can say of itself between two steps.
 
     `possible`: powers it could take now; of a flexible load from what it would like (`minimum_w`) to what it
-    cannot put off any more (`maximum_w`). `stored_wh` and `state_of_charge` as in a device image.
+    cannot put off any more (`maximum_w`). `stored_wh` and `state_of_charge` as in a device image; the rest as in
+    its condition, current positive while discharging.
     """
 
     possible: PowerRange
@@ -64,6 +65,9 @@ class Status:
     state_of_charge: float | None = None
     temperature_c: float | None = None
     state_of_health: float | None = None
+    volt: float | None = None
+    ampere: float | None = None
+    nominal_v: float | None = None
 
 
 class Model(Protocol[State]):
