@@ -18,4 +18,5 @@ run "$python" -m sim.agreement_world "$first" "$count"
 run "$python" -m sim.cluster "$first" "$(( count / 20 + 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py
+run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/test_model_laws.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"

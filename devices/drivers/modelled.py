@@ -31,7 +31,7 @@ class ModelledDer:
     @property
     def nameplate(self) -> Nameplate:
         """What the device is built for."""
-        return self.simulation.model.nameplate
+        return self.simulation.nameplate
 
     def measure(self, now: Instant) -> DeviceImage:
         """Let the device work until `now` and read it. What it gives or would give is in `possible`."""

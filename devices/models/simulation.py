@@ -15,8 +15,8 @@ from devices.leases import Answer, Lease
 from devices.limits import PowerRange
 from devices.models.model import NS_PER_S, Flow, Model, Status, Surroundings, energy_wh
 
-MOST_STEPS = 1000
-"""A device of 10 s steps passes nearly three hours exactly; a control cycle never waits longer than for these."""
+MOST_STEPS = 400
+"""A device of 10 s steps passes more than an hour exactly; a control cycle never waits longer than for these."""
 
 State = TypeVar("State")
 
@@ -73,8 +73,9 @@ class Simulation(Generic[State]):
         (ValueError).
         """
         self.model = model
+        self.nameplate = model.nameplate
         self._surroundings = surroundings
-        plate = model.nameplate
+        plate = self.nameplate
         self._setpoint = HeldSetpoint(PowerRange(plate.minimum_w, plate.maximum_w), reversion_w)
         state = model.begin(stored_wh)
         held = model.held_wh(state)

@@ -110,8 +110,8 @@ def looks(der: Der, seconds: Iterator[float]) -> int | None:
 
 @pytest.mark.parametrize(("type_name", "index"), DEVICES)
 def test_how_often_a_device_is_measured_does_not_change_its_energy(type_name: str, index: int) -> None:
-    often = looks(devices_of(type_name, START)[index], (each * 3.7 for each in range(1, 26)))
-    seldom = looks(devices_of(type_name, START)[index], (each * 9.25 for each in range(1, 11)))
+    often = looks(devices_of(type_name, START)[index], (each * 1.1 for each in range(1, 31)))
+    seldom = looks(devices_of(type_name, START)[index], (each * 3.3 for each in range(1, 11)))
     assert often is not None
     assert seldom is not None
     assert often == seldom

@@ -1,6 +1,7 @@
 """Laws of physics for every model: energy balances, limits hold, states stay possible, whatever is commanded."""
 
 import math
+import os
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from devices.models.model import AnyModel, Surroundings
 from devices.models.simulation import Simulation
 
 SECOND_NS = 10**9
+SITUATIONS = max(12, int(os.environ.get("WATTSWARM_SOAK", "0")) // 10)
+"""Command sequences per device type; a soak raises it."""
 BALANCE = 1e-9
 """Part of the turnover by which sums of floats may differ."""
 
@@ -45,7 +48,7 @@ MOVES = st.lists(
 
 
 @pytest.mark.parametrize("type_name", EXAMPLES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=SITUATIONS, deadline=None)
 @given(moves=MOVES, start_h=st.integers(0, 23))
 def test_energy_balances_and_limits_hold(
     type_name: str, moves: list[tuple[float, float, bool]], start_h: int
