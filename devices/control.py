@@ -26,14 +26,16 @@ from devices.control_messages import (
     Mode,
     ReleaseCircuit,
     Upward,
+    WatchedReport,
 )
 from devices.control_state import SavedState, StoredEnergy
 from devices.cycle_record import CycleRecord, ReadBack
 from devices.der import Der
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
-from devices.flexible_loads import observe_flexible, permit
+from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.health.monitor import HealthMonitor
 from devices.health.rules import Finding
+from devices.hub.hub import Hub
 from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
@@ -91,6 +93,7 @@ class ControlCore:
         feeding = frozenset(each.name for each in config.models if each.feeds is not None)
         self._health = HealthMonitor(nameplates, config.reading_age_ms * NS_PER_MS, feeding)
         self._health.remember(saved.health)
+        self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -146,15 +149,19 @@ class ControlCore:
         settled = all(self._settling.reached(each) for each in read_back)
         flexible = observe_flexible(self._image, self._config, self._guard.off)
         permitted = permit(flexible, inputs, decision)
-        record = CycleRecord(now, inputs, decision, read_back, settled, flexible, permitted)
+        self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
+        asleep = self._hub.asleep
+        record = CycleRecord(now, inputs, decision, read_back, settled, flexible, permitted, asleep)
         self.cycles.append(record)
-        self._command(decision.setpoints + permitted + self._guard.setpoints, now)
+        self._command(decision.setpoints + lowered(permitted, asleep) + self._guard.setpoints, now)
         self._raise_alarms(record)
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
             shown = report(record, self._image, self._config, self._mandate.mode)
-            messages.append(replace(shown, health=self._health.reports(self._image)))
+            messages.append(
+                replace(shown, health=self._health.reports(self._image), watched=self._watched(asleep))
+            )
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def stop(self, now: Instant) -> None:
@@ -184,6 +191,13 @@ class ControlCore:
             cell_ns=self._now.cell_ns,
             trips=self._guard.trips,
             health=self._health.histories,
+        )
+
+    def _watched(self, asleep: tuple[Setpoint, ...]) -> tuple[WatchedReport, ...]:
+        sleeping = {each.name for each in asleep}
+        return tuple(
+            WatchedReport(name, found.kind.value, found.why, name in sleeping)
+            for name, found in self._hub.learned.items()
         )
 
     def _release(self, name: str, now: Instant) -> Outcome:

@@ -11,6 +11,7 @@ from devices.der import Nameplate
 from devices.drivers.modelled import fed_nameplate
 from devices.errors import ConfigurationError
 from devices.fields import Fields
+from devices.hub.watched import Watched, parse_watched
 from devices.image import DerKind
 from devices.limits import PowerRange
 from devices.models.catalogue import TYPES, parse_model
@@ -71,6 +72,7 @@ class ModelConfig:
 
     `reversion_w` is its setpoint when nobody controls it; None lets the limits of the connection decide (see
     `reversions`). `feeds` is the name under which the load behind it is metered; None where there is none.
+    `watched`: what the hub knows of it; None for what it does not watch.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ModelConfig:
     model: AnyModel
     reversion_w: float | None
     feeds: str | None
+    watched: Watched | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +250,7 @@ def _modelled(
         return
     model = parse_model(fields, TYPES[type_name])
     if model is None:
-        fields.close(also=("reserve", "reversion_w"))
+        fields.close(also=("reserve", "reversion_w", "device", "may_stand_by"))
         return
     plate = model.nameplate
     stores = plate.kind is DerKind.BATTERY
@@ -265,7 +268,8 @@ def _modelled(
         fields.problem("name", f"{feeds!r}, the load behind it, is taken by another device")
     if feeds is not None:
         names.add(feeds)
-    models.append(ModelConfig(name, type_name, model, reversion_w, feeds))
+    watched = parse_watched(fields, name, model) if plate.kind is DerKind.FLEXIBLE else None
+    models.append(ModelConfig(name, type_name, model, reversion_w, feeds, watched))
     fields.close()
 
 

@@ -200,6 +200,19 @@ class HealthReport:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchedReport:
+    """What the hub takes a circuit's or socket's device for, in words why, and whether it keeps it in standby.
+
+    Never leaves the node.
+    """
+
+    name: str
+    device: str
+    why: str
+    asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ImageReport:
     """What control sees and does.
 
@@ -222,6 +235,7 @@ class ImageReport:
     devices: tuple[DeviceReport, ...]
     sensors: tuple[SensorReport, ...] = ()
     health: tuple[HealthReport, ...] = ()
+    watched: tuple[WatchedReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

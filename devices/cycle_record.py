@@ -24,7 +24,8 @@ class ReadBack:
 class CycleRecord:
     """One cycle. `read_back` concerns the decision of the cycle before, as it showed in this cycle's image.
 
-    `flexible` are the flexible loads as they were seen and `permitted` what each may draw. With
+    `flexible` are the flexible loads as they were seen and `permitted` what each may draw; `asleep`: what the
+    hub lowers that to, for peripherals in standby. With
     devices/json_codec.py it goes to a file and comes back equal.
     """
 
@@ -35,6 +36,7 @@ class CycleRecord:
     settled: bool
     flexible: tuple[FlexibleInput, ...] = ()
     permitted: tuple[Setpoint, ...] = ()
+    asleep: tuple[Setpoint, ...] = ()
 
 
 def replays(record: CycleRecord) -> bool:

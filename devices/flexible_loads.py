@@ -76,6 +76,14 @@ def permit(
     return tuple(Setpoint(each.name, max(each.minimum_w, granted[each.name])) for each in flexible)
 
 
+def lowered(permitted: tuple[Setpoint, ...], asleep: tuple[Setpoint, ...]) -> tuple[Setpoint, ...]:
+    """The permissions, none above what the hub leaves a peripheral that is in standby."""
+    most = {each.name: each.power_w for each in asleep}
+    return tuple(
+        Setpoint(each.name, max(each.power_w, most.get(each.name, each.power_w))) for each in permitted
+    )
+
+
 def room_w(flexible: tuple[FlexibleInput, ...], inputs: DispatchInput, decision: Decision) -> float:
     """What all flexible loads together may draw, at least 0: the import limit less everything else as it is.
 

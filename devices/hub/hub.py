@@ -7,20 +7,14 @@ are negative as everywhere.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from devices.allocation import Setpoint
 from devices.hub.advice import Advice, DayOfUse, advise
 from devices.hub.clusters import Cluster, SocketUse, clusters, standby
 from devices.hub.demand import NS_PER_S, Demand, DemandMeter, samples, usual_day
 from devices.hub.privacy import Audience, Policy, Released, release
-from devices.hub.recognition import (
-    DeviceKind,
-    Recognised,
-    UsbIdentity,
-    by_enumeration,
-    by_trace,
-)
+from devices.hub.recognition import DeviceKind, Recognised, by_enumeration, by_trace
+from devices.hub.watched import Watched
 from devices.image import ProcessImage
 
 SAMPLE_S = 30
@@ -28,22 +22,12 @@ SAMPLE_S = 30
 MOST_SAMPLES = 7 * 86_400 // SAMPLE_S
 MOST_WINDOWS = 7 * 96
 """A week of quarter hours."""
+USE_NS = 300 * NS_PER_S
+"""One sample of every five minutes is compared for clusters."""
+LEARNS_EVERY_NS = 6 * 3600 * NS_PER_S
+"""How long a recognition or a set of clusters is used before it is worked out again (cell time)."""
 ON_PART = 2.0
 """A device is on when it draws more than so many times its standby."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A circuit or socket: what its device said when plugged in (None: it did not), what the owner knows it is,
-    its standby power, whether it may be put into standby, and whether it is DC.
-    """
-
-    name: str
-    identity: UsbIdentity | None = None
-    told: DeviceKind | None = None
-    standby_w: float = 1.0
-    may_stand_by: bool = False
-    direct_current: bool = False
 
 
 class Hub:
@@ -58,6 +42,11 @@ class Hub:
         self._demands: dict[str, deque[Demand]] = {name: deque(maxlen=MOST_WINDOWS) for name in self._watched}
         self._next_ns = 0
         self._now_ns = 0
+        self._off_since_ns: dict[str, int] = {}
+        self._learned: dict[str, tuple[int, Recognised]] = {}
+        self._clusters: tuple[int, tuple[Cluster, ...]] | None = None
+        self.asleep: tuple[Setpoint, ...] = ()
+        """Standby limits as of the last sample, from what was learned lately: cheap enough for a control cycle."""
 
     def observe(self, image: ProcessImage, max_age_ns: int) -> None:
         """Take one image; those in between two samples are let pass."""
@@ -68,6 +57,14 @@ class Hub:
         for name, sample in samples(image, max_age_ns).items():
             if name in self._meters:
                 self._demands[name].extend(self._meters[name].add(sample))
+                off = sample.drawn_w is not None and sample.drawn_w <= ON_PART * self._watched[name].standby_w
+                if not off:
+                    self._off_since_ns.pop(name, None)
+                else:
+                    self._off_since_ns.setdefault(name, sample.cell_ns)
+        self._learn()
+        found = () if self._clusters is None else self._clusters[1]
+        self.asleep = standby(self._uses(with_series=False), found, self._off_for_s(), self._patience_s)
 
     def demands(self, name: str) -> tuple[Demand, ...]:
         """The latest complete windows of a circuit or socket, oldest first."""
@@ -76,6 +73,11 @@ class Hub:
     def recognised(self) -> Mapping[str, Recognised]:
         """What each device is: as the owner says, as it enumerates, or as it draws; in this order."""
         return {name: self._kind(each) for name, each in self._watched.items()}
+
+    @property
+    def learned(self) -> Mapping[str, Recognised]:
+        """What each device was recognised as when that was last worked out."""
+        return {name: found for name, (_, found) in self._learned.items()}
 
     def clusters(self) -> tuple[Cluster, ...]:
         """Devices that are used together."""
@@ -109,36 +111,37 @@ class Hub:
                 return found
         return by_trace(self._meters[each.name].trace)
 
-    def _uses(self) -> tuple[SocketUse, ...]:
-        """The on-states of all, over the samples that every one of them has."""
-        traces = {
-            name: {sample.cell_ns: sample.drawn_w for sample in meter.trace if sample.drawn_w is not None}
-            for name, meter in self._meters.items()
-        }
-        seen = [set(trace) for trace in traces.values() if trace]
+    def _learn(self) -> None:
+        """Work out one thing that is due: a device's kind, or the clusters."""
+        due_ns = self._now_ns - LEARNS_EVERY_NS
+        for name, each in self._watched.items():
+            if name not in self._learned or self._learned[name][0] <= due_ns:
+                self._learned[name] = (self._now_ns, self._kind(each))
+                return
+        if self._clusters is None or self._clusters[0] <= due_ns:
+            self._clusters = (self._now_ns, clusters(self._uses()))
+
+    def _uses(self, *, with_series: bool = True) -> tuple[SocketUse, ...]:
+        """The on-states of all, over the samples that every one of them has; kinds as learned."""
+        known: dict[str, dict[int, float]] = {name: {} for name in self._meters}
+        for name, meter in self._meters.items() if with_series else ():
+            for sample in meter.trace:
+                if sample.drawn_w is not None:
+                    known[name].setdefault(sample.cell_ns // USE_NS, sample.drawn_w)
+        seen = [set(trace) for trace in known.values() if trace]
         moments = sorted(set.intersection(*seen)) if seen else []
         return tuple(
             SocketUse(
                 name=name,
-                kind=self._kind(each).kind,
+                kind=self._learned[name][1].kind if name in self._learned else DeviceKind.UNKNOWN,
                 on=tuple(trace[moment] > ON_PART * each.standby_w for moment in moments) if trace else (),
                 standby_w=each.standby_w,
                 may_stand_by=each.may_stand_by,
             )
-            for (name, each), trace in zip(self._watched.items(), traces.values(), strict=True)
-            if trace
+            for (name, each), trace in zip(self._watched.items(), known.values(), strict=True)
+            if trace or not with_series
         )
 
     def _off_for_s(self) -> dict[str, float]:
         """How long each device has been off without a break; an unknown sample breaks it."""
-        found = {}
-        for name, meter in self._meters.items():
-            off_since_ns = None
-            for sample in reversed(meter.trace):
-                on = sample.drawn_w is None or sample.drawn_w > ON_PART * self._watched[name].standby_w
-                if on:
-                    break
-                off_since_ns = sample.cell_ns
-            if off_since_ns is not None:
-                found[name] = (self._now_ns - off_since_ns) / NS_PER_S
-        return found
+        return {name: (self._now_ns - since_ns) / NS_PER_S for name, since_ns in self._off_since_ns.items()}

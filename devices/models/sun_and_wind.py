@@ -9,6 +9,7 @@ cut-in and rated speed, as curves measured by IEC 61400-12-1 are usually approxi
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from devices.der import Nameplate
 from devices.image import DerKind
@@ -110,6 +111,7 @@ class WindTurbine:
         return None, Flow(terminal_w=given_w, source_w=taken_w, loss_w=taken_w - given_w)
 
 
+@lru_cache(maxsize=4096)
 def clear_sky_w_m2(cell_ns: int, latitude_deg: float, longitude_deg: float) -> float:
     """Irradiance of a clear sky on a horizontal plane at a moment of cell time (unix, UTC)."""
     day_of_year = cell_ns / NS_PER_DAY % DAYS_PER_YEAR + 1.0

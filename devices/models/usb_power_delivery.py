@@ -5,6 +5,7 @@ Supply PDO - Source"; currents in 10 mA, voltages in 50 mV), request objects ("F
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 VOLTAGES_MV = (5_000, 9_000, 15_000, 20_000, 28_000, 36_000, 48_000)
 """The fixed voltages: the first four are the standard power range, to 100 W; the rest the extended, to 240 W."""
@@ -72,6 +73,7 @@ class Request:
         )
 
 
+@lru_cache(maxsize=256)
 def offered(limit_w: float, five_ampere_cable: bool = True) -> tuple[FixedSupply, ...]:
     """The objects a source of this power offers: each voltage with what current the power leaves.
 

@@ -16,7 +16,7 @@ from devices.models.model import AnyModel, Surroundings
 from devices.models.simulation import Simulation
 
 SECOND_NS = 10**9
-SITUATIONS = max(12, int(os.environ.get("WATTSWARM_SOAK", "0")) // 10)
+SITUATIONS = max(6, int(os.environ.get("WATTSWARM_SOAK", "0")) // 10)
 """Command sequences per device type; a soak raises it."""
 BALANCE = 1e-9
 """Part of the turnover by which sums of floats may differ."""
@@ -78,7 +78,7 @@ def test_energy_balances_and_limits_hold(
 
 
 @pytest.mark.parametrize("type_name", EXAMPLES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(part=st.floats(0, 1), dt_s=st.floats(1e-4, 3600.0))
 def test_one_step_obeys_its_wish_at_once_or_not_at_all(type_name: str, part: float, dt_s: float) -> None:
     """Limits are hard from the first step on; a storage gives no more than it is asked, in no other direction."""

@@ -181,7 +181,7 @@ def cycled(der: Der, hours: float, every_s: float = 60.0) -> HealthMonitor:
 @pytest.mark.parametrize("type_name", ["home-battery", "dc-bus", "battery-backup-unit", "flywheel"])
 def test_a_sound_unit_is_never_found_sick(type_name: str) -> None:
     (der,) = devices_of(type_name, Instant(0, NOON_NS))
-    monitor = cycled(der, 24.0, every_s=55.0)
+    monitor = cycled(der, 14.0, every_s=58.0)
     assert monitor.judgements(type_name) == ()
     assert monitor.factor(type_name) == 1.0
 

@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from device_examples import configuration
 
 from devices.cell_clock import Instant
+from devices.control import ControlCore
+from devices.control_state import FRESH
+from devices.cycle_record import replays
+from devices.drivers.simulated import build_ders
 from devices.hub.advice import Topic
 from devices.hub.clusters import Cluster
 from devices.hub.demand import NS_PER_S
-from devices.hub.hub import SAMPLE_S, Hub, Watched
+from devices.hub.hub import Hub
 from devices.hub.privacy import Audience, Policy
 from devices.hub.recognition import DeviceKind, UsbIdentity, UsbProduct
+from devices.hub.watched import Watched
 from devices.image import DerKind, DeviceImage, ProcessImage, Reading
 
 DAY_S = 86_400
+STEP_S = 60
 PRICES = tuple(0.15 if hour < 6 else 0.35 for hour in range(24))
 Power = Callable[[float, int], float]
 
@@ -65,7 +73,7 @@ def image(second: int, devices: dict[str, Power] = DEVICES) -> ProcessImage:
 
 
 def watched_for(hub: Hub, seconds: int) -> Hub:
-    for second in range(0, seconds + 1, SAMPLE_S):
+    for second in range(0, seconds + 1, STEP_S):
         hub.observe(image(second), NS_PER_S)
     return hub
 
@@ -121,6 +129,43 @@ def test_by_default_only_totals_of_quarters_of_an_hour_leave(week: Hub) -> None:
     assert {row.name for row in rows} == {""}
     noon = next(row for row in rows if row.start_ns == (DAY_S + 12 * 3600) * NS_PER_S)
     drawn = sum(
-        power(12 + second / 3600, 1) * SAMPLE_S for power in DEVICES.values() for second in range(0, 900, 30)
+        power(12 + second / 3600, 1) * STEP_S
+        for power in DEVICES.values()
+        for second in range(0, 900, STEP_S)
     )
     assert noon.energy_wh == pytest.approx(drawn / 3600)
+
+
+def test_control_puts_a_forgotten_monitor_into_standby_and_wakes_it_with_the_laptop() -> None:
+    """The monitor is left on after work; from the third day on the hub knows better."""
+    work = [[9, 12, 35.0], [13, 17, 35.0]]
+    socket = {"type": "dc-socket", "device_wh": 0, "charge_w": 0}
+    ders: list[dict[str, Any]] = [
+        {
+            **socket,
+            "name": "laptop",
+            "device_wh": 70,
+            "charge_w": 30,
+            "initial_state_of_charge": 1.0,
+            "use": work,
+        },
+        {**socket, "name": "monitor", "use": [[9, 17.75, 28.0]], "may_stand_by": True},
+    ]
+    start = Instant(0, 0)
+    config = configuration(ders)
+    built = {der.name: der for der in build_ders(config, None, {}, start)}
+    core = ControlCore(config, tuple(built.values()), None, FRESH, start, "test")
+    drawn: dict[tuple[int, int], float] = {}
+    for minute in range(0, 3 * 1440 + 1, 10):
+        now = Instant(minute * NS_PER_S // 100, minute * 60 * NS_PER_S)
+        core.cycle(now)
+        power_w = built["monitor"].measure(now).power_w.value
+        assert power_w is not None
+        drawn[divmod(minute, 1440)] = -power_w
+    after_work, at_work, morning = 17 * 60 + 40, 16 * 60 + 50, 9 * 60 + 20
+    assert drawn[0, after_work] == pytest.approx(28 / 0.92 + 0.3)
+    assert drawn[2, at_work] == drawn[2, morning] == drawn[0, after_work]
+    assert drawn[2, after_work] < 1.5
+    assert all(replays(record) for record in core.cycles)
+    shown = core.cycles[-1]
+    assert {each.name for each in shown.permitted} == {"laptop", "monitor"}
