@@ -107,10 +107,22 @@ def test_without_control_everything_reverts_to_a_safe_share_of_the_limits() -> N
     held = reversions(configuration(ders, connection={"minimum_w": -4_000, "maximum_w": 2_000}))
     assert held["solar"] + held["wind"] == pytest.approx(2_000.0)
     protected_w = 1.25 * 300 / 0.95
-    assert held["ev-charger"] + held["heat-pump"] == pytest.approx(-(4_000 - protected_w))
+    assert held["ev-charger"] + held["heat-pump"] == pytest.approx(-(4_000 - protected_w - 100))
     assert held["ups"] == -100.0
     chosen = example("ev-charger", reversion_w=-1_380)
     assert reversions(configuration([chosen])) == {"ev-charger": -1_380.0}
+
+
+def test_without_control_a_critical_circuit_keeps_all_it_needs_before_a_car_gets_any() -> None:
+    ders = [
+        example("ev-charger"),
+        example("circuit", name="office", tier="normal", always_w=700),
+        example("circuit", name="fridge", tier="critical"),
+    ]
+    held = reversions(configuration(ders, connection={"minimum_w": -1_400, "maximum_w": 0}))
+    assert held == {"fridge": -300.0, "office": -950.0, "ev-charger": pytest.approx(-150.0)}
+    short = reversions(configuration(ders, connection={"minimum_w": -500, "maximum_w": 0}))
+    assert short == {"fridge": -300.0, "office": -200.0, "ev-charger": 0.0}
 
 
 def power(draw: Any, lowest: float, highest: float) -> float:
