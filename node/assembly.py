@@ -1,5 +1,6 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
+from devices.control_config import parse_config
 from devices.profiles import read_profile
 from ledger.chain import Tip
 from ledger.entries import Entry, open_entry
@@ -12,7 +13,7 @@ from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
 from node.belonging import Identity, confirmations_needed
-from node.config import Config
+from node.config import Config, control_table
 from node.core import NodeCore
 from node.events import Now
 from node.gathering import Gathering
@@ -144,11 +145,8 @@ def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[S
 
 def _round_trip_ppm(config: Config) -> int:
     """The worst round trip of the site's batteries, in millionths; without a battery it does not matter."""
-    trips = [
-        float(str(der.get("charge_efficiency", 0.95))) * float(str(der.get("discharge_efficiency", 0.95)))
-        for der in config.site.ders
-        if der.get("kind") == "battery"
-    ]
+    batteries = parse_config(control_table(config, interval_s=900)).batteries
+    trips = [battery.charge_efficiency * battery.discharge_efficiency for battery in batteries]
     return int(min(trips, default=1.0) * PPM)
 
 

@@ -102,7 +102,8 @@ class RetentionSection(_Section):
 class SiteSection(_Section):
     """The connection point and what is behind it. `profile` is a CSV of measured powers over time.
 
-    Each table of `ders` is a device as `devices/control_config.py` reads it.
+    Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
+    devices stand in, and `sensors` what is on the expansion port.
     """
 
     profile: str | None = None
@@ -110,9 +111,11 @@ class SiteSection(_Section):
     export_limit_w: float = Field(default=17_250.0, gt=0, le=1e9)
     cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
     linger_real_s: float | None = Field(default=None, gt=0)
+    surroundings: dict[str, object] | None = None
+    sensors: tuple[dict[str, object], ...] = ()
     ders: tuple[dict[str, object], ...] = ()
 
-    @field_validator("ders", mode="before")
+    @field_validator("ders", "sensors", mode="before")
     @classmethod
     def _list_is_tuple(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
@@ -223,6 +226,10 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
     }
     if profile is not None:
         table["profile"] = str(profile)
+    if site.sensors:
+        table["sensors"] = list(site.sensors)
+    if site.surroundings is not None:
+        table["surroundings"] = site.surroundings
     if site.linger_real_s is not None:
         table["linger_s"] = site.linger_real_s
     return table

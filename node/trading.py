@@ -136,8 +136,9 @@ class Trading:
         return SignEntry(int(kind), interval, now.cell_ns, payload)
 
     def _learn(self, record: MeterRecord) -> None:
-        load = sum(device.withdrawn for device in record.devices if device.kind is DerKind.LOAD)
-        generation = sum(device.injected for device in record.devices if device.kind is DerKind.PV)
+        loads, sources = (DerKind.LOAD, DerKind.FLEXIBLE), (DerKind.PV, DerKind.GENERATOR)
+        load = sum(device.withdrawn for device in record.devices if device.kind in loads)
+        generation = sum(device.injected for device in record.devices if device.kind in sources)
         self.load = self.load.observe(record.interval, load)
         self.generation = self.generation.observe(record.interval, generation)
 
