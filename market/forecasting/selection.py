@@ -104,3 +104,9 @@ class Selected:
 def selected(season: int, first_interval: int, least: float | None = None) -> Selected:
     """The forecaster for a series of which nothing is known: all models, chosen among as they prove themselves."""
     return Selected(season, candidates(season, first_interval, least))
+
+
+def light(season: int, first_interval: int, least: float | None = None) -> Selected:
+    """As `selected`, without the boosted trees: none of the others ever pauses for a fit."""
+    models = candidates(season, first_interval, least)
+    return Selected(season, {name: model for name, model in models.items() if not isinstance(model, Boosted)})
