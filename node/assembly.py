@@ -3,11 +3,12 @@
 from devices.profiles import read_profile
 from ledger.entries import Entry
 from ledger.genesis import Role
-from market.bidding import SimpleBidder
 from market.cell import EnergyCell
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
+from market.units import PRICE_PER_UNIT, S_PER_HOUR
+from node.bidding import carbon_of, configured_bidder, configured_expectations
 from node.config import Config
 from node.core import Identity, NodeCore
 from node.events import Now
@@ -72,7 +73,7 @@ def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, n
     return Trading(
         rules=rules,
         rule=rule,
-        bidder=SimpleBidder(),
+        bidder=configured_bidder(config.bidding, season),
         first_interval=opened.genesis.first_interval,
         last_trading_interval=config.node.last_trading_interval,
         order_lead_ns=2 * margin_ns,
@@ -82,6 +83,10 @@ def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, n
         prices=_known_prices(rules, opened, season),
         reported={said.interval for said in recent if said.kind == Kind.READING},
         bid_for=max((said.interval for said in recent if said.kind == Kind.ORDER), default=-1),
+        expectations=configured_expectations(config, rules, season, now),
+        horizon=config.bidding.horizon_hours * S_PER_HOUR // rules.interval_s,
+        carbon=carbon_of(config.bidding, rules.interval_s),
+        wear=round(config.bidding.wear * PRICE_PER_UNIT),
     )
 
 

@@ -123,4 +123,5 @@ def _within(price: int, spread: int, place: FloatArray | None, sign: int) -> tup
     """Prices that lie by these shares of the spread above (or below) a price of the tariff; ascending."""
     if place is None or not place.any():
         return (float(price),)
-    return tuple(sorted((price + sign * spread * place).tolist()))
+    # A model's errors may reach beyond the tariff, where no price can be.
+    return tuple(sorted((price + sign * spread * np.clip(place, 0.0, 1.0)).tolist()))
