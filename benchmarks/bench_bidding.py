@@ -60,7 +60,7 @@ class Site:
 
 def main() -> None:
     """Measure every strategy on every sample, print, and say which share of the best each one reaches."""
-    homes = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    homes = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     days = int(sys.argv[2]) if len(sys.argv) > 2 else 14
     results = []
     for source in SOURCES:

@@ -96,14 +96,16 @@ def _stage(
     """The value before one interval; `worth` is what every transition is worth but for what it trades."""
     premium = preferences.premium(outlook.import_price, outlook.export_price)
     green = preferences.carbon_price * outlook.carbon
-    value = np.zeros(len(terminals))
-    prices = cases(outlook.buy, outlook.sell)
-    for ((buy, sell), weight), ((surplus,), share) in itertools.product(prices, cases(outlook.surplus)):
-        net = terminals + surplus
-        dear, cheap = max(buy, sell) + green + premium, sell + green - premium
-        # The dearer price on what is bought and the cheaper on what is sold: the lesser of both, whatever the sign.
-        trade = np.minimum(net * dear, net * cheap) if dear > cheap else net * cheap
-        value += weight * share * np.max(trade + worth, axis=1)
+    both = list(itertools.product(cases(outlook.buy, outlook.sell), cases(outlook.surplus)))
+    shape = (len(both), 1, 1)
+    surplus = np.reshape([own for (_, _), ((own,), _) in both], shape)
+    cheap = np.reshape([sell + green - premium for ((_, sell), _), _ in both], shape)
+    dear = np.reshape([max(buy, sell) + green + premium for ((buy, sell), _), _ in both], shape)
+    net = terminals[np.newaxis] + surplus
+    # The dearer price on what is bought and the cheaper on what is sold is the lesser of both, whatever the sign.
+    best = np.max(np.minimum(net * dear, net * cheap) + worth[np.newaxis], axis=2)
+    weights = np.array([weight * share for (_, weight), (_, share) in both])
+    value: FloatArray = weights @ best
     return value
 
 

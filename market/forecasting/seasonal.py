@@ -36,7 +36,9 @@ class SeasonalNaive:
             return _flat(self._history, horizon)
         day = np.repeat(days[-1][:, np.newaxis], len(LEVELS), axis=1)
         if len(days) > 1:
-            day = day + np.quantile(nearby(np.diff(days, axis=0), self._reach), LEVELS, axis=0).T
+            missed = nearby(np.diff(days, axis=0), self._reach)
+            # Both ways round: that yesterday was above the day before says nothing of today.
+            day = day + np.quantile(np.concatenate([missed, -missed]), LEVELS, axis=0).T
         return bounded(repeat_to(day, horizon), self._least)
 
 

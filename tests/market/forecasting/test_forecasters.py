@@ -139,3 +139,11 @@ def test_neighbours_wrap_round_the_day() -> None:
 def test_a_day_has_at_least_one_interval() -> None:
     with pytest.raises(ValueError, match="at least one interval"):
         SeasonalNaive(0, 0)
+
+
+def test_the_middle_of_the_naive_forecast_is_yesterday_whatever_the_trend() -> None:
+    rising = np.repeat(np.arange(6.0), SEASON)
+    forecast = taught(SeasonalNaive, rising).forecast(SEASON)
+    assert forecast[:, MEDIAN] == pytest.approx(np.full(SEASON, 5.0))
+    assert (forecast[:, 0] < 5.0).all()
+    assert (forecast[:, -1] > 5.0).all()
