@@ -1,15 +1,17 @@
 """`wattswarm market forecast evaluate` on the committed samples and on a user's file."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from market.forecasting.evaluation import SELECTED
+from market.forecasting.evaluation import SELECTED, ModelScore
 from market.forecasting.selection import BASELINE
 from node.cli.root import app
 from node.errors import ConfigError
-from sim.forecast_command import evaluate
+from sim.forecast_command import evaluate, score_table
 from sim.forecast_series import load_series
 from sim.household_samples import SOURCES
 
@@ -50,10 +52,11 @@ def test_a_file_of_ones_own_is_scored_as_json_and_as_a_table(
     assert models[BASELINE]["skill"] == 0
     assert sum(row["used"] for row in told["models"]) == 1
     assert [row["member"] for row in told["series"]] == ["ada recorded"]
-    evaluate(data=str(file), jobs=1)
-    table = capsys.readouterr().out
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(score_table([ModelScore(**row) for row in told["models"]]))
+    table = console.export_text()
     assert all(name in table for name in (*models, SELECTED))
-    assert "1 series" in table
+    assert "beats the baseline for" in table
 
 
 def test_what_can_not_be_evaluated_is_said(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def filled_at(curve: Curve, price: int) -> tuple[int, int]:
     return sure - bought, sure + sum(step.quantity for step in curve.sells if step.price == price)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=70)
 @given(strategies, preferences, flexibilities(), forecasts, accounts)
 def test_no_order_passes_nameplate_floor_or_cap_and_none_trades_with_itself(
     strategy: Strategy,
@@ -49,7 +49,7 @@ def test_no_order_passes_nameplate_floor_or_cap_and_none_trades_with_itself(
         assert curve.buys[0].price < curve.sells[0].price
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=70)
 @given(strategies, preferences, flexibilities(), forecasts, generous)
 def test_a_filled_order_never_asks_more_of_the_storage_than_power_capacity_and_reserve_allow(
     strategy: Strategy,
