@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
-from sim.cluster_checks import Outcome
+from sim.cells.checks import Outcome
 from sim.seeds.search import INTERVALS, LEAST_INTERVALS, Bounds, Tally, run_seed, search
 
 app = App(name="sim", help="Search seeded worlds for what must never happen.")
