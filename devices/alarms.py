@@ -12,6 +12,8 @@ SEVERITIES = {
     AlarmCode.DAEMON_LOST: Severity.WARNING,
     AlarmCode.RECORDS_DROPPED: Severity.WARNING,
     AlarmCode.STATE_NOT_SAVED: Severity.CRITICAL,
+    AlarmCode.GRID_UNKNOWN: Severity.CRITICAL,
+    AlarmCode.ARMED_NOT_AVAILABLE: Severity.WARNING,
 }
 
 

@@ -26,8 +26,9 @@ from devices.control_messages import (
 )
 from devices.control_state import SavedState, StoredEnergy
 from devices.cycle_record import CycleRecord, ReadBack
-from devices.der import Der
+from devices.der import Der, GridMeter
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.fast_response import strength
 from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
@@ -70,8 +71,11 @@ class ControlCore:
         saved: SavedState,
         start: Instant,
         issuer: str,
+        grid: GridMeter | None = None,
     ) -> None:
-        """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them."""
+        """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
+        `grid` measures frequency and voltage, without which no service responds.
+        """
         self._config = config
         self._ders = {der.name: der for der in ders}
         self._edges = None if profile is None else profile.load
@@ -80,6 +84,7 @@ class ControlCore:
         self._alarms = AlarmBoard()
         self._settling = Settling({der.name: der.nameplate for der in ders}, config.settle_ms * NS_PER_MS)
         self._reversions = reversions(config)
+        self._grid = grid
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -205,7 +210,8 @@ class ControlCore:
         return self.cycles[-1].time.real_ns + self._config.command_lease_ms * NS_PER_MS
 
     def _measure(self, now: Instant) -> ProcessImage:
-        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()))
+        grid = None if self._grid is None else self._grid.measure(now)
+        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
 
     def _new_meter(self) -> Meter:
         kinds = {der.name: der.nameplate.kind for der in self._ders.values()}
@@ -221,7 +227,9 @@ class ControlCore:
 
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
-        return Commission(mandate.mode, mandate.limits(now.real_ns), self._wish(now))
+        return Commission(
+            mandate.mode, mandate.limits(now.real_ns), self._wish(now), mandate.armed(now.real_ns)
+        )
 
     def _wish(self, now: Instant) -> Wish:
         if self._mandate.mode is not Mode.GRID_SUPPORT:
@@ -270,6 +278,14 @@ class ControlCore:
             self._alarm(AlarmCode.SETPOINT_NOT_REACHED, each.name, _shown(each), overdue)
         beyond = not record.decision.limit_held and not unknown
         self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
+        response = inputs.response
+        curves = (*response.mandatory, *(each.curve for each in response.armed))
+        blind = [curve.name for curve in curves if strength(curve, response) is None]
+        text = f"{', '.join(blind)}: nothing good measures the grid, so there is no response"
+        self._alarm(AlarmCode.GRID_UNKNOWN, None, text, bool(blind))
+        short = bool(response.armed) and not record.decision.armed_available
+        text = "not all that is armed could be delivered and sustained"
+        self._alarm(AlarmCode.ARMED_NOT_AVAILABLE, None, text, short)
         lost = self._mandate.lost(now.real_ns)
         self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
 

@@ -11,11 +11,13 @@ from devices.errors import ConfigurationError
 from devices.fields import Fields
 from devices.image import DerKind
 from devices.limits import PowerRange
+from devices.response_curve import Effect, ResponseCurve, read_curve
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
 LARGEST_W = 1e9
 LARGEST_WH = 1e12
+MOST_DROOPS = 8
 LATEST_NS = 2**62
 """Unix nanoseconds until the year 2116."""
 
@@ -58,7 +60,9 @@ class ControlConfig:
     `profile` is a CSV file (see devices/profiles.py), needed as soon as there is PV or load. `connection` is
     what the connection may ever carry. `command_lease_ms` is how long a setpoint outlives control;
     `settle_ms` how long a setpoint may take to show in the measured power before that is an alarm;
-    `reading_age_ms` when a reading is stale. `linger_s` ends the process so long after it lost its daemon;
+    `reading_age_ms` when a reading is stale. `grid_profile` is a CSV file of frequency and voltage (see
+    devices/grid_profile.py), needed as soon as there is a mandatory droop; `mandatory` are the droops that hold
+    without arming. `linger_s` ends the process so long after it lost its daemon;
     None keeps it for ever.
     """
 
@@ -75,6 +79,8 @@ class ControlConfig:
     reading_age_ms: int
     settle_ms: int
     linger_s: float | None
+    grid_profile: str | None
+    mandatory: tuple[ResponseCurve, ...]
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -105,9 +111,13 @@ def parse_config(source: object) -> ControlConfig:
         reading_age_ms=top.integer("reading_age_ms", cycle_ms, 60_000, max(1000, 2 * cycle_ms)),
         settle_ms=top.integer("settle_ms", cycle_ms, 600_000, max(2000, 2 * cycle_ms)),
         linger_s=None if top.absent("linger_s") else top.number("linger_s", 0.0, 1e9),
+        grid_profile=None if top.absent("grid_profile") else top.text("grid_profile", 4096),
+        mandatory=() if top.absent("mandatory") else _droops(top),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
+    if config.mandatory and config.grid_profile is None:
+        top.problem("grid_profile", "is missing; a mandatory droop reads frequency or voltage from it")
     for fields in (clock, connection, top):
         fields.close()
     if problems:
@@ -125,6 +135,16 @@ def reversions(config: ControlConfig) -> dict[str, float]:
     part = min(1.0, config.connection.maximum_w / built_w) if built_w > 0 else 0.0
     limits = {each.name: each.maximum_w * part for each in pv}
     return {battery.name: battery.reversion_w for battery in config.batteries} | limits
+
+
+def _droops(top: Fields) -> tuple[ResponseCurve, ...]:
+    droops = []
+    for fields in top.tables("mandatory", MOST_DROOPS):
+        curve = read_curve(fields)
+        if curve.effect is Effect.REACTIVE_POWER:
+            fields.problem("effect", f"{curve.name} is about reactive power, which no driver here controls")
+        droops.append(curve)
+    return tuple(droops)
 
 
 def _ders(top: Fields) -> tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig, ...]]:

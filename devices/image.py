@@ -77,8 +77,17 @@ class DeviceImage:
 
 
 @dataclass(frozen=True, slots=True)
+class GridImage:
+    """What the node's own meter says of the grid: frequency in Hz, voltage per unit of the nominal voltage."""
+
+    frequency_hz: Reading
+    voltage_pu: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessImage:
-    """All devices of a node, measured in one cycle at `time`."""
+    """All devices of a node, measured in one cycle at `time`, and the grid; None where nothing measures it."""
 
     time: Instant
     devices: tuple[DeviceImage, ...]
+    grid: GridImage | None = None

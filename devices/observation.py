@@ -12,6 +12,7 @@ from devices.control_config import BatteryConfig, ControlConfig
 from devices.control_messages import DeviceReport, ImageReport, Mode
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
+from devices.fast_response import Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
@@ -21,11 +22,14 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), and wish."""
+    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, and
+    armed services.
+    """
 
     mode: Mode
     limits: PowerRange | None
     wish: Wish
+    armed: tuple[Arming, ...] = ()
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -56,6 +60,7 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         connection=narrow(config.connection, limits)[0],
         wish=commission.wish,
         horizon_s=config.command_lease_ms / 1000 * config.clock.speed,
+        response=_response(image, config, commission),
     )
 
 
@@ -88,6 +93,17 @@ def report(record: CycleRecord, image: ProcessImage, config: ControlConfig, mode
             )
             for device in image.devices
         ),
+    )
+
+
+def _response(image: ProcessImage, config: ControlConfig, commission: Commission) -> ResponseInput:
+    now_ns, age_ns = image.time.real_ns, config.reading_age_ms * NS_PER_MS
+    grid = image.grid
+    return ResponseInput(
+        frequency_hz=None if grid is None else grid.frequency_hz.usable(now_ns, age_ns),
+        voltage_pu=None if grid is None else grid.voltage_pu.usable(now_ns, age_ns),
+        armed=commission.armed,
+        mandatory=config.mandatory,
     )
 
 

@@ -19,6 +19,7 @@ class BatteryInput:
 
     `minimum_w` (at most 0) to `maximum_w` is its nameplate; `stored_wh` is None while the state of charge is
     missing, stale or invalid; `reserve_wh` is the owner's; `reversion_w` the power of its safe state.
+    `reserve_released` is true in a real outage and when the owner says so, and only then.
     """
 
     name: str
@@ -30,6 +31,12 @@ class BatteryInput:
     reserve_wh: float
     reversion_w: float
     stored_wh: float | None
+    reserve_released: bool = False
+
+    @property
+    def floor_wh(self) -> float:
+        """What stays stored: the owner's reserve, unless it is released."""
+        return 0.0 if self.reserve_released else self.reserve_wh
 
     @property
     def chargeable_wh(self) -> float | None:
@@ -63,7 +70,7 @@ def reserved(battery: BatteryInput, horizon_s: float) -> PowerRange:
     """No discharge into the reserve, and none at all while the state of charge is unknown; charging stays
     free.
     """
-    dischargeable_wh = battery.dischargeable_wh(battery.reserve_wh)
+    dischargeable_wh = battery.dischargeable_wh(battery.floor_wh)
     if dischargeable_wh is None:
         return PowerRange(battery.minimum_w, 0.0)
     return PowerRange(

@@ -14,11 +14,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
 )
 
 from devices.control_config import parse_config
-from devices.errors import ConfigurationError
+from devices.errors import ConfigurationError, ServiceError
+from devices.fast_response import Arming
+from devices.response_curve import curve_table
+from devices.service_files import find_curve
 from node.errors import ConfigError
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$")]
@@ -30,7 +32,12 @@ def _lists_are_tuples(value: object) -> object:
     return value
 
 
+def _list_is_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list_is_tuple)]
 
 
 class _Section(BaseModel):
@@ -77,10 +84,20 @@ class TimingSection(_Section):
     rebroadcast_real_ms: int = Field(default=500, ge=50, le=60_000)
 
 
-class SiteSection(_Section):
-    """The connection point and what is behind it. `profile` is a CSV of measured powers over time.
+class ArmedSection(_Section):
+    """One service and the headroom that it may use, up (injecting more) and down."""
 
-    Each table of `ders` is a device as `devices/control_config.py` reads it.
+    service: str = Field(min_length=1)
+    up_w: float = Field(default=0.0, ge=0, le=1e9)
+    down_w: float = Field(default=0.0, ge=0, le=1e9)
+
+
+class SiteSection(_Section):
+    """The connection point and what is behind it. `profile` is a CSV of measured powers over time, `grid_profile`
+    one of frequency and voltage.
+
+    Each table of `ders` is a device as `devices/control_config.py` reads it. `service_files` are response curves of
+    the operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered.
     """
 
     profile: str | None = None
@@ -88,12 +105,11 @@ class SiteSection(_Section):
     export_limit_w: float = Field(default=17_250.0, gt=0, le=1e9)
     cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
     linger_real_s: float | None = Field(default=None, gt=0)
-    ders: tuple[dict[str, object], ...] = ()
-
-    @field_validator("ders", mode="before")
-    @classmethod
-    def _list_is_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    grid_profile: str | None = None
+    service_files: Texts = ()
+    mandatory_services: Texts = ()
+    armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
+    ders: Annotated[tuple[dict[str, object], ...], BeforeValidator(_list_is_tuple)] = ()
 
 
 class Config(_Section):
@@ -122,6 +138,11 @@ class Config(_Section):
         if self.site.profile is None:
             return None
         return (Path(self.file).parent / self.site.profile).resolve()
+
+    @property
+    def service_paths(self) -> tuple[Path, ...]:
+        """The operator's own response curves."""
+        return tuple((Path(self.file).parent / name).resolve() for name in self.site.service_files)
 
 
 class _MembersFile(_Section):
@@ -160,7 +181,7 @@ def with_clock_file(config: Config) -> Config:
 
 
 def control_table(config: Config, interval_s: int) -> dict[str, object]:
-    """The configuration of this node's control process."""
+    """The configuration of this node's control process. Raises ServiceError for a service that is none."""
     site, clock = config.site, config.clock
     profile = config.profile_path
     table: dict[str, object] = {
@@ -173,18 +194,40 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
     }
     if profile is not None:
         table["profile"] = str(profile)
+    if site.grid_profile is not None:
+        table["grid_profile"] = str((Path(config.file).parent / site.grid_profile).resolve())
+    if site.mandatory_services:
+        table["mandatory"] = [
+            curve_table(find_curve(name, config.service_paths)) for name in site.mandatory_services
+        ]
     if site.linger_real_s is not None:
         table["linger_s"] = site.linger_real_s
     return table
+
+
+def armings(config: Config) -> tuple[Arming, ...]:
+    """The services that this node offers. Raises ServiceError for a service that is none."""
+    return tuple(
+        Arming(find_curve(each.service, config.service_paths), each.up_w, each.down_w)
+        for each in config.site.armed_services
+    )
 
 
 def site_problems(config: Config) -> tuple[str, ...]:
     """What the control process would refuse, one message per mistake; the interval is not known yet."""
     try:
         parse_config(control_table(config, interval_s=900))
+        offered = armings(config)
     except ConfigurationError as error:
         return error.problems
-    return ()
+    except ServiceError as error:
+        return tuple(str(error).splitlines())
+    if offered and config.site.grid_profile is None:
+        return ("grid_profile: is missing; an armed service reads frequency from it",)
+    names = [each.curve.name for each in offered]
+    return tuple(
+        f"armed_services: {name} is armed twice" for name in sorted(set(names)) if names.count(name) > 1
+    )
 
 
 def _table(path: Path, remedy: str) -> dict[str, object]:

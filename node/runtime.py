@@ -25,7 +25,7 @@ from ledger.replication import answer
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
 from node.assembly import assemble
-from node.config import Config, clock_path, control_table, load_config, with_clock_file
+from node.config import Config, armings, clock_path, control_table, load_config, with_clock_file
 from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
@@ -153,6 +153,8 @@ class _Daemon:
         control_config = self._config.directory / CONTROL_CONFIG_FILE
         control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
+        for arming in armings(self._config):
+            control.arm(arming)
         transport = self._transport()
         async with trio.open_nursery() as devices:
             await devices.start(control.run)

@@ -16,6 +16,7 @@ GROUPS = {
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
+    "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 
