@@ -28,7 +28,7 @@ def apportion(total: int, weights: Integers) -> Integers:
         raise ValueError(f"a weight is negative or above {LARGEST_WEIGHT}")
     if total == 0:
         return np.zeros_like(weights)
-    shares = np.floor(weights * (total / sum_)).astype(np.int64)
+    shares: Integers = np.floor(weights * (total / sum_)).astype(np.int64)
     # Both products may wrap around in 64 bits; their difference does not, so it is exact.
     remainders = weights * np.int64(total) - shares * np.int64(sum_)
     for _ in range(2):

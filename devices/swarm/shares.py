@@ -44,18 +44,24 @@ def proportional(view: SwarmView, request: Request) -> Shares:
     return _signed(view, request, apportion(given_mw, headroom_mw))
 
 
-def equalised(view: SwarmView, request: Request, ppm_per_wear: int = 10) -> Shares:
+def equalised(
+    view: SwarmView, request: Request, ppm_per_wear: int = 10, balance_s: int | None = None
+) -> Shares:
     """Shares that bring the states of charge together, cheap members first.
 
     The fullest give first (for a request down: the emptiest take), until all that take part stand at one level;
     a member whose wear is higher by one µ/kWh stops `ppm_per_wear` parts per million of its capacity earlier. This
     is the exact minimum of squared distance from one level plus wear, in steps of a millionth of state of charge;
-    what lies between two steps is split in proportion to what the step would move.
+    what lies between two steps is split in proportion to what the step would move. `balance_s` is the time in
+    which the level is to be reached, where that is not the request's own: a request of a moment would otherwise
+    be given by the fullest member alone.
     """
     headroom_mw = view.headroom_mw(request)
     given_mw = min(abs(request.power_mw), int(headroom_mw.sum()))
     # Power that would empty (or fill) a member while the request lasts; what stores nothing counts as full.
-    drain_mw = np.minimum(view.capacity * SECONDS_PER_HOUR // request.duration_s, MOST_DRAIN_MW)
+    drain_mw = np.minimum(
+        view.capacity * SECONDS_PER_HOUR // (balance_s or request.duration_s), MOST_DRAIN_MW
+    )
     drain_mw = np.maximum(drain_mw, headroom_mw)
     charge = np.where(view.capacity > 0, view.stored * PPM // np.maximum(view.capacity, 1), PPM)
     height = (charge if request.power_mw >= 0 else PPM - charge) - view.wear * ppm_per_wear

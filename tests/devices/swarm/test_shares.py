@@ -1,4 +1,4 @@
-"""Shares of a request: exact, within headroom, without the reserve, the same everywhere, and nearly right when stale."""
+"""Shares of a request: exact, within headroom, without the reserve, the same everywhere, bounded when stale."""
 
 from collections.abc import Callable
 from dataclasses import replace
