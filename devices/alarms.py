@@ -13,6 +13,7 @@ SEVERITIES = {
     AlarmCode.RECORDS_DROPPED: Severity.WARNING,
     AlarmCode.STATE_NOT_SAVED: Severity.CRITICAL,
     AlarmCode.GRID_UNKNOWN: Severity.CRITICAL,
+    AlarmCode.GRID_LOST: Severity.CRITICAL,
     AlarmCode.ARMED_NOT_AVAILABLE: Severity.WARNING,
 }
 

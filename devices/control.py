@@ -5,7 +5,7 @@ Metered and contracted energies are mWh, power W; injection positive.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
@@ -33,8 +33,10 @@ from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
-from devices.observation import Commission, observe, report
+from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
+from devices.resilience.islanding import Finding
+from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 from devices.settling import Settling
 
 NS_PER_S = 1_000_000_000
@@ -85,6 +87,7 @@ class ControlCore:
         self._settling = Settling({der.name: der.nameplate for der in ders}, config.settle_ms * NS_PER_MS)
         self._reversions = reversions(config)
         self._grid = grid
+        self._resilience = Resilience()
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -227,9 +230,17 @@ class ControlCore:
 
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
-        return Commission(
+        commission = Commission(
             mandate.mode, mandate.limits(now.real_ns), self._wish(now), mandate.armed(now.real_ns)
         )
+        if not self._config.islanding:
+            return commission
+        reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
+        situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
+        self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
+        outage = self._resilience.detector.finding is not Finding.CONNECTED
+        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)
+        return replace(commission, island=orders.batteries, reserve_released=orders.reserve_released)
 
     def _wish(self, now: Instant) -> Wish:
         if self._mandate.mode is not Mode.GRID_SUPPORT:

@@ -81,6 +81,7 @@ class ControlConfig:
     linger_s: float | None
     grid_profile: str | None
     mandatory: tuple[ResponseCurve, ...]
+    islanding: bool
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -113,11 +114,12 @@ def parse_config(source: object) -> ControlConfig:
         linger_s=None if top.absent("linger_s") else top.number("linger_s", 0.0, 1e9),
         grid_profile=None if top.absent("grid_profile") else top.text("grid_profile", 4096),
         mandatory=() if top.absent("mandatory") else _droops(top),
+        islanding=top.flag("islanding", False),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
-    if config.mandatory and config.grid_profile is None:
-        top.problem("grid_profile", "is missing; a mandatory droop reads frequency or voltage from it")
+    if (config.mandatory or config.islanding) and config.grid_profile is None:
+        top.problem("grid_profile", "is missing; mandatory droops and islanding read the grid from it")
     for fields in (clock, connection, top):
         fields.close()
     if problems:

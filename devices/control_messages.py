@@ -48,6 +48,7 @@ class AlarmCode(Enum):
     RECORDS_DROPPED = "records-dropped"
     STATE_NOT_SAVED = "state-not-saved"
     GRID_UNKNOWN = "grid-unknown"
+    GRID_LOST = "grid-lost"
     ARMED_NOT_AVAILABLE = "armed-not-available"
 
 

@@ -78,10 +78,13 @@ class DeviceImage:
 
 @dataclass(frozen=True, slots=True)
 class GridImage:
-    """What the node's own meter says of the grid: frequency in Hz, voltage per unit of the nominal voltage."""
+    """What the node's own meter says of the grid: frequency in Hz, voltage per unit of the nominal voltage, and
+    whether the breaker towards the public grid is closed (None: not known).
+    """
 
     frequency_hz: Reading
     voltage_pu: Reading
+    breaker_closed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

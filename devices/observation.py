@@ -5,7 +5,7 @@ What is missing, stale or implausible is passed on as unknown, and the dispatch 
 worst.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.allocation import PvInput
 from devices.control_config import BatteryConfig, ControlConfig
@@ -16,20 +16,23 @@ from devices.fast_response import Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
+from devices.resilience.islanding import GridReading
 
 NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, and
-    armed services.
+    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
+    services, and what an island lets batteries do (None: everything) with whose reserve.
     """
 
     mode: Mode
     limits: PowerRange | None
     wish: Wish
     armed: tuple[Arming, ...] = ()
+    island: PowerRange | None = None
+    reserve_released: bool = False
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -52,7 +55,11 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         locked=commission.mode is not Mode.GRID_SUPPORT,
         curtailed=commission.mode is Mode.EMERGENCY_STOP,
         batteries=tuple(
-            _battery(battery, devices[battery.name], now_ns, age_ns) for battery in config.batteries
+            replace(
+                _battery(battery, devices[battery.name], now_ns, age_ns),
+                reserve_released=commission.reserve_released,
+            )
+            for battery in config.batteries
         ),
         pv=tuple(pv),
         load=PowerRange(least_w, most_w),
@@ -61,6 +68,7 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         wish=commission.wish,
         horizon_s=config.command_lease_ms / 1000 * config.clock.speed,
         response=_response(image, config, commission),
+        island=_island(config, commission),
     )
 
 
@@ -93,6 +101,27 @@ def report(record: CycleRecord, image: ProcessImage, config: ControlConfig, mode
             )
             for device in image.devices
         ),
+    )
+
+
+def _island(config: ControlConfig, commission: Commission) -> PowerRange | None:
+    """What the island allows of the hardware there is: finite, as it is recorded."""
+    if commission.island is None:
+        return None
+    charge_w = sum(battery.charge_w for battery in config.batteries)
+    discharge_w = sum(battery.discharge_w for battery in config.batteries)
+    return narrow(PowerRange(-charge_w, discharge_w), commission.island)[0]
+
+
+def grid_reading(image: ProcessImage, max_age_ns: int) -> GridReading:
+    """What the meter shows of the grid; a breaker counts only beside a fresh voltage."""
+    if image.grid is None:
+        return GridReading(None, None)
+    voltage_pu = image.grid.voltage_pu.usable(image.time.real_ns, max_age_ns)
+    return GridReading(
+        image.grid.frequency_hz.usable(image.time.real_ns, max_age_ns),
+        voltage_pu,
+        None if voltage_pu is None else image.grid.breaker_closed,
     )
 
 

@@ -106,6 +106,7 @@ class SiteSection(_Section):
     cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
     linger_real_s: float | None = Field(default=None, gt=0)
     grid_profile: str | None = None
+    islanding: bool = False
     service_files: Texts = ()
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
@@ -190,6 +191,7 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
         "clock": {"start_wall_ns": clock.start_wall_ns, "epoch_ns": clock.epoch_ns, "speed": clock.speed},
         "connection": {"minimum_w": -site.import_limit_w, "maximum_w": site.export_limit_w},
         "cycle_ms": site.cycle_real_ms,
+        "islanding": site.islanding,
         "ders": list(site.ders),
     }
     if profile is not None:

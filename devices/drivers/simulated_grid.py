@@ -12,9 +12,9 @@ class SimulatedGridMeter:
         self._profile = profile
 
     def measure(self, now: Instant) -> GridImage:
-        """Read frequency and voltage at `now`."""
+        """Read frequency, voltage and breaker at `now`."""
         values = self._profile.at(now.cell_ns)
         if values is None:
             return GridImage(Reading.missing(now.real_ns), Reading.missing(now.real_ns))
-        frequency_hz, voltage_pu = values
-        return GridImage(Reading.of(frequency_hz, now.real_ns), Reading.of(voltage_pu, now.real_ns))
+        frequency_hz, voltage_pu, closed = values
+        return GridImage(Reading.of(frequency_hz, now.real_ns), Reading.of(voltage_pu, now.real_ns), closed)

@@ -19,6 +19,7 @@ from devices.errors import ConfigurationError, ProfileError, ServiceError
 from devices.fast_response import Arming
 from devices.grid_profile import read_grid_profile
 from devices.leases import Answer, Lease, Refused
+from devices.limits import PowerRange
 from devices.mandate import LONGEST_ARMING_NS, MOST_ARMED, Mandate
 from devices.response_curve import curve_table
 from devices.service_files import built_in_curves, find_curve
@@ -34,7 +35,7 @@ FREQUENCIES = (50.0, 49.5, 50.0, 50.7, 50.0, 30.0)
 class Site:
     """A battery on a grid whose frequency follows `FREQUENCIES`."""
 
-    def __init__(self, settings: Settings, **changes: Any) -> None:
+    def __init__(self, settings: Settings, closed: tuple[int, ...] = (1,) * 6, **changes: Any) -> None:
         ders = [
             {
                 "kind": "battery",
@@ -45,7 +46,10 @@ class Site:
             }
         ]
         self.config = parse_config(settings(ders=ders, profile=None, grid_profile="grid.csv", **changes))
-        rows = [f"{second * SECOND_NS},{hz},1.0" for second, hz in enumerate(FREQUENCIES)]
+        rows = [
+            f"{second * SECOND_NS},{hz},1.0,{breaker}"
+            for second, (hz, breaker) in enumerate(zip(FREQUENCIES, closed, strict=True))
+        ]
         self.now = Instant(SECOND_NS, 0)
         self.core = ControlCore(
             self.config,
@@ -54,7 +58,9 @@ class Site:
             FRESH,
             self.now,
             "control",
-            SimulatedGridMeter(read_grid_profile(["start_ns,frequency_hz,voltage_pu", *rows], "rows")),
+            SimulatedGridMeter(
+                read_grid_profile(["start_ns,frequency_hz,voltage_pu,breaker_closed", *rows], "rows")
+            ),
         )
         self.alarms: list[Alarm] = []
         self._sequence = count(1)
@@ -111,6 +117,22 @@ def test_what_is_armed_and_cannot_be_had_is_an_alarm(settings: Settings) -> None
     assert found == [True, False]
 
 
+def test_an_outage_that_the_meter_sees_releases_the_reserve_and_stops_charging(settings: Settings) -> None:
+    site = Site(settings, islanding=True, closed=(1, 0, 0, 1, 1, 1))
+    site.power_w(0.1)
+    assert not site.core.cycles[-1].inputs.batteries[0].reserve_released
+    site.power_w(1.1)
+    inputs = site.core.cycles[-1].inputs
+    assert inputs.batteries[0].reserve_released
+    assert inputs.island == PowerRange(0.0, 3000.0)
+    for second in (3.1, 3.7, 3.8, 3.9):
+        site.power_w(second)
+    inputs = site.core.cycles[-1].inputs
+    assert (inputs.island, inputs.batteries[0].reserve_released) == (None, False)
+    lost = [alarm.raised for alarm in site.alarms if alarm.code is AlarmCode.GRID_LOST]
+    assert lost == [True, False]
+
+
 def offer(mandate: Mandate, arming: Arming, seconds: float, sequence: int) -> Answer:
     lease: Lease[Arming | None] = Lease(arming, None, 1, 1 + round(seconds * SECOND_NS), "daemon", sequence)
     return mandate.offer(GrantArming(lease), 1)
@@ -137,6 +159,10 @@ def test_armings_have_bounds() -> None:
         (["start_ns,frequency_hz,voltage_pu", "0,fifty,1", "5,50,1"], "line 2: frequency_hz: 'fifty'"),
         (["start_ns,frequency_hz,voltage_pu", "0,50", "5,50,1"], "line 2: voltage_pu"),
         (["start_ns,frequency_hz,voltage_pu", "-1,50,1", "5,50,1"], "line 2: start_ns"),
+        (
+            ["start_ns,frequency_hz,voltage_pu,breaker_closed", "0,50,1,open", "5,50,1,1"],
+            "line 2: breaker_closed: 'open' is neither",
+        ),
         (["start_ns,frequency_hz,voltage_pu", "0,50,230", "5,50,1"], "line 2: voltage_pu: '230' is not from"),
     ],
 )
