@@ -145,9 +145,14 @@ def _progress(
 
 def _orders(after: Resilience, situation: Situation, rules: SiteRules, now_ns: int) -> IslandOrders:
     state, name = after.state, rules.name
-    close = state is State.DEAD_BUS and may_close(
-        name, rules.rank, situation.able, after.watch, rules.former, now_ns
+    dead = state is State.DEAD_BUS and after.watch.dead_since_ns is not None
+    # Where the public grid is good again nobody forms another one: after its time it feeds the dead bus itself.
+    close = (
+        dead
+        and after.detector.public_good_since_ns is None
+        and may_close(name, rules.rank, situation.able, after.watch, rules.former, now_ns)
     )
+    fed = dead and after.detector.public_is_back(rules.limits, now_ns)
     return IslandOrders(
         mode=state.mode,
         batteries=_batteries(state, former(rules.rank, situation.able) == name, situation.reading, rules),
@@ -157,8 +162,8 @@ def _orders(after: Resilience, situation: Situation, rules: SiteRules, now_ns: i
             and reserve_released(after.detector.finding, situation.reading, owner_releases=False)
         ),
         close_former=close,
-        close_breaker=state is State.SYNCHRONISING
-        and after.synchroniser.may_close(rules.synchronising, now_ns),
+        close_breaker=fed
+        or (state is State.SYNCHRONISING and after.synchroniser.may_close(rules.synchronising, now_ns)),
         served=after.served,
         connect=tuple(block.name for block in after.start.connected),
     )

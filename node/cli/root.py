@@ -17,6 +17,7 @@ GROUPS = {
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
     "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
+    "sim": ("sim.cli:app", "Simulate the grid around a cell."),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 

@@ -114,6 +114,18 @@ def test_a_grid_that_fails_again_while_synchronising_is_waited_for_again() -> No
     assert not ada.live(BACK, 59).close_breaker
 
 
+def test_a_dead_bus_is_fed_by_the_grid_that_is_back_and_not_formed_against_it() -> None:
+    ada = Node()
+    returned = replace(DEAD, reading=GridReading(None, 0.0, False, 50.0, 1.0))
+    ada.live(DEAD, 3)
+    for _ in range(60):
+        orders = ada.live(returned, 1)
+        assert not orders.close_former and not orders.close_breaker
+    assert ada.live(returned, 1).close_breaker
+    ada.live(GRID, 2)
+    assert ada.memory.state is State.CONNECTED
+
+
 def test_tiers_are_shed_on_an_island_and_all_served_again_on_the_grid() -> None:
     ada = Node()
     short = replace(ISLAND, supply=Supply(10_000.0, 500.0, 0.0), loads_w=(100.0, 100.0, 500.0, 500.0))
@@ -144,8 +156,10 @@ def test_whatever_happens_nothing_unsafe_is_ordered(history: list[tuple[Situatio
                 assert dead and reading.breaker_closed is False and "ada" in situation.able
             if orders.close_breaker:
                 sides = situation.sides
-                assert sides.frequency_hz is not None and abs(sides.frequency_hz) <= 0.1
-                assert node.memory.state is State.SYNCHRONISING
+                agree = sides.frequency_hz is not None and abs(sides.frequency_hz) <= 0.1
+                assert dead if node.memory.state is State.DEAD_BUS else agree
+                assert node.memory.state in (State.DEAD_BUS, State.SYNCHRONISING)
+                assert not orders.close_former
             if orders.reserve_released and not situation.owner_releases:
                 assert orders.mode is OperatingMode.EMERGENCY
             if node.memory.state is State.DEAD_BUS:
