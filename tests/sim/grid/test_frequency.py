@@ -56,7 +56,8 @@ def test_the_simulation_is_the_closed_form(system: GridSystem, loss_mw: float) -
     run = simulate(system, loss_mw, 20.0, 0.01)
     drop_hz = system.nominal_hz * loss_mw / system.base_mw
     assert np.abs(run.frequency_hz - exact.frequency_hz(run.time_s)).max() <= 1e-6 * max(drop_hz, 1.0)
-    assert run.nadir_hz == pytest.approx(exact.nadir_hz, abs=1e-3 * drop_hz)
+    if exact.nadir_s < 20.0:
+        assert run.nadir_hz == pytest.approx(exact.nadir_hz, abs=1e-3 * drop_hz)
 
 
 def test_the_first_moment_is_the_swing_equation_alone() -> None:
