@@ -88,6 +88,8 @@ class ControlCore:
         self._reversions = reversions(config)
         self._grid = grid
         self._resilience = Resilience()
+        self._response_wh = 0.0
+        """What the fast response has moved in this interval: the position is not to take it back."""
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -131,6 +133,7 @@ class ControlCore:
     def cycle(self, now: Instant) -> Outcome:
         """Let time pass until `now`, then decide and command once."""
         now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
+        self._count_response(now)
         records = self._pass_time(now)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
         inputs = observe(self._image, self._config, self._commission(now))
@@ -228,6 +231,21 @@ class ControlCore:
             text = f"interval {oldest}: its record was never acknowledged and is forgotten"
             self._alarms.event(AlarmCode.RECORDS_DROPPED, self._now.cell_ns, text)
 
+    def _count_response(self, now: Instant) -> None:
+        """Add what the last decision's response has moved since; a new interval begins with none."""
+        if not self.cycles:
+            return
+        last = self.cycles[-1]
+        if now.cell_ns >= self._meter.next_boundary:
+            self._response_wh = 0.0
+            return
+        acting_ns = min(now.cell_ns, last.time.cell_ns + self._acting_ns()) - last.time.cell_ns
+        self._response_wh += last.decision.response_w * acting_ns / NS_PER_S / 3600
+
+    def _acting_ns(self) -> int:
+        """How much cell time a setpoint may act."""
+        return round(self._config.command_lease_ms * NS_PER_MS * self._config.clock.speed)
+
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
         commission = Commission(
@@ -247,7 +265,7 @@ class ControlCore:
             return SafeState()
         position = self._mandate.position(self._meter.interval, now.real_ns)
         if position is not None:
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH
+            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + self._response_wh
             remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
             return FollowPosition(remaining_wh / remaining_h)
         return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()

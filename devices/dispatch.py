@@ -104,8 +104,9 @@ class Decision:
     setpoints.
 
     `limit_held` is false when no setpoint keeps the connection within its limits. `offset_w` is what the fast
-    response asked for on top of the wish, before it was clipped; `armed_available` is false when not all that is
-    armed could be delivered and sustained.
+    response asked for on top of the wish, before it was clipped, and `response_w` what is left of it: power that
+    no position is responsible for. `armed_available` is false when not all that is armed could be delivered and
+    sustained.
     """
 
     power_w: float
@@ -114,6 +115,7 @@ class Decision:
     setpoints: tuple[Setpoint, ...]
     limit_held: bool
     offset_w: float
+    response_w: float
     armed_available: bool
 
 
@@ -135,6 +137,7 @@ def dispatch(inputs: DispatchInput) -> Decision:
         setpoints=shares + caps,
         limit_held=_limit_held(inputs, power_w, caps),
         offset_w=offset_w,
+        response_w=power_w - followed_w if offset_w else 0.0,
         armed_available=available(without_arming.left, inputs.response, inputs.batteries, followed_w),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from devices.cell_clock import Instant
 from devices.control import ControlCore
 from devices.control_config import parse_config
-from devices.control_messages import Alarm, AlarmCode, GrantArming, Heartbeat
+from devices.control_messages import Alarm, AlarmCode, GrantArming, GrantPosition, Heartbeat, Position
 from devices.control_state import FRESH
 from devices.cycle_record import replays
 from devices.drivers.simulated import build_ders
@@ -90,6 +90,18 @@ def test_an_armed_service_responds_until_its_lease_ends(settings: Settings) -> N
     site = Site(settings)
     site.arm("gb-dynamic-containment", 1000.0, 500.0, 2.0)
     assert [site.power_w(second) for second in (0.1, 1.1, 2.1, 3.1)] == [0.0, 1000.0, 0.0, 0.0]
+
+
+def test_a_position_does_not_take_back_what_a_service_has_given(settings: Settings) -> None:
+    site = Site(settings)
+    position: Lease[Position | None] = Lease(Position(0, 500_000), None, SECOND_NS, 10**13, "daemon", 99)
+    site.core.handle(GrantPosition(position), site.now)
+    site.arm("gb-dynamic-containment", 1000.0, 500.0, 6.0)
+    powers_w = [site.power_w(second / 10) for second in range(1, 30)]
+    # 500 Wh in an hour, before and after a second of 1,000 W more.
+    assert powers_w[0] == pytest.approx(500.0, abs=0.1)
+    assert max(powers_w) == pytest.approx(1500.0, abs=0.1)
+    assert powers_w[-1] == pytest.approx(500.0, abs=0.1)
 
 
 def test_an_arming_that_is_renewed_goes_on(settings: Settings) -> None:

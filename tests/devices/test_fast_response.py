@@ -58,6 +58,7 @@ def test_armed_headroom_is_withheld_from_the_position() -> None:
 def test_the_response_is_added_to_what_is_followed() -> None:
     decision = dispatch(armed(49.5, 1000.0, 500.0, wish_w=5000.0))
     assert (decision.power_w, decision.offset_w, decision.binding) == (3000.0, 1000.0, Layer.FAST_RESPONSE)
+    assert decision.response_w == 1000.0
     assert dispatch(armed(50.5, 1000.0, 500.0, wish_w=0.0)).power_w == -500.0
     assert dispatch(armed(49.99, 1000.0, 500.0, wish_w=100.0)).power_w == 100.0
 
