@@ -1,5 +1,6 @@
 """Shell: reads the response curves that come with the package, and those of the operator."""
 
+import re
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -50,10 +51,9 @@ def find_curve(service: str, files: Iterable[Path] = ()) -> ResponseCurve:
     if service.endswith(".toml"):
         return read_curve_file(Path(service))
     curves = known_curves(files)
-    spellings = {
-        spelling: curve for curve in curves.values() for spelling in (*map(_plain, curve.aliases), curve.name)
-    }
-    curve = curves.get(service) or spellings.get(_plain(service))
+    spellings = {_plain(name): curve for curve in curves.values() for name in (*curve.aliases, curve.name)}
+    words = {_words(name): curve for curve in curves.values() for name in (*curve.aliases, curve.name)}
+    curve = curves.get(service) or spellings.get(_plain(service)) or words.get(_words(service))
     if curve is None:
         close = get_close_matches(_plain(service), spellings, n=3, cutoff=0.5)
         names = dict.fromkeys(spellings[spelling].name for spelling in close)
@@ -65,5 +65,14 @@ def find_curve(service: str, files: Iterable[Path] = ()) -> ResponseCurve:
 
 
 def _plain(name: str) -> str:
-    """A name as people vary it: case, underscores, dots and spaces do not count."""
-    return name.strip().lower().translate(str.maketrans("_ .", "---"))
+    """A name as people vary it: case and whatever stands between words do not count."""
+    return "".join(_split(name))
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a name in any order."""
+    return tuple(sorted(_split(name)))
+
+
+def _split(name: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", name.lower())

@@ -88,6 +88,8 @@ def test_names_and_aliases_lead_to_one_curve_each() -> None:
     for curve in CURVES:
         for spelling in (curve.name, *curve.aliases):
             assert find_curve(spelling.upper().replace("-", "_")) is curve
+    assert find_curve("Dynamic Containment, GB") is find_curve("gb-dynamic-containment")
+    assert find_curve("IEEE 1547 VoltVar") is find_curve("ieee-1547-volt-var")
 
 
 def test_mandatory_rules_are_marked() -> None:
