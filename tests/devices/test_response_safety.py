@@ -44,13 +44,13 @@ class Step:
 steps = st.builds(
     Step,
     st.sampled_from([0.1, 0.1, 0.3, 1.0, 20.0]),
-    st.none() | st.sampled_from([50.0, 49.4, 50.6, 0.0, 1e9]),
-    st.none() | st.sampled_from([1.0, 1.08, 0.0, 0.8]),
+    st.sampled_from([49.4, 50.6, 50.0, 49.4, 50.6, 0.0, 1e9, None]),
+    st.sampled_from([1.0, 1.0, 1.08, 0.0, 0.8, None]),
     st.none() | st.booleans(),
-    st.booleans(),
+    st.sampled_from([False, False, False, True]),
     st.none() | st.sampled_from(SERVICES),
-    st.floats(0, 10_000),
-    st.sampled_from([Mode.GRID_SUPPORT, Mode.GRID_SUPPORT, Mode.STANDBY, Mode.EMERGENCY_STOP]),
+    st.sampled_from([0.0, 100.0, 3000.0, 10_000.0]),
+    st.sampled_from([*[Mode.GRID_SUPPORT] * 6, Mode.STANDBY, Mode.EMERGENCY_STOP]),
     st.booleans(),
 )
 
@@ -74,8 +74,8 @@ class Meter:
         return self.image
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(steps, max_size=60), islanding=st.booleans())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(steps, min_size=8, max_size=25), islanding=st.booleans())
 def test_no_fault_of_meter_or_daemon_breaks_a_law(
     settings: Callable[..., dict[str, Any]], history: list[Step], islanding: bool
 ) -> None:
@@ -86,7 +86,7 @@ def test_no_fault_of_meter_or_daemon_breaks_a_law(
         "discharge_w": POWER_W,
         "capacity_wh": CAPACITY_WH,
         "reserve": RESERVE,
-        "initial_state_of_charge": RESERVE + 0.002,
+        "initial_state_of_charge": RESERVE + 1e-5,
     }
     config = parse_config(
         settings(
