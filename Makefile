@@ -33,7 +33,7 @@ demo: setup  ## eight nodes trade a day of real households; writes a report page
 	@echo "Open the report:   $(CURDIR)/demo/report.html"
 
 test: setup  ## every test (real processes included)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup  ## ruff and mypy, strict
 	$(BIN)/ruff check .

@@ -15,6 +15,18 @@ SEVERITIES = {
     AlarmCode.GRID_UNKNOWN: Severity.CRITICAL,
     AlarmCode.GRID_LOST: Severity.CRITICAL,
     AlarmCode.ARMED_NOT_AVAILABLE: Severity.WARNING,
+    AlarmCode.CIRCUIT_OVER_CURRENT: Severity.CRITICAL,
+    AlarmCode.CIRCUIT_SHORT_CIRCUIT: Severity.CRITICAL,
+    AlarmCode.CIRCUIT_EARTH_FAULT: Severity.CRITICAL,
+    AlarmCode.CIRCUIT_OVER_TEMPERATURE: Severity.CRITICAL,
+    AlarmCode.CIRCUIT_BLIND: Severity.CRITICAL,
+    AlarmCode.UNIT_HOT: Severity.CRITICAL,
+    AlarmCode.UNIT_COLD: Severity.WARNING,
+    AlarmCode.UNIT_VOLTAGE: Severity.CRITICAL,
+    AlarmCode.UNIT_WORN: Severity.WARNING,
+    AlarmCode.UNIT_IMPLAUSIBLE: Severity.CRITICAL,
+    AlarmCode.UNIT_DRIFTING: Severity.WARNING,
+    AlarmCode.UNIT_UNREADABLE: Severity.CRITICAL,
 }
 
 

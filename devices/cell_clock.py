@@ -15,6 +15,10 @@ class Instant:
     real_ns: int
     cell_ns: int
 
+    def no_earlier_than(self, seen: "Instant") -> "Instant":
+        """This instant, neither clock before what it showed at `seen`."""
+        return Instant(max(self.real_ns, seen.real_ns), max(self.cell_ns, seen.cell_ns))
+
     def until(self, later: "Instant", real_ns: int) -> "Instant":
         """The instant between this one and `later` at which the real clock shows `real_ns`, linearly."""
         span = later.real_ns - self.real_ns

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
 from devices.cell_clock import Instant
+from devices.circuit_guard import CircuitGuard
+from devices.circuit_protection import Cause
 from devices.control_config import ControlConfig, reversions
 from devices.control_messages import (
     Acknowledge,
@@ -22,20 +24,26 @@ from devices.control_messages import (
     Heartbeat,
     MeterRecord,
     Mode,
+    ReleaseCircuit,
     Upward,
+    WatchedReport,
 )
 from devices.control_state import SavedState, StoredEnergy
 from devices.cycle_record import CycleRecord, ReadBack
 from devices.der import Der, GridMeter
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
 from devices.fast_response import strength
+from devices.flexible_loads import lowered, observe_flexible, permit
+from devices.health.monitor import HealthMonitor
+from devices.health.rules import Finding
+from devices.hub.hub import Hub
 from devices.image import ProcessImage, Reading
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
 from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
-from devices.resilience.islanding import Finding
+from devices.resilience.islanding import Finding as GridFinding
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 from devices.settling import Settling
 
@@ -49,7 +57,7 @@ MOST_CYCLES = 600
 MOST_CATCH_UP = 10_000
 """Intervals of missed time that are metered one by one; more is a clock that was set, not a pause."""
 
-Asked = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge
+Asked = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,12 @@ class ControlCore:
         self._alarms = AlarmBoard()
         self._settling = Settling({der.name: der.nameplate for der in ders}, config.settle_ms * NS_PER_MS)
         self._reversions = reversions(config)
+        self._guard = CircuitGuard(config, saved.trips)
+        nameplates = {der.name: der.nameplate for der in ders}
+        feeding = frozenset(each.name for each in config.models if each.feeds is not None)
+        self._health = HealthMonitor(nameplates, config.reading_age_ms * NS_PER_MS, feeding)
+        self._health.remember(saved.health)
+        self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
         self._resilience = Resilience()
         self._response_wh = 0.0
@@ -97,6 +111,8 @@ class ControlCore:
         self._meter = self._new_meter()
         self._next_report_ns = start.real_ns
         self.cycles: deque[CycleRecord] = deque(maxlen=MOST_CYCLES)
+        # What was off before a restart is off before the first cycle.
+        self._command(self._guard.setpoints, start)
 
     @property
     def next_boundary(self) -> int:
@@ -124,6 +140,8 @@ class ControlCore:
         if isinstance(message, Acknowledge):
             self._records.pop(message.interval, None)
             return Outcome((), save=False)
+        if isinstance(message, ReleaseCircuit):
+            return self._release(message.name, now)
         answer = self._mandate.offer(message, now.real_ns)
         if isinstance(answer, Refused) and not isinstance(message, Heartbeat):
             text = f"{type(message).__name__}: {answer.reason}"
@@ -135,24 +153,34 @@ class ControlCore:
         now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
         self._count_response(now)
         records = self._pass_time(now)
+        tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
-        inputs = observe(self._image, self._config, self._commission(now))
+        inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        record = CycleRecord(now, inputs, decision, read_back, settled)
+        flexible = observe_flexible(self._image, self._config, self._guard.off)
+        permitted = permit(flexible, inputs, decision)
+        self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
+        asleep = self._hub.asleep
+        record = CycleRecord(now, inputs, decision, read_back, settled, flexible, permitted, asleep)
         self.cycles.append(record)
-        self._command(decision.setpoints, now)
+        self._command(decision.setpoints + lowered(permitted, asleep) + self._guard.setpoints, now)
         self._raise_alarms(record)
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
-            messages.append(report(record, self._image, self._config, self._mandate.mode))
-        return Outcome(tuple(messages), save=bool(records))
+            shown = report(record, self._image, self._config, self._mandate.mode)
+            messages.append(
+                replace(shown, health=self._health.reports(self._image), watched=self._watched(asleep))
+            )
+        return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def stop(self, now: Instant) -> None:
         """Give every device its reversion value."""
-        setpoints = tuple(Setpoint(name, power_w) for name, power_w in self._reversions.items())
-        self._command(setpoints, now)
+        off = self._guard.off
+        held = {name: power_w for name, power_w in self._reversions.items() if name not in off}
+        setpoints = tuple(Setpoint(name, power_w) for name, power_w in held.items())
+        self._command(setpoints + self._guard.setpoints, now)
 
     def not_saved(self, reason: str) -> Outcome:
         """The shell could not write the state: an alarm, until it can again (`reason` is then empty)."""
@@ -172,7 +200,23 @@ class ControlCore:
             stored=stored,
             records=tuple(self._records.values()),
             cell_ns=self._now.cell_ns,
+            trips=self._guard.trips,
+            health=self._health.histories,
         )
+
+    def _watched(self, asleep: tuple[Setpoint, ...]) -> tuple[WatchedReport, ...]:
+        sleeping = {each.name for each in asleep}
+        return tuple(
+            WatchedReport(name, found.kind.value, found.why, name in sleeping)
+            for name, found in self._hub.learned.items()
+        )
+
+    def _release(self, name: str, now: Instant) -> Outcome:
+        answer = self._guard.release(name)
+        if isinstance(answer, Refused):
+            text = f"{name}: not released: {answer.reason}"
+            self._alarms.event(AlarmCode.LEASE_REFUSED, now.cell_ns, text)
+        return Outcome(self._alarms.take_news(), save=not isinstance(answer, Refused))
 
     def _pass_time(self, now: Instant) -> list[MeterRecord]:
         """Measure at every moment at which something changes, so that pauses are metered as if there were
@@ -256,7 +300,7 @@ class ControlCore:
         reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
         situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
         self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
-        outage = self._resilience.detector.finding is not Finding.CONNECTED
+        outage = self._resilience.detector.finding is not GridFinding.CONNECTED
         self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)
         return replace(commission, island=orders.batteries, reserve_released=orders.reserve_released)
 
@@ -275,7 +319,7 @@ class ControlCore:
             self._sequence += 1
             lease = Lease(
                 value=setpoint.power_w,
-                reversion=self._reversions[setpoint.name],
+                reversion=0.0 if setpoint.name in self._guard.off else self._reversions[setpoint.name],
                 issued_ns=now.real_ns,
                 expires_ns=now.real_ns + self._config.command_lease_ms * NS_PER_MS,
                 issuer=self._issuer,
@@ -305,6 +349,12 @@ class ControlCore:
         for each in record.read_back:
             overdue = self._settling.overdue(each.name, now.real_ns)
             self._alarm(AlarmCode.SETPOINT_NOT_REACHED, each.name, _shown(each), overdue)
+        for cause in Cause:
+            for name, text in self._guard.standing(cause).items():
+                self._alarm(AlarmCode(f"circuit-{cause.value}"), name, text, bool(text))
+        for finding in Finding:
+            for name, text in self._health.standing(finding).items():
+                self._alarm(AlarmCode(f"unit-{finding.value}"), name, text, bool(text))
         beyond = not record.decision.limit_held and not unknown
         self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
         response = inputs.response

@@ -24,6 +24,7 @@ from devices.control_messages import (
     ImageReport,
     Mode,
     Position,
+    ReleaseCircuit,
     Stop,
     Upward,
 )
@@ -120,6 +121,10 @@ class ControlClient:
     def send_mode(self, mode: Mode) -> None:
         """Enter a mode, the emergency stop included; it holds until another is sent."""
         self._send_all([self._orders.want_mode(mode)])
+
+    def release_circuit(self, name: str) -> None:
+        """Connect a circuit again that a fault has disconnected; said once, and refused with an alarm."""
+        self._send_all([ReleaseCircuit(name)])
 
     def acknowledge(self, interval: int) -> None:
         """The meter record of `interval` is safe (in the ledger's store); control may forget it."""

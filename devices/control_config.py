@@ -4,14 +4,24 @@ Power in W, energy in Wh, injection positive. `interval_s` and the battery's tim
 in milliseconds, and `linger_s`, is real time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devices.cell_clock import ClockSpec
+from devices.der import Nameplate
+from devices.drivers.modelled import fed_nameplate
 from devices.errors import ConfigurationError
 from devices.fields import Fields
+from devices.hub.watched import Watched, parse_watched
 from devices.image import DerKind
 from devices.limits import PowerRange
+from devices.models.catalogue import TYPES, parse_model
+from devices.models.load_circuit import LoadCircuit, Tier
+from devices.models.model import AnyModel
+from devices.models.rack_power_unit import RackPowerUnit
+from devices.models.site import Site, parse_site
+from devices.models.ups import Ups
 from devices.response_curve import Effect, ResponseCurve, read_curve
+from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
@@ -20,6 +30,12 @@ LARGEST_WH = 1e12
 MOST_DROOPS = 8
 LATEST_NS = 2**62
 """Unix nanoseconds until the year 2116."""
+REPLAYED_OR_PLAIN = (DerKind.BATTERY, DerKind.PV, DerKind.LOAD)
+"""What `kind` may be; every other device is named by its `type`."""
+PROTECTING = ("ups", "rack-power-unit", "battery-backup-unit")
+"""Types that are there for their own load: when nobody controls them, they charge."""
+RESERVES = {"home-battery": 0.2, "dc-bus": 0.2, "ups": 0.5, "battery-backup-unit": 0.5}
+"""State of charge kept for the owner, where nothing else is configured; of other types nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,33 @@ class ReplayedConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """A modelled device of one of the types in devices/models/catalogue.py.
+
+    `reversion_w` is its setpoint when nobody controls it; None lets the limits of the connection decide (see
+    `reversions`). `feeds` is the name under which the load behind it is metered; None where there is none.
+    `watched`: what the hub knows of it; None for what it does not watch.
+    """
+
+    name: str
+    type_name: str
+    model: AnyModel
+    reversion_w: float | None
+    feeds: str | None
+    watched: Watched | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """A device that is no battery, as dispatch sees it: its kind, and what its power lies between."""
+
+    name: str
+    kind: DerKind
+    minimum_w: float
+    maximum_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class ControlConfig:
     """One control process.
 
@@ -61,9 +104,9 @@ class ControlConfig:
     what the connection may ever carry. `command_lease_ms` is how long a setpoint outlives control;
     `settle_ms` how long a setpoint may take to show in the measured power before that is an alarm;
     `reading_age_ms` when a reading is stale. `grid_profile` is a CSV file of frequency and voltage (see
-    devices/grid_profile.py), needed as soon as there is a mandatory droop; `mandatory` are the droops that hold
-    without arming. `linger_s` ends the process so long after it lost its daemon;
-    None keeps it for ever.
+    devices/grid_profile.py), needed as soon as there is a mandatory droop or islanding; `mandatory` are the droops
+    that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
+    after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port.
     """
 
     data_dir: str
@@ -82,13 +125,17 @@ class ControlConfig:
     grid_profile: str | None
     mandatory: tuple[ResponseCurve, ...]
     islanding: bool
+    models: tuple[ModelConfig, ...] = ()
+    site: Site = field(default_factory=Site)
+    sensors: tuple[Sensor, ...] = ()
 
 
 def parse_config(source: object) -> ControlConfig:
     """Read a configuration decoded from JSON or TOML. Raises ConfigurationError with every mistake found."""
     problems: list[str] = []
     top = Fields.of(source, "", problems)
-    batteries, replayed = _ders(top)
+    batteries, replayed, models = _ders(top)
+    surroundings = Fields.of({}, "", problems) if top.absent("surroundings") else top.table("surroundings")
     clock = top.table("clock")
     connection = top.table("connection")
     cycle_ms = top.integer("cycle_ms", 5, 10_000, 100)
@@ -115,28 +162,62 @@ def parse_config(source: object) -> ControlConfig:
         grid_profile=None if top.absent("grid_profile") else top.text("grid_profile", 4096),
         mandatory=() if top.absent("mandatory") else _droops(top),
         islanding=top.flag("islanding", False),
+        models=models,
+        site=parse_site(surroundings),
+        sensors=() if top.absent("sensors") else parse_sensors(top.tables("sensors", MOST_SENSORS)),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
     if (config.mandatory or config.islanding) and config.grid_profile is None:
         top.problem("grid_profile", "is missing; mandatory droops and islanding read the grid from it")
-    for fields in (clock, connection, top):
+    for fields in (clock, connection, surroundings, top):
         fields.close()
     if problems:
         raise ConfigurationError(tuple(problems))
     return config
 
 
-def reversions(config: ControlConfig) -> dict[str, float]:
-    """The setpoint in W that each device takes when its lease ends: batteries as configured, PV a safe limit.
+def metered(config: ControlConfig) -> tuple[Metered, ...]:
+    """Every device but the batteries: what dispatch sees beside them."""
+    found = [
+        Metered(
+            each.name,
+            each.kind,
+            0.0 if each.kind is DerKind.PV else -each.maximum_w,
+            each.maximum_w if each.kind is DerKind.PV else 0.0,
+        )
+        for each in config.replayed
+    ]
+    for each in config.models:
+        plate = each.model.nameplate
+        if plate.kind is not DerKind.BATTERY:
+            found.append(Metered(each.name, plate.kind, plate.minimum_w, plate.maximum_w))
+        if each.feeds is not None:
+            found.append(Metered(each.feeds, DerKind.LOAD, fed_nameplate(each.model).minimum_w, 0.0))
+    return tuple(found)
 
-    With these limits all PV together stays within the connection's export limit even while nothing is drawn.
+
+def reversions(config: ControlConfig) -> dict[str, float]:
+    """The setpoint in W that each device takes when its lease ends: as configured, or a safe share of the limits.
+
+    Generation is then limited so that all of it together stays within the export limit even while nothing is
+    drawn. Loads stay together within the import limit even while nothing is generated: what must run comes first,
+    then circuits whose tier cannot be put off, the critical ones before the others, and the rest share what is
+    left. Generators stop.
     """
-    pv = [each for each in config.replayed if each.kind is DerKind.PV]
-    built_w = sum(each.maximum_w for each in pv)
-    part = min(1.0, config.connection.maximum_w / built_w) if built_w > 0 else 0.0
-    limits = {each.name: each.maximum_w * part for each in pv}
-    return {battery.name: battery.reversion_w for battery in config.batteries} | limits
+    others = metered(config)
+    built_w = sum(each.maximum_w for each in others if each.kind is DerKind.PV)
+    given = min(1.0, config.connection.maximum_w / built_w) if built_w > 0 else 0.0
+    safe = {each.name: each.maximum_w * given for each in others if each.kind is DerKind.PV}
+    safe |= {each.name: 0.0 for each in others if each.kind is DerKind.GENERATOR}
+    chosen = {each.name: each.reversion_w for each in config.models if each.reversion_w is not None}
+    stores = {battery.name: battery.reversion_w for battery in config.batteries}
+    flexible = {each.name: each.minimum_w for each in others if each.kind is DerKind.FLEXIBLE}
+    must_w = sum(each.minimum_w for each in others if each.kind is DerKind.LOAD)
+    must_w += sum((stores | {name: chosen[name] for name in chosen if name in flexible}).values())
+    open_ = {name: minimum_w for name, minimum_w in flexible.items() if name not in chosen}
+    room_w = min(0.0, config.connection.minimum_w - must_w)
+    return stores | safe | _loads_left_alone(config, open_, room_w) | chosen
 
 
 def _droops(top: Fields) -> tuple[ResponseCurve, ...]:
@@ -149,17 +230,37 @@ def _droops(top: Fields) -> tuple[ResponseCurve, ...]:
     return tuple(droops)
 
 
-def _ders(top: Fields) -> tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig, ...]]:
+def _loads_left_alone(config: ControlConfig, flexible: dict[str, float], room_w: float) -> dict[str, float]:
+    """What each flexible load may draw of `room_w` (at most 0) while nobody controls it."""
+    tiers = {each.name: each.model.tier for each in config.models if isinstance(each.model, LoadCircuit)}
+    held: dict[str, float] = {}
+    for tier in (Tier.CRITICAL, Tier.ESSENTIAL, Tier.NORMAL):
+        for name in sorted(name for name in flexible if tiers.get(name) is tier):
+            held[name] = max(flexible[name], room_w)
+            room_w = min(0.0, room_w - held[name])
+    may_w = sum(minimum_w for name, minimum_w in flexible.items() if name not in held)
+    part = min(1.0, room_w / may_w) if may_w < 0 else 0.0
+    return held | {name: minimum_w * part for name, minimum_w in flexible.items() if name not in held}
+
+
+Devices = tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig, ...], tuple[ModelConfig, ...]]
+
+
+def _ders(top: Fields) -> Devices:
     batteries: list[BatteryConfig] = []
     replayed: list[ReplayedConfig] = []
+    models: list[ModelConfig] = []
     names: set[str] = set()
     for fields in top.tables("ders", MOST_DERS):
         name = fields.text("name", 64)
         if name in names:
             fields.problem("name", f"{name!r} is taken by another device")
         names.add(name)
+        if not fields.absent("type"):
+            _modelled(fields, name, batteries, models, names)
+            continue
         known = len(fields.problems)
-        kind = DerKind(fields.choice("kind", tuple(kind.value for kind in DerKind)))
+        kind = DerKind(fields.choice("kind", tuple(kind.value for kind in REPLAYED_OR_PLAIN)))
         if len(fields.problems) > known:
             continue
         if kind is DerKind.BATTERY:
@@ -167,7 +268,61 @@ def _ders(top: Fields) -> tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig,
         else:
             replayed.append(ReplayedConfig(name, kind, fields.number("maximum_w", 0.0, LARGEST_W)))
         fields.close()
-    return tuple(batteries), tuple(replayed)
+    return tuple(batteries), tuple(replayed), tuple(models)
+
+
+def _modelled(
+    fields: Fields,
+    name: str,
+    batteries: list[BatteryConfig],
+    models: list[ModelConfig],
+    names: set[str],
+) -> None:
+    """Read a device of a type; one that stores for the dispatch is a battery to it."""
+    known = len(fields.problems)
+    type_name = fields.choice("type", tuple(TYPES))
+    if len(fields.problems) > known:
+        return
+    model = parse_model(fields, TYPES[type_name])
+    if model is None:
+        fields.close(also=("reserve", "reversion_w", "device", "may_stand_by"))
+        return
+    plate = model.nameplate
+    stores = plate.kind is DerKind.BATTERY
+    reversion_w = None
+    if stores:
+        protects = type_name in PROTECTING
+        default_w = plate.minimum_w if protects else 0.0
+        reversion_w = fields.number("reversion_w", plate.minimum_w, 0.0, default_w)
+        reserve = fields.number("reserve", 0.0, 1.0, RESERVES.get(type_name, 0.0))
+        batteries.append(battery_seen(name, plate, reserve, reversion_w))
+    elif not fields.absent("reversion_w"):
+        reversion_w = fields.number("reversion_w", plate.minimum_w, plate.maximum_w)
+    feeds = f"{name}-load" if isinstance(model, Ups | RackPowerUnit) else None
+    if feeds in names:
+        fields.problem("name", f"{feeds!r}, the load behind it, is taken by another device")
+    if feeds is not None:
+        names.add(feeds)
+    watched = parse_watched(fields, name, model) if plate.kind is DerKind.FLEXIBLE else None
+    models.append(ModelConfig(name, type_name, model, reversion_w, feeds, watched))
+    fields.close()
+
+
+def battery_seen(name: str, plate: Nameplate, reserve: float, reversion_w: float) -> BatteryConfig:
+    """A modelled store as dispatch knows batteries; its model alone knows its first state of charge."""
+    return BatteryConfig(
+        name=name,
+        charge_w=-plate.minimum_w,
+        discharge_w=plate.maximum_w,
+        capacity_wh=plate.capacity_wh or 0.0,
+        charge_efficiency=plate.charge_efficiency,
+        discharge_efficiency=plate.discharge_efficiency,
+        initial_state_of_charge=0.0,
+        reserve=reserve,
+        ramp_w_per_s=plate.ramp_w_per_s,
+        response_s=plate.response_s,
+        reversion_w=reversion_w,
+    )
 
 
 def _battery(fields: Fields, name: str) -> BatteryConfig:

@@ -13,6 +13,7 @@ from devices.fast_response import Arming
 from devices.image import DerKind
 from devices.leases import Lease
 from devices.limits import PowerRange
+from devices.sensor_port import SensorKind
 
 
 class Mode(Enum):
@@ -50,6 +51,18 @@ class AlarmCode(Enum):
     GRID_UNKNOWN = "grid-unknown"
     GRID_LOST = "grid-lost"
     ARMED_NOT_AVAILABLE = "armed-not-available"
+    CIRCUIT_OVER_CURRENT = "circuit-over-current"
+    CIRCUIT_SHORT_CIRCUIT = "circuit-short-circuit"
+    CIRCUIT_EARTH_FAULT = "circuit-earth-fault"
+    CIRCUIT_OVER_TEMPERATURE = "circuit-over-temperature"
+    CIRCUIT_BLIND = "circuit-blind"
+    UNIT_HOT = "unit-hot"
+    UNIT_COLD = "unit-cold"
+    UNIT_VOLTAGE = "unit-voltage"
+    UNIT_WORN = "unit-worn"
+    UNIT_IMPLAUSIBLE = "unit-implausible"
+    UNIT_DRIFTING = "unit-drifting"
+    UNIT_UNREADABLE = "unit-unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +120,20 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleaseCircuit:
+    """Connect a circuit again that a fault has disconnected; refused while its readings are not good."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Give every device its reversion value and exit."""
 
 
-Downward = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | Stop
+Downward = (
+    Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit | Stop
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +162,53 @@ class DeviceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SensorReport:
+    """One sensor of the expansion port in an image, in the unit of its kind; None where no good reading is.
+
+    `warning` is what people should be told of it, empty if nothing. Never leaves the node.
+    """
+
+    name: str
+    kind: SensorKind
+    value: float | None
+    unit: str
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """How one store is; None for what is not measured or not known. Current is positive while discharging.
+
+    `factor`: the part of its power that its findings leave, 0 to 1. `ends_ns`: when 80 % of its capacity will be
+    left (cell time), with the earliest and latest moment that its history admits.
+    """
+
+    name: str
+    temperature_c: float | None
+    voltage_v: float | None
+    current_a: float | None
+    state_of_charge: float | None
+    state_of_health: float | None
+    factor: float
+    ends_ns: int | None
+    earliest_ns: int | None
+    latest_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedReport:
+    """What the hub takes a circuit's or socket's device for, in words why, and whether it keeps it in standby.
+
+    Never leaves the node.
+    """
+
+    name: str
+    device: str
+    why: str
+    asleep: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ImageReport:
     """What control sees and does.
 
@@ -160,6 +229,9 @@ class ImageReport:
     binding: str
     settled: bool
     devices: tuple[DeviceReport, ...]
+    sensors: tuple[SensorReport, ...] = ()
+    health: tuple[HealthReport, ...] = ()
+    watched: tuple[WatchedReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

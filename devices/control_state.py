@@ -6,7 +6,9 @@ what it held at the end of the last full interval, which is only roughly what it
 
 from dataclasses import dataclass
 
+from devices.circuit_guard import HeldTrip
 from devices.control_messages import MeterRecord, Mode
+from devices.health.monitor import History
 from devices.limits import PowerRange
 
 
@@ -20,8 +22,8 @@ class StoredEnergy:
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """The mode, the limits that hold until new ones come, the batteries, and the records not yet
-    acknowledged.
+    """The mode, the limits that hold until new ones come, the batteries, the records not yet acknowledged, the
+    circuits that stay off, and how healthy the stores have been.
     """
 
     mode: Mode
@@ -29,6 +31,8 @@ class SavedState:
     stored: tuple[StoredEnergy, ...]
     records: tuple[MeterRecord, ...]
     cell_ns: int
+    trips: tuple[HeldTrip, ...] = ()
+    health: tuple[History, ...] = ()
 
 
 FRESH = SavedState(Mode.GRID_SUPPORT, None, (), (), 0)

@@ -4,8 +4,10 @@ replay.
 
 from dataclasses import dataclass
 
+from devices.allocation import Setpoint
 from devices.cell_clock import Instant
 from devices.dispatch import Decision, DispatchInput, dispatch
+from devices.flexible_loads import FlexibleInput, permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,9 @@ class ReadBack:
 class CycleRecord:
     """One cycle. `read_back` concerns the decision of the cycle before, as it showed in this cycle's image.
 
-    With devices/json_codec.py it goes to a file and comes back equal.
+    `flexible` are the flexible loads as they were seen and `permitted` what each may draw; `asleep`: what the
+    hub lowers that to, for peripherals in standby. With
+    devices/json_codec.py it goes to a file and comes back equal.
     """
 
     time: Instant
@@ -30,8 +34,13 @@ class CycleRecord:
     decision: Decision
     read_back: tuple[ReadBack, ...]
     settled: bool
+    flexible: tuple[FlexibleInput, ...] = ()
+    permitted: tuple[Setpoint, ...] = ()
+    asleep: tuple[Setpoint, ...] = ()
 
 
 def replays(record: CycleRecord) -> bool:
-    """Whether deciding again from the recorded inputs gives the recorded decision."""
-    return dispatch(record.inputs) == record.decision
+    """Whether deciding again from the recorded inputs gives the recorded decision and permissions."""
+    decision = dispatch(record.inputs)
+    permitted = permit(record.flexible, record.inputs, decision)
+    return decision == record.decision and permitted == record.permitted

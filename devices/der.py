@@ -34,9 +34,11 @@ class Nameplate:
 class Der(Protocol):
     """One device that a node controls or measures.
 
-    A setpoint of a battery is its power; of a PV system the most it may inject; a load takes none. The driver
-    itself enforces the expiry of a lease, on the device's own timer where it has one, and then holds the
-    reversion value.
+    A setpoint of a battery or a generator is its power (a generator stops below its minimum load); of a PV
+    system the most it may inject; of a flexible load the most it may draw, so -2000 allows it 2000 W and 0
+    nothing; a load takes none. The driver itself enforces the expiry of a lease, on the device's own timer
+    where it has one, and then holds the reversion value. A clock that goes back finds the device as it was
+    last seen.
     """
 
     @property

@@ -201,7 +201,7 @@ def _armed_services(inputs: DispatchInput, hardware: PowerRange, usable: PowerRa
 
 def _fast_response_w(inputs: DispatchInput) -> float:
     """The offset: armed services as armed, mandatory droops per unit of what the batteries are built for."""
-    built_w = sum(battery.maximum_w for battery in inputs.batteries)
+    built_w = sum(battery.nameplate.maximum_w for battery in inputs.batteries)
     return armed_offset_w(inputs.response) + droop(inputs.response) * built_w
 
 
@@ -233,7 +233,7 @@ def _connection(inputs: DispatchInput) -> PowerRange:
     lowest_w = inputs.connection.minimum_w - least_w
     highest_w = min(
         inputs.connection.maximum_w - most_w,
-        active_limit(inputs.response) * sum(battery.maximum_w for battery in inputs.batteries),
+        active_limit(inputs.response) * sum(battery.nameplate.maximum_w for battery in inputs.batteries),
     )
     if lowest_w <= highest_w:
         return PowerRange(lowest_w, highest_w)
@@ -272,7 +272,7 @@ def _room_w(inputs: DispatchInput, power_w: float) -> float:
     """What PV may inject: what the export limit leaves. Only charging that is measured makes room for it."""
     if inputs.curtailed:
         return 0.0
-    built_w = sum(battery.maximum_w for battery in inputs.batteries)
+    built_w = sum(battery.nameplate.maximum_w for battery in inputs.batteries)
     batteries_w = built_w if inputs.batteries_w is None else max(power_w, inputs.batteries_w)
     return max(0.0, inputs.connection.maximum_w - inputs.load.maximum_w - batteries_w)
 

@@ -83,11 +83,11 @@ def armed_range(
     up_w, down_w = sum(each.up_w for each in inputs.armed), sum(each.down_w for each in inputs.armed)
     lowest_w, highest_w = usable.minimum_w, usable.maximum_w
     if up_w > 0:
-        highest_w = min(
-            highest_w - up_w, _holdable_w(_above_reserve_wh(batteries), _up_wh(inputs), horizon_s)
-        )
+        highest_w = min(highest_w - up_w, _holdable_w(_backing_up_wh(batteries), _up_wh(inputs), horizon_s))
     if down_w > 0:
-        lowest_w = max(lowest_w + down_w, -_holdable_w(_room_wh(batteries), _down_wh(inputs), horizon_s))
+        lowest_w = max(
+            lowest_w + down_w, -_holdable_w(_backing_down_wh(batteries), _down_wh(inputs), horizon_s)
+        )
     return PowerRange(min(lowest_w, rest_w), max(highest_w, rest_w))
 
 
@@ -96,7 +96,7 @@ def available(
 ) -> bool:
     """Whether all that is armed could be delivered from `power_w`, and sustained as long as the services say."""
     up_w, down_w = sum(each.up_w for each in inputs.armed), sum(each.down_w for each in inputs.armed)
-    above_wh, room_wh = _above_reserve_wh(batteries), _room_wh(batteries)
+    above_wh, room_wh = _backing_up_wh(batteries), _backing_down_wh(batteries)
     if above_wh is None or room_wh is None:
         return up_w == down_w == 0
     slack_w = 1e-6 * max(1.0, abs(usable.minimum_w), abs(usable.maximum_w))
@@ -144,6 +144,16 @@ def _above_reserve_wh(batteries: tuple[BatteryInput, ...]) -> float | None:
 
 def _room_wh(batteries: tuple[BatteryInput, ...]) -> float | None:
     return _sum(tuple(battery.chargeable_wh for battery in batteries))
+
+
+def _backing_up_wh(batteries: tuple[BatteryInput, ...]) -> float | None:
+    """What can be given: a battery that must not discharge backs nothing, be it full."""
+    return _above_reserve_wh(tuple(battery for battery in batteries if battery.maximum_w > 0))
+
+
+def _backing_down_wh(batteries: tuple[BatteryInput, ...]) -> float | None:
+    """What can be taken: a battery that must not charge backs nothing, be it empty."""
+    return _room_wh(tuple(battery for battery in batteries if battery.minimum_w < 0))
 
 
 def _sum(values: tuple[float | None, ...]) -> float | None:

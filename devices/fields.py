@@ -95,6 +95,27 @@ class Fields:
                 return pairs
         return self._wrong(key, f"must be a list of 1 to {most} pairs of numbers", ((0.0, 0.0),))
 
+    def rows(
+        self, key: str, limits: tuple[tuple[float, float], ...], most: int, shape: str
+    ) -> tuple[tuple[float, ...], ...]:
+        """A list of at most `most` rows of numbers, each number within its limits; empty where it is missing.
+
+        `shape` says what a row is, for the message: "[from hour, to hour, W]".
+        """
+        value = self._take(key, [])
+        rule = f"must be a list of at most {most} rows {shape}"
+        if not isinstance(value, list | tuple) or len(value) > most:
+            return self._wrong(key, rule, ())
+        for row in value:
+            if not isinstance(row, list | tuple) or len(row) != len(limits):
+                return self._wrong(key, rule, ())
+            for item, (minimum, maximum) in zip(row, limits, strict=True):
+                if isinstance(item, bool) or not isinstance(item, int | float):
+                    return self._wrong(key, rule, ())
+                if not (math.isfinite(item) and minimum <= item <= maximum):
+                    return self._wrong(key, f"{rule}, and {item} is not from {minimum:g} to {maximum:g}", ())
+        return tuple(tuple(float(item) for item in row) for row in value)
+
     def table(self, key: str) -> "Fields":
         """The fields of a mapping inside this one."""
         return Fields.of(self._take(key, None), self._at(key), self.problems)
@@ -115,8 +136,9 @@ class Fields:
             return True
         return False
 
-    def close(self) -> None:
-        """Report every field that nothing has read: most are spelling mistakes."""
+    def close(self, also: tuple[str, ...] = ()) -> None:
+        """Report every field that nothing has read: most are spelling mistakes. `also` are known though unread."""
+        self._read.update(also)
         self.problems.extend(
             f"{self._at(key)}: is not a field here; known are {', '.join(sorted(self._read))}"
             for key in sorted(set(self._source) - self._read)

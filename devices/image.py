@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from devices.cell_clock import Instant
+from devices.limits import PowerRange
 
 
 class Quality(Enum):
@@ -49,11 +50,42 @@ class Reading:
 
 
 class DerKind(Enum):
-    """What a DER is to the dispatch."""
+    """What a DER is to the dispatch.
+
+    BATTERY: storage that takes a power. PV: generation from sun or wind that takes a limit. LOAD: what must run
+    and takes nothing. FLEXIBLE: a load that takes a limit, the most it may draw. GENERATOR: runs when told to,
+    at the power it is told.
+    """
 
     BATTERY = "battery"
     PV = "pv"
     LOAD = "load"
+    FLEXIBLE = "flexible"
+    GENERATOR = "generator"
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitReadings:
+    """What the sensors of one circuit say: current, current to earth, conductors; None for one that it does not
+    have.
+    """
+
+    current_a: Reading
+    residual_a: Reading | None = None
+    temperature_c: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCondition:
+    """How a store is: temperature, voltage and current at its terminals, state of health (part of the capacity that
+    is left, 0 to 1); None for a sensor that it does not have. `nominal_v`: what it is built for.
+    """
+
+    temperature_c: Reading | None = None
+    voltage_v: Reading | None = None
+    current_a: Reading | None = None
+    state_of_health: Reading | None = None
+    nominal_v: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +95,10 @@ class DeviceImage:
     `power_w`: measured at its terminals. `setpoint_w`: read back from the device. `stored_wh` and
     `state_of_charge` (0 to 1): missing for what stores nothing. `available_w`: what it could inject now if
     nothing limited it; missing where the device cannot tell. `counter`: net energy since the driver started,
-    exact, in picojoules (1 mWh is 3.6e12 of them), or None while the device cannot be metered.
+    exact, in picojoules (1 mWh is 3.6e12 of them), or None while the device cannot be metered. `possible`: the
+    powers the device itself says it could take now (taper, temperature, what is plugged in); of a flexible load
+    from what it would like (`minimum_w`) to what it cannot put off any more (`maximum_w`); None where it does not
+    say. `circuit`: what protection reads; None where nothing is protected. `condition`: what health judges.
     """
 
     name: str
@@ -74,6 +109,9 @@ class DeviceImage:
     state_of_charge: Reading
     available_w: Reading
     counter: int | None
+    possible: PowerRange | None = None
+    circuit: CircuitReadings | None = None
+    condition: UnitCondition | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ worst.
 from dataclasses import dataclass, replace
 
 from devices.allocation import PvInput
-from devices.control_config import BatteryConfig, ControlConfig
-from devices.control_messages import DeviceReport, ImageReport, Mode
+from devices.control_config import BatteryConfig, ControlConfig, metered
+from devices.control_messages import DeviceReport, ImageReport, Mode, SensorReport
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
 from devices.fast_response import Arming, ResponseInput
@@ -17,6 +17,7 @@ from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
 from devices.resilience.islanding import GridReading
+from devices.sensor_port import MEASURED, ExpansionPort, warning
 
 NS_PER_MS = 1_000_000
 
@@ -42,14 +43,14 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
     now_ns = image.time.real_ns
     pv: list[PvInput] = []
     least_w = most_w = 0.0
-    for each in config.replayed:
+    for each in metered(config):
         device = devices[each.name]
         if each.kind is DerKind.PV:
             pv.append(PvInput(each.name, each.maximum_w, device.available_w.usable(now_ns, age_ns)))
             continue
-        drawn_w = device.power_w.usable(now_ns, age_ns)
-        least_w += -each.maximum_w if drawn_w is None else drawn_w
-        most_w += 0.0 if drawn_w is None else drawn_w
+        passing_w = device.power_w.usable(now_ns, age_ns)
+        least_w += each.minimum_w if passing_w is None else passing_w
+        most_w += each.maximum_w if passing_w is None else passing_w
     limits = config.connection if commission.limits is None else commission.limits
     return DispatchInput(
         locked=commission.mode is not Mode.GRID_SUPPORT,
@@ -101,6 +102,15 @@ def report(record: CycleRecord, image: ProcessImage, config: ControlConfig, mode
             )
             for device in image.devices
         ),
+        sensors=_sensors(config, image),
+    )
+
+
+def _sensors(config: ControlConfig, image: ProcessImage) -> tuple[SensorReport, ...]:
+    port = ExpansionPort(config.sensors, config.reading_age_ms * NS_PER_MS)
+    return tuple(
+        SensorReport(each.name, each.kind, each.reading.value, MEASURED[each.kind].unit, warning(each) or "")
+        for each in port.readings(image.time.cell_ns, image.time.real_ns)
     )
 
 
@@ -143,16 +153,19 @@ def _battery(config: BatteryConfig, device: DeviceImage, now_ns: int, age_ns: in
         stored_wh = None
     if stored_wh is not None and not 0 <= stored_wh <= config.capacity_wh:
         stored_wh = None
+    built = PowerRange(-config.charge_w, config.discharge_w)
+    admitted = built if device.possible is None else narrow(built, device.possible)[0]
     return BatteryInput(
         name=config.name,
-        minimum_w=-config.charge_w,
-        maximum_w=config.discharge_w,
+        minimum_w=min(0.0, admitted.minimum_w),
+        maximum_w=max(0.0, admitted.maximum_w),
         capacity_wh=config.capacity_wh,
         charge_efficiency=config.charge_efficiency,
         discharge_efficiency=config.discharge_efficiency,
         reserve_wh=config.reserve * config.capacity_wh,
         reversion_w=config.reversion_w,
         stored_wh=stored_wh,
+        built=built,
     )
 
 

@@ -53,7 +53,9 @@ class Settling:
         return tuple(read_backs)
 
     def reached(self, read_back: ReadBack) -> bool:
-        """Whether the device took the setpoint and its power shows it; PV must only stay below its limit."""
+        """Whether the device took the setpoint and its power shows it; PV and a flexible load
+        must only stay within their limits.
+        """
         if read_back.setpoint_w is None or read_back.power_w is None:
             return False
         if abs(read_back.setpoint_w - read_back.told_w) > READ_BACK_W:
@@ -61,6 +63,8 @@ class Settling:
         nameplate = self._nameplates[read_back.name]
         tolerance_w = POWER_PART * max(nameplate.maximum_w, -nameplate.minimum_w)
         excess_w = read_back.power_w - read_back.told_w
+        if nameplate.kind is DerKind.FLEXIBLE:
+            return excess_w >= -tolerance_w
         return (excess_w if nameplate.kind is DerKind.PV else abs(excess_w)) <= tolerance_w
 
     def overdue(self, name: str, now_ns: int) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from ledger.encoding import Value
 from ledger.entries import SignedEntry
 from ledger.genesis import Genesis
 from ledger.membership import Membership
@@ -25,7 +26,8 @@ class BlockInput:
     `time_ns` is the proposer's cell time. `previous_timely` tells whether the block before was decided in
     time for its interval, so that its trades stand (None at height 1, which has no block before it).
     `entries` pairs each entry with its member's id, sorted by (member id, incarnation, sequence).
-    `membership` is the one after this block's evidence and membership entries. `voided` holds the members
+    `membership` is the one in force at this height, after this block's evidence and grants; what it has as
+    `departed` no longer belongs to the cell. `voided` holds the members
     whose feed lost entries and continues in this block under a new incarnation: they do not trade in this
     block's intervals.
     """
@@ -59,6 +61,14 @@ class Application(Protocol[State]):
         """The state after a block and what followed from it; `state` itself stays as it was."""
         ...
 
+    def accepts(self, state: State, member: bytes, terms: tuple[Value, ...]) -> bool:
+        """Whether a new member with this id may be admitted on these terms; never raises."""
+        ...
+
     def leaves(self, state: State) -> Iterable[tuple[bytes, bytes]]:
         """The state as (key, value) leaves with distinct keys, in any order."""
+        ...
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> State:
+        """The state that has these leaves, which are proved and come sorted. Raises `PeerError`."""
         ...

@@ -4,25 +4,25 @@ from collections.abc import Callable, Sequence
 
 from ledger.rows import BlockRow
 from ledger.store import Store
-from ledger.validators import ValidatorSet
+from ledger.validators import Epoch
 
 
 class StoreArchive:
     """A `replication.Archive` over a store.
 
-    `undecided` finds the encoded bytes of a proposed block by id, and `validators` gives the present set, by
-    which votes are found from a consensus key.
+    `undecided` finds the encoded bytes of a proposed block by id, and `epochs` gives the last sets of
+    validators, by which votes are found from a consensus key.
     """
 
     def __init__(
         self,
         store: Store,
         undecided: Callable[[bytes], bytes | None],
-        validators: Callable[[], ValidatorSet],
+        epochs: Callable[[], Sequence[Epoch]],
     ) -> None:
         self._store = store
         self._undecided = undecided
-        self._validators = validators
+        self._epochs = epochs
 
     def envelopes(self, member: bytes, incarnation: int, after: int, limit: int) -> Sequence[bytes]:
         """At most `limit` envelopes of the member's stored entries after a sequence, in order."""
@@ -40,6 +40,14 @@ class StoreArchive:
         """A stored block."""
         return self._store.block(height)
 
+    def snapshots(self) -> Sequence[int]:
+        """The heights of the stored snapshots."""
+        return self._store.snapshots()
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        """A stored cover or part."""
+        return self._store.snapshot_part(height, part)
+
     def block_by_id(self, block_id: bytes) -> tuple[bytes, bytes | None] | None:
         """A proposed block, or a stored one with its certificate."""
         proposed = self._undecided(block_id)
@@ -53,11 +61,20 @@ class StoreArchive:
         self, member: bytes, consensus_key: bytes | None
     ) -> tuple[bytes | None, bytes | None, bytes | None]:
         """The envelopes of the member's last entry, and of its last vote and proposal."""
-        index = None if consensus_key is None else self._validators().index_of(consensus_key)
-        vote = None if index is None else self._store.last_vote(index)
-        proposal = None if index is None else self._store.last_vote(index, proposal=True)
-        return (
-            self._store.last_envelope(member),
-            None if vote is None else vote.envelope,
-            None if proposal is None else proposal.envelope,
-        )
+        vote = None if consensus_key is None else self._last_vote(consensus_key, proposal=False)
+        proposal = None if consensus_key is None else self._last_vote(consensus_key, proposal=True)
+        return self._store.last_envelope(member), vote, proposal
+
+    def _last_vote(self, consensus_key: bytes, *, proposal: bool) -> bytes | None:
+        """The last kept vote under a key, which may have had another index in every epoch."""
+        before: int | None = None
+        for epoch in reversed(self._epochs()):
+            index = epoch.validators.index_of(consensus_key)
+            if index is not None:
+                row = self._store.last_vote(
+                    index, proposal=proposal, first_height=epoch.first_height, before=before
+                )
+                if row is not None:
+                    return row.envelope
+            before = epoch.first_height
+        return None

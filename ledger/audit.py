@@ -9,16 +9,16 @@ a daemon may be running.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Generic
 
 from ledger.application import Application, State
 from ledger.audit_checks import (
-    AuditedEntries,
     AuditFailure,
     AuditFault,
+    check_authors,
     check_entries,
     check_evidence,
     check_guard_height,
@@ -26,11 +26,13 @@ from ledger.audit_checks import (
     check_own_votes,
     check_votes,
 )
+from ledger.audit_snapshots import Following, SnapshotAudit, first_stand
 from ledger.chain import Tip, genesis_tip
 from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.entries import SignedEntry
-from ledger.errors import InvalidGenesis, LocalError, ReadOnly
+from ledger.errors import InvalidGenesis, LocalError, MissingEntries, ReadOnly
 from ledger.genesis import Genesis
+from ledger.heads import Head
 from ledger.replay import CorruptBlock, replay
 from ledger.rows import BlockRow, EntryRow, VoteRow
 from ledger.seal import log_in_use, seal_path, seal_text
@@ -48,13 +50,15 @@ ATTEMPTS: Final = 3
 class AuditReport(Generic[State]):
     """What an audit derived before it ended, and the first failure, None when everything holds.
 
-    `tip` is the state after the last good block; `member` is whose directory it is, if its guard tells.
+    `tip` is the state after the last good block; in a pruned ledger `base` is the height of the snapshot from which
+    everything was derived, 0 otherwise. `member` is whose directory it is, if its guard tells.
     `guarded`: checked against the sign guard as well, so rows lost at the end are found. `sealed`: the file was
     closed in order and every byte of it is as it was then; otherwise what its rows say is checked.
     """
 
     genesis: Genesis | None = None
     tip: Tip[State] | None = None
+    base: int = 0
     entries: int = 0
     votes: int = 0
     evidence: int = 0
@@ -122,20 +126,25 @@ def _verify_rows(
     assert genesis is not None and report.tip is not None
     cell_id = genesis.cell_id
     _check_database(connection, cell_id)
-    founders = report.tip.membership
-    entries = check_entries(_entry_rows(connection), cell_id, founders)
-    report.entries = entries.count
-    validators = {1: report.tip.validators, 2: report.tip.next_validators}
-    archive = _Archive(connection, entries)
+    archive = _Archive(connection)
     try:
-        for replayed in replay(archive, genesis, application):
+        start = first_stand(archive, genesis, application)
+        report.tip, report.base = start.tip, start.tip.height
+        entries = check_entries(_entry_rows(connection), cell_id, start.tip.heads)
+        report.entries = entries.count
+        validators = dict(start.validators)
+        snapshots = SnapshotAudit(archive, application, start)
+        for replayed in replay(Following(archive, entries), genesis, application, start.tip):
             report.tip = tip = replayed.tip
             validators |= {tip.height + 1: tip.validators, tip.height + 2: tip.next_validators}
+            snapshots.compare(replayed)
+        snapshots.finish()
     except CorruptBlock as fault:
         raise AuditFault(f"block {fault.height}", fault.expected, fault.found) from fault
     if guard is not None:
         check_guard_height(guard, report.tip.height)
     membership = report.tip.membership
+    check_authors(entries, membership)
     bodies = check_votes(_vote_rows(connection), cell_id, validators)
     report.votes = sum(len(found) for found in bodies.values())
     report.evidence = check_evidence(
@@ -146,32 +155,53 @@ def _verify_rows(
         owner = check_own_feed(guard, entries, membership)
         if owner is not None:
             report.member = owner.id
-            check_own_votes(later_guard, owner.consensus_key, validators, bodies)
+            keys = [key for key, member in membership.consensus_keys(ever=True).items() if member == owner.id]
+            check_own_votes(later_guard, keys, validators, bodies)
 
 
 @dataclass(frozen=True, slots=True)
 class _Archive:
-    """The audited entries and the stored blocks, for replay."""
+    """The stored blocks and snapshots, for replay."""
 
     connection: sqlite3.Connection
-    audited: AuditedEntries = field(repr=False)
 
-    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
-        return self.audited.entries(member, incarnation, after, through)
+    def base(self) -> int:
+        return int(self.connection.execute("SELECT base FROM cell").fetchone()[0])
 
     def height(self) -> int:
-        (lowest, highest) = self.connection.execute(
-            "SELECT coalesce(min(height), 1), coalesce(max(height), 0) FROM blocks"
-        ).fetchone()
-        if lowest < 1:
-            raise AuditFault(f"block {lowest}", "no block below height 1", "a row")
-        return int(highest)
+        if self.first_block() < 1:
+            raise AuditFault(f"block {self.first_block()}", "no block below height 1", "a row")
+        (highest,) = self.connection.execute("SELECT max(height) FROM blocks").fetchone()
+        return self.base() if highest is None else int(highest)
+
+    def first_block(self) -> int:
+        (lowest,) = self.connection.execute("SELECT min(height) FROM blocks").fetchone()
+        return 1 << 62 if lowest is None else int(lowest)
 
     def block(self, height: int) -> BlockRow | None:
         row = self.connection.execute(
             "SELECT height, id, block, certificate FROM blocks WHERE height = ?", (height,)
         ).fetchone()
         return None if row is None else BlockRow(*row)
+
+    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
+        raise MissingEntries((Head(member, incarnation, through, b""),))
+
+    def snapshots(self) -> list[int]:
+        found = self.connection.execute("SELECT DISTINCT height FROM snapshots ORDER BY height").fetchall()
+        return [height for (height,) in found]
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        row = self.connection.execute(
+            "SELECT data FROM snapshots WHERE height = ? AND part = ?", (height, part)
+        ).fetchone()
+        return None if row is None else row[0]
+
+    def part_numbers(self, height: int) -> list[int]:
+        found = self.connection.execute(
+            "SELECT part FROM snapshots WHERE height = ? ORDER BY part", (height,)
+        ).fetchall()
+        return [part for (part,) in found]
 
 
 def _read_genesis(path: Path) -> Genesis:

@@ -38,29 +38,70 @@ class AuditFault(LedgerError):  # noqa: N818 - as in `ledger.errors`
 
 @dataclass(slots=True)
 class AuditedEntries:
-    """All entries that passed, as a source for the chain."""
+    """All entries that passed, as a source for the chain; those that `base` anchors are in `kept` instead."""
 
+    base: Mapping[bytes, Head] = field(default_factory=dict)
     by_feed: dict[tuple[bytes, int], list[SignedEntry]] = field(default_factory=dict)
+    kept: dict[bytes, list[SignedEntry]] = field(default_factory=dict)
     count: int = 0
 
     def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
         """The entries with sequence in `after + 1 .. through`; raises `MissingEntries`."""
         feed = self.by_feed.get((member, incarnation), [])
-        if through >= len(feed):
+        before = self.anchored(member, incarnation)
+        first = 0 if before is None else before.sequence + 1
+        if through - first >= len(feed) or after + 1 < first:
             raise MissingEntries((Head(member, incarnation, through, b""),))
-        return feed[after + 1 : through + 1]
+        return feed[after + 1 - first : through + 1 - first]
 
     def by_id(self, member: bytes, entry_id: bytes) -> SignedEntry | None:
         """A member's entry by id."""
-        feeds = (feed for (author, _), feed in self.by_feed.items() if author == member)
+        feeds = [feed for (author, _), feed in self.by_feed.items() if author == member]
+        feeds.append(self.kept.get(member, []))
         return next((signed for feed in feeds for signed in feed if signed.id == entry_id), None)
 
+    def anchored(self, member: bytes, incarnation: int) -> Head | None:
+        """The head of the base in this very incarnation."""
+        head = self.base.get(member)
+        return head if head is not None and head.incarnation == incarnation else None
 
-def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membership) -> AuditedEntries:
-    """Every row's columns against its envelope, and every feed as a hash chain from sequence 0. Rows come
-    sorted by member, incarnation and sequence.
+    def take(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """Join an entry to what came before it."""
+        entry = signed.entry
+        head = self.base.get(member)
+        self.count += 1
+        if head is not None and (entry.incarnation, entry.sequence) <= (head.incarnation, head.sequence):
+            if (entry.incarnation, entry.sequence) == (head.incarnation, head.sequence):
+                _require(f"{where}: id of the snapshot's head", head.id, signed.id)
+            self._keep(where, member, signed)
+            return
+        anchored = self.anchored(member, entry.incarnation)
+        feed = self.by_feed.setdefault((member, entry.incarnation), [])
+        first, before = (0, None) if anchored is None else (anchored.sequence + 1, anchored.id)
+        _require(f"{where}: next sequence of the feed", first + len(feed), entry.sequence)
+        _require(f"{where}: previous id", feed[-1].id if feed else before, entry.previous)
+        _require(f"{where}: author", feed[-1].entry.author if feed else entry.author, entry.author)
+        feed.append(signed)
+
+    def _keep(self, where: str, member: bytes, signed: SignedEntry) -> None:
+        """An entry of what was pruned: it joins the one before it, where that is kept too."""
+        kept = self.kept.setdefault(member, [])
+        entry, last = signed.entry, kept[-1] if kept else None
+        if last is not None and (last.entry.incarnation, last.entry.sequence + 1) == (
+            entry.incarnation,
+            entry.sequence,
+        ):
+            _require(f"{where}: previous id", last.id, entry.previous)
+        kept.append(signed)
+
+
+def check_entries(rows: Iterable[EntryRow], cell_id: bytes, base: Mapping[bytes, Head]) -> AuditedEntries:
+    """Every row's columns against its envelope, and every feed as a hash chain under one key: from sequence 0 or, in
+    a pruned ledger, from the head that the snapshot at its base names.
+
+    Rows come sorted by member, incarnation and sequence. Whose key it is only the blocks tell: `check_authors`.
     """
-    audited = AuditedEntries()
+    audited = AuditedEntries(base)
     for row in rows:
         where = f"entry {row.sequence} of member {row.member.hex()}, incarnation {row.incarnation}"
         try:
@@ -68,21 +109,27 @@ def check_entries(rows: Iterable[EntryRow], cell_id: bytes, membership: Membersh
         except PeerError as fault:
             raise AuditFault(where, "a signed entry of this cell", str(fault)) from fault
         entry = signed.entry
-        author = membership.by_feed_key(entry.author)
-        if author is None:
-            raise AuditFault(where, "a member as author", f"the key {entry.author.hex()}")
-        _require(f"{where}: column member", author.id, row.member)
         _require(f"{where}: column incarnation", entry.incarnation, row.incarnation)
         _require(f"{where}: column sequence", entry.sequence, row.sequence)
         _require(f"{where}: column id", signed.id, row.id)
         check = first_seen_check(row.id, row.first_seen_ns)
         _require(f"{where}: column first_seen_check", check, row.first_seen_check)
-        feed = audited.by_feed.setdefault((row.member, row.incarnation), [])
-        _require(f"{where}: next sequence of the feed", len(feed), entry.sequence)
-        _require(f"{where}: previous id", feed[-1].id if feed else None, entry.previous)
-        feed.append(signed)
-        audited.count += 1
+        audited.take(where, row.member, signed)
     return audited
+
+
+def check_authors(audited: AuditedEntries, membership: Membership) -> None:
+    """Every feed is under a key of its member, one in force or one of the past."""
+    authors = membership.feed_keys(ever=True)
+    kept = ((member, signed) for member, entries in audited.kept.items() for signed in entries)
+    first = ((member, feed[0]) for (member, _), feed in audited.by_feed.items() if feed)
+    for member, signed in (*kept, *first):
+        entry = signed.entry
+        where = f"entry {entry.sequence} of member {member.hex()}, incarnation {entry.incarnation}"
+        author = authors.get(entry.author)
+        if author is None:
+            raise AuditFault(where, "a member as author", f"the key {entry.author.hex()}")
+        _require(f"{where}: column member", author, member)
 
 
 def check_votes(
@@ -122,7 +169,9 @@ def check_evidence(rows: Iterable[tuple[bytes, bytes]], cell_id: bytes, membersh
         where = f"evidence {row_id.hex()}"
         _require(f"{where}: column id", sha256(data).digest(), row_id)
         try:
-            Evidence.decode(data).check(cell_id, membership)
+            Evidence.decode(data).offender(
+                cell_id, membership.feed_keys(ever=True), membership.consensus_keys(ever=True)
+            )
         except PeerError as fault:
             raise AuditFault(where, "a proof of equivocation", str(fault)) from fault
         count += 1
@@ -148,8 +197,12 @@ def check_own_feed(
     """
     if guard.feed_head is None:
         return None
+    for anchored in entries.base.values():
+        if anchored.id == guard.feed_head:
+            _require("guard: place of the own feed's head", anchored.sequence, guard.feed_sequence)
+            return membership.by_id(anchored.member) or membership.former(anchored.member)
     owner = next(
-        (m for m in membership.members if entries.by_id(m.id, guard.feed_head) is not None),
+        (m for m in membership.everyone if entries.by_id(m.id, guard.feed_head) is not None),
         None,
     )
     if owner is None:
@@ -168,16 +221,18 @@ def check_own_feed(
 
 def check_own_votes(
     guard: GuardState,
-    consensus_key: bytes | None,
+    consensus_keys: Iterable[bytes],
     validators: Mapping[int, ValidatorSet],
     bodies: Mapping[tuple[int, int, int, int], set[bytes]],
 ) -> None:
-    """No own vote is later than the guard, and at the guard's place there is none but the guard's."""
-    if consensus_key is None:
-        return
+    """No own vote is later than the guard, and at the guard's place there is none but the guard's.
+
+    `consensus_keys` are all that the member ever had: it has one guard for all of them.
+    """
+    own = frozenset(consensus_keys)
     last = (guard.height, guard.round, int(guard.step))
     for (height, round_, step, validator), found in bodies.items():
-        if validators[height].index_of(consensus_key) != validator:
+        if validators[height].keys[validator] not in own:
             continue
         where = f"own vote of height {height}, round {round_}, step {step}"
         if (height, round_, step) > last:

@@ -7,11 +7,13 @@ the entries that a block names come from an `EntrySource`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Generic, Protocol
 
+from ledger.admission import take_changes
 from ledger.application import Application, BlockInput, Outcomes, State
 from ledger.blocks import VERSION, Block, Header, evidence_root, header_id
 from ledger.commitments import clearing_hash, feeds_root, state_root
@@ -24,7 +26,7 @@ from ledger.heads import Head
 from ledger.limits import BLOCK_BYTES
 from ledger.membership import Membership
 from ledger.merkle import Frontier
-from ledger.validators import ValidatorSet
+from ledger.validators import Epoch, ValidatorSet, with_epoch
 from ledger.votes import Certificate
 
 
@@ -33,9 +35,11 @@ class Tip(Generic[State]):
     """All that is known after a block, and all that the next one is judged by. Immutable.
 
     Height 0 is the genesis: its `header_id` is the cell id and its `last_interval` is the one before the
-    first. `validators` decide the block at `height + 1` and `next_validators` the one after; `deciders`
-    decided this one (None at genesis) and `round` is the one it was first proposed in. `heads` maps a
-    member's id to its last anchored entry. `log` is the header log up to and including this block.
+    first. `membership` is in force at `height + 1`. `validators` decide the block at `height + 1` and
+    `next_validators` the one after; `deciders` decided this one (None at genesis) and `round` is the one it was
+    first proposed in. `heads` maps a member's id to its last anchored entry, of those who left too. `log` is
+    the header log up to and including this block, `parent_log` the one before it, to which the block's own
+    header commits. `epochs` are the last sets of validators, up to the one of `height + 2`.
     """
 
     genesis: Genesis
@@ -51,6 +55,12 @@ class Tip(Generic[State]):
     heads: Mapping[bytes, Head]
     log: Frontier
     state: State
+    parent_log: Frontier = field(default_factory=Frontier)
+    epochs: tuple[Epoch, ...] = ()
+
+    def validators_at(self, height: int) -> ValidatorSet | None:
+        """The validators of a height up to the one after the next; None before the epochs that are kept."""
+        return next((e.validators for e in reversed(self.epochs) if e.first_height <= height), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,7 @@ def genesis_tip(genesis: Genesis, application: Application[State]) -> Tip[State]
         heads=MappingProxyType({}),
         log=Frontier(),
         state=application.initial(genesis),
+        epochs=(Epoch(1, validators),),
     )
 
 
@@ -180,7 +191,7 @@ def _derive(
     timely = _previous_timely(tip, content.last_certificate)
     frozen = _freeze(tip, content.evidence)
     entries = _anchored_entries(tip, frozen, content.heads, source)
-    membership, voided = apply_grants(frozen, entries)
+    present, voided = apply_grants(frozen, entries)
     state, outcomes = application.apply(
         tip.state,
         BlockInput(
@@ -190,9 +201,12 @@ def _derive(
             time_ns=content.time_ns,
             previous_timely=timely,
             entries=entries,
-            membership=membership,
+            membership=present,
             voided=voided,
         ),
+    )
+    membership = take_changes(
+        present.at(tip.height + 2), entries, tip.genesis, tip.height + 1, partial(application.accepts, state)
     )
     heads = {**tip.heads, **{head.member: head for head in content.heads}}
     certificate = content.last_certificate
@@ -216,6 +230,7 @@ def _derive(
         evidence_root=evidence_root(content.evidence),
     )
     block_id = header_id(header, tip.genesis.cell_id)
+    next_validators = membership.expected().validators()
     next_tip = Tip(
         genesis=tip.genesis,
         height=header.height,
@@ -226,10 +241,12 @@ def _derive(
         membership=membership,
         deciders=tip.validators,
         validators=tip.next_validators,
-        next_validators=membership.validators(),
+        next_validators=next_validators,
         heads=MappingProxyType(heads),
         log=tip.log.append(block_id),
         state=state,
+        parent_log=tip.log,
+        epochs=with_epoch(tip.epochs, Epoch(header.height + 2, next_validators)),
     )
     return _Derived(header, next_tip, outcomes)
 

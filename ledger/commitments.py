@@ -14,6 +14,7 @@ from ledger.membership import Membership
 from ledger.merkle import map_root
 
 APPLICATION_PREFIX: Final = b"a"
+CHANGE_PREFIX: Final = b"c"
 MEMBER_PREFIX: Final = b"m"
 
 Pairs = list[tuple[bytes, bytes]]
@@ -30,6 +31,7 @@ def state_leaves(membership: Membership, application_leaves: Iterable[tuple[byte
     """The application's state and the membership as one sorted map."""
     leaves = [(APPLICATION_PREFIX + key, value) for key, value in application_leaves]
     leaves.extend((MEMBER_PREFIX + key, value) for key, value in membership.leaves())
+    leaves.extend((CHANGE_PREFIX + key, value) for key, value in membership.change_leaves())
     return sorted(leaves)
 
 

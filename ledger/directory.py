@@ -26,3 +26,9 @@ CONSENSUS_KEY_FILE: Final = "consensus.key"
 
 LOCK_FILE: Final = "lock"
 """Held exclusively by the daemon that owns the directory."""
+
+WITNESS_FILE: Final = "witness"
+"""What this node cosigned of neighbouring cells. Never restored from a backup."""
+
+COSIGNATURES_FILE: Final = "cosignatures"
+"""The newest cosignature of this cell's log by each of its witnesses."""

@@ -5,15 +5,16 @@ author, incarnation and sequence are equal; two votes or two proposals when sign
 are. The bodies must differ: two signatures of one body prove nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ledger.encoding import decode, encode
 from ledger.entries import SignedEntry, open_entry
-from ledger.errors import InvalidEvidence, Malformed, PeerError
-from ledger.limits import EVIDENCE_BYTES, SIGNATURE_BYTES
+from ledger.errors import BadSignature, InvalidEvidence, Malformed, PeerError
+from ledger.limits import EVIDENCE_BYTES, PROPOSAL_BYTES, SIGNATURE_BYTES
 from ledger.membership import Membership
-from ledger.signing import MessageType, seal
-from ledger.votes import SignedProposal, SignedVote, open_proposal, open_vote
+from ledger.signing import MessageType, seal, unseal, verify
+from ledger.votes import SignedProposal, SignedVote, decode_proposal, decode_vote
 
 EVIDENCE_VERSION = 1
 
@@ -84,32 +85,48 @@ class Evidence:
     def check(self, cell_id: bytes, membership: Membership) -> bytes:
         """The id of the member that equivocated; raises InvalidEvidence when this proves nothing.
 
-        ``membership`` is the one whose keys signed: for votes, that of their height.
+        Only keys in force convict: whoever gave up a key is not charged with what others sign with it later.
         """
+        return self.offender(cell_id, membership.feed_keys(), membership.consensus_keys())
+
+    def offender(
+        self, cell_id: bytes, feed_keys: Mapping[bytes, bytes], consensus_keys: Mapping[bytes, bytes]
+    ) -> bytes:
+        """The id of the member that equivocated, of those with these keys (ids by key); raises InvalidEvidence."""
         try:
-            key, place_a = self._open(seal(self.body_a, self.signature_a), cell_id, membership)
-            _, place_b = self._open(seal(self.body_b, self.signature_b), cell_id, membership)
+            key, place_a = self._open(seal(self.body_a, self.signature_a), cell_id, consensus_keys)
+            second, place_b = self._open(seal(self.body_b, self.signature_b), cell_id, consensus_keys)
         except PeerError as fault:
             raise InvalidEvidence(f"one of the messages would not be accepted: {fault}") from None
-        if place_a != place_b:
+        if key != second or place_a != place_b:
             raise InvalidEvidence("the messages do not conflict")
-        by_key = membership.by_feed_key if self.kind is MessageType.ENTRY else membership.by_consensus_key
-        offender = by_key(key)
+        offender = (feed_keys if self.kind is MessageType.ENTRY else consensus_keys).get(key)
         if offender is None:
             raise InvalidEvidence("the signer is no member of the cell")
-        return offender.id
+        return offender
 
-    def _open(self, envelope: bytes, cell_id: bytes, membership: Membership) -> tuple[bytes, "_Place"]:
-        """The verified signer of a message, and its place, which an honest signer fills only once."""
+    def _open(
+        self, envelope: bytes, cell_id: bytes, consensus_keys: Mapping[bytes, bytes]
+    ) -> tuple[bytes, "_Place"]:
+        """The verified signer of a message, and its place, which an honest signer fills only once.
+
+        A vote names its signer by a place among the validators of its height, which may have changed since. So
+        the signer is whoever's key fits: an honest validator signs one body per step, whatever its place was.
+        """
         if self.kind is MessageType.ENTRY:
             entry = open_entry(envelope, cell_id)
             return entry.entry.author, _place_of_entry(entry)
-        validators = membership.validators()
-        if self.kind is MessageType.VOTE:
-            vote = open_vote(envelope, cell_id, validators)
-            return vote.signer, _place_of_vote(vote)
-        proposal = open_proposal(envelope, cell_id, validators)
-        return proposal.signer, _place_of_proposal(proposal)
+        body, signature = unseal(envelope, PROPOSAL_BYTES)
+        content = decode_vote(body) if self.kind is MessageType.VOTE else decode_proposal(body)
+        keys = list(consensus_keys)
+        likely = keys[content.validator : content.validator + 1] if content.validator >= 0 else []
+        for key in (*likely, *keys):
+            try:
+                verify(key, self.kind, cell_id, body, signature)
+            except BadSignature:
+                continue
+            return key, (content.height, content.round, int(content.step))
+        raise BadSignature("no validator signed this")
 
 
 _KINDS = (MessageType.ENTRY, MessageType.VOTE, MessageType.PROPOSAL)

@@ -194,10 +194,12 @@ class Feeds:
         """A block anchors this head and the store has the entries up to it: keep the tip and the last few.
 
         Also restores a feed after a restart. When another branch or less is held here, the anchored head
-        takes its place; a head of an earlier incarnation than the granted one changes nothing. Raises
-        ValueError for a head that the membership grants to nobody: the membership of the block comes first.
+        takes its place; a head of an earlier incarnation than the granted one, or of who left, changes nothing.
+        Raises ValueError for a head that the membership grants to nobody: the membership of the block comes first.
         """
         member = self._membership.by_id(head.member)
+        if member is None and self._membership.former(head.member) is not None:
+            return
         if member is None or head.incarnation > member.incarnation:
             raise ValueError("the head belongs to no feed that the membership grants")
         if head.incarnation < member.incarnation:

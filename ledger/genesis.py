@@ -59,7 +59,7 @@ class Genesis:
     application: tuple[Value, ...]
 
     def __post_init__(self) -> None:
-        _check_name(self.cell_name, "the cell's name")
+        check_name(self.cell_name, "the cell's name")
         if self.first_interval < 0:
             raise InvalidGenesis("the first interval is before interval 0")
         if self.last_timely_round < 0:
@@ -133,7 +133,7 @@ def _member_from(fields: Value) -> FoundingMember:
 def _check_members(members: tuple[FoundingMember, ...]) -> None:
     names: set[bytes] = set()
     for position, member in enumerate(members):
-        _check_name(member.name, f"the name of member {position}")
+        check_name(member.name, f"the name of member {position}")
         name = member.name.decode()
         if member.name in names:
             raise InvalidGenesis(f"two members are named {name!r}")
@@ -166,7 +166,8 @@ def _claim(owners: dict[bytes, str], key: bytes, owner: str) -> None:
     owners[key] = owner
 
 
-def _check_name(name: bytes, what: str) -> None:
+def check_name(name: bytes, what: str) -> None:
+    """Return if a name may stand in a table; raises InvalidGenesis naming `what` it is."""
     if not 0 < len(name) <= NAME_BYTES:
         raise InvalidGenesis(f"{what} has {len(name)} bytes, where 1 to {NAME_BYTES} are allowed")
     try:

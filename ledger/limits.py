@@ -44,3 +44,12 @@ HELD_ENTRIES = 4096
 
 REMEMBERED_ENTRIES = 16
 """Anchored entries of one member still held, so that late copies and forks are seen without the store."""
+
+SNAPSHOT_PART_BYTES = 256 * 1024
+"""A usual part of a snapshot. One leaf may be larger, and one of 8,000 members still fits a reply."""
+
+SNAPSHOT_PARTS = 256
+"""Parts of a snapshot: 64 MiB of state, thousands of members, and a bound for what a peer can make us hold."""
+
+KEPT_EPOCHS = 64
+"""Sets of validators that a node remembers, to find its peers' older votes: some MB for hundreds of validators."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ledger.application import Application, Outcomes, State
 from ledger.blocks import Header, header_id
 from ledger.chain import Tip
-from ledger.commitments import APPLICATION_PREFIX, feeds_leaves, outcome_leaves, state_leaves
+from ledger.commitments import APPLICATION_PREFIX, MEMBER_PREFIX, feeds_leaves, outcome_leaves, state_leaves
 from ledger.errors import InvalidCertificate, InvalidProof
 from ledger.heads import Head
 from ledger.merkle import (
@@ -39,6 +39,11 @@ class LeafProof:
 def prove_state(tip: Tip[State], application: Application[State], key: bytes) -> LeafProof:
     """The application's leaf `key` in the state after the tip's block. Raises KeyError when there is none."""
     return _prove(state_leaves(tip.membership, application.leaves(tip.state)), APPLICATION_PREFIX + key)
+
+
+def prove_record(tip: Tip[State], application: Application[State], member: bytes) -> LeafProof:
+    """A member's record in the state after the tip's block. Raises KeyError when there is none."""
+    return _prove(state_leaves(tip.membership, application.leaves(tip.state)), MEMBER_PREFIX + member)
 
 
 def prove_outcome(outcomes: Outcomes, key: bytes) -> LeafProof:

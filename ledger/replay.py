@@ -4,16 +4,19 @@ Nothing is trusted for having been stored: each block is decoded, its certificat
 and its roots derived again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from ledger.application import Application, Outcomes, State
-from ledger.blocks import Block, decode_block
+from ledger.blocks import Block, Header, decode_block
 from ledger.chain import EntrySource, Tip, extend, genesis_tip
-from ledger.errors import Corrupt, InvalidBlock, InvalidCertificate, MissingEntries, PeerError
+from ledger.epochs import CertifiedHeader, EpochLink
+from ledger.errors import Corrupt, InvalidBlock, InvalidCertificate, Malformed, MissingEntries, PeerError
 from ledger.genesis import Genesis
 from ledger.rows import BlockRow
+from ledger.state_snapshot import Cover, decode_cover, restore
+from ledger.validators import ValidatorSet
 from ledger.votes import Certificate
 
 
@@ -26,6 +29,18 @@ class BlockArchive(EntrySource, Protocol):
 
     def block(self, height: int) -> BlockRow | None:
         """The block at a height."""
+        ...
+
+    def base(self) -> int:
+        """The height of the snapshot from which the chain can be followed; 0 is the genesis."""
+        ...
+
+    def snapshots(self) -> Sequence[int]:
+        """The heights of the stored snapshots, ascending."""
+        ...
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        """The cover of a snapshot (part 0), or one of its parts (from 1 on)."""
         ...
 
 
@@ -72,24 +87,75 @@ def follow(
 
 
 def replay(
-    archive: BlockArchive, genesis: Genesis, application: Application[State]
+    archive: BlockArchive, genesis: Genesis, application: Application[State], start: Tip[State] | None = None
 ) -> Iterator[Replayed[State]]:
-    """Every stored block in order, verified against all before it. Raises `CorruptBlock` at the first that
-    fails.
+    """Every stored block after `start` (by default `first_tip`) in order, verified against all before it.
+
+    Raises `CorruptBlock` at the first that fails.
     """
-    tip = genesis_tip(genesis, application)
-    for height in range(1, archive.height() + 1):
+    tip = first_tip(archive, genesis, application) if start is None else start
+    for height in range(tip.height + 1, archive.height() + 1):
         replayed = _replay_one(archive, application, tip, height)
         tip = replayed.tip
         yield replayed
 
 
+def first_tip(archive: BlockArchive, genesis: Genesis, application: Application[State]) -> Tip[State]:
+    """From where the stored blocks can be followed: the genesis or, after pruning, a snapshot. Raises
+    `CorruptBlock`.
+    """
+    base = archive.base()
+    return stored_tip(archive, base, genesis, application)[0] if base else genesis_tip(genesis, application)
+
+
 def load_chain(archive: BlockArchive, genesis: Genesis, application: Application[State]) -> Tip[State]:
     """The tip after all stored blocks, the genesis tip without any. Raises `CorruptBlock`."""
-    tip = genesis_tip(genesis, application)
-    for replayed in replay(archive, genesis, application):
+    tip = first_tip(archive, genesis, application)
+    for replayed in replay(archive, genesis, application, tip):
         tip = replayed.tip
     return tip
+
+
+def stored_cover(archive: BlockArchive, height: int, genesis: Genesis, founders: ValidatorSet) -> Cover:
+    """The cover of a stored snapshot, compared with the block where that is stored. Raises `CorruptBlock`."""
+    data = archive.snapshot_part(height, 0)
+    try:
+        if data is None:
+            raise Malformed("its cover is not stored")
+        cover = decode_cover(data)
+        cover.check(genesis.cell_id, founders)
+    except PeerError as fault:
+        raise CorruptBlock(height, "a snapshot of the state after it", str(fault)) from fault
+    row = archive.block(height)
+    if row is None and height != archive.base():
+        raise CorruptBlock(height, "a row, because its snapshot is stored", "none")
+    if row is not None and row.certificate != cover.certificate.encode():
+        raise CorruptBlock(height, "the certificate in its snapshot", "another certificate")
+    if cover.header.height != height or (row is not None and row.id != cover.certificate.block_id):
+        raise CorruptBlock(height, "a snapshot of this very block", f"one of block {cover.header.height}")
+    return cover
+
+
+def stored_tip(
+    archive: BlockArchive, height: int, genesis: Genesis, application: Application[State]
+) -> tuple[Tip[State], Cover]:
+    """The tip of a stored snapshot, verified down to the genesis, with its cover. Raises `CorruptBlock`."""
+    founders = genesis_tip(genesis, application).validators
+    cover = stored_cover(archive, height, genesis, founders)
+    parts = (archive.snapshot_part(height, 1 + index) or b"" for index in range(len(cover.parts)))
+    try:
+        return restore(cover, parts, genesis, application), cover
+    except PeerError as fault:
+        raise CorruptBlock(height, "a snapshot of the state after it", str(fault)) from fault
+
+
+def edge_of(header: Header, certificate: Certificate, tip: Tip[State]) -> tuple[EpochLink, ...]:
+    """The epoch that ends with a block, when the validators change after it; `tip` is the one after the block."""
+    return (
+        ()
+        if tip.validators == tip.deciders
+        else (EpochLink(CertifiedHeader(header, certificate), tip.validators.keys),)
+    )
 
 
 def _replay_one(

@@ -1,12 +1,13 @@
 """Anti-entropy: requests and replies by which nodes repair what gossip lost. No I/O: bytes in, bytes out.
 
 Four questions: FEEDS (these are my heads, what comes after?), BLOCKS (decided ones from a height on), BLOCK
-(one by its id, decided or proposed) and RECALL (what have I said, as far as you hold it?). Every reply is at
+(one by its id, decided or proposed) and RECALL (what have I said, as far as you hold it?); two more are in
+`snapshot_transfer`. Every reply is at
 most `SYNC_BYTES`, and reading one is bounded whatever it claims. What a reply contains is no more than a
 claim: entries still go through `open_entry` and `Feeds`, blocks through `follow`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,7 +19,15 @@ from ledger.entries import SignedEntry, open_entry
 from ledger.errors import BadSignature, Malformed
 from ledger.feeds import Feeds
 from ledger.heads import Head
-from ledger.limits import BLOCK_BYTES, ENTRY_BYTES, ID_BYTES, KEY_BYTES, PROPOSAL_BYTES, SYNC_BYTES
+from ledger.limits import (
+    BLOCK_BYTES,
+    ENTRY_BYTES,
+    ID_BYTES,
+    KEY_BYTES,
+    PROPOSAL_BYTES,
+    SNAPSHOT_PARTS,
+    SYNC_BYTES,
+)
 from ledger.membership import Membership
 from ledger.rows import BlockRow
 from ledger.signing import MessageType, unseal, verify
@@ -44,6 +53,8 @@ class Kind:
     BLOCKS: Final = 2
     BLOCK: Final = 3
     RECALL: Final = 4
+    SNAPSHOT: Final = 5
+    PART: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,14 @@ class Archive(Protocol):
 
     def block_by_id(self, block_id: bytes) -> tuple[bytes, bytes | None] | None:
         """A decided or proposed block and, when decided, its certificate; both encoded."""
+        ...
+
+    def snapshots(self) -> Sequence[int]:
+        """The heights of the held snapshots, ascending."""
+        ...
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        """The cover of a snapshot (part 0), or one of its parts (from 1 on)."""
         ...
 
     def last_words(
@@ -181,6 +200,11 @@ def answer(request: bytes, archive: Archive) -> bytes:
             if key is not None and len(key) != KEY_BYTES:
                 raise Malformed("a consensus key has 32 bytes")
             return encode((Kind.RECALL, archive.height(), *archive.last_words(member, key)))
+        case (Kind.SNAPSHOT, int(above)) if above >= 0:
+            newest = max((height for height in archive.snapshots() if height > above), default=None)
+            return encode((Kind.SNAPSHOT, None if newest is None else archive.snapshot_part(newest, 0)))
+        case (Kind.PART, int(height), int(index)) if height >= 1 and 0 <= index < SNAPSHOT_PARTS:
+            return encode((Kind.PART, archive.snapshot_part(height, 1 + index)))
     raise Malformed("no such request")
 
 
@@ -223,9 +247,12 @@ def read_block_reply(data: bytes, cell_id: bytes, block_id: bytes) -> BlockReply
     return BlockReply(block, certificate)
 
 
-def read_recall_reply(data: bytes, cell_id: bytes, feed_key: bytes, consensus_key: bytes | None) -> Recalled:
-    """One's own last words that a peer holds. Raises `Malformed`, `InvalidVote`, or `BadSignature` when they
-    are not.
+def read_recall_reply(
+    data: bytes, cell_id: bytes, feed_keys: Collection[bytes], consensus_key: bytes | None
+) -> Recalled:
+    """One's own last words that a peer holds; `feed_keys` are all that one ever had.
+
+    Raises `Malformed`, `InvalidVote`, or `BadSignature` when they are not one's own.
     """
     match decode(data, max_bytes=SYNC_BYTES):
         case (
@@ -239,7 +266,7 @@ def read_recall_reply(data: bytes, cell_id: bytes, feed_key: bytes, consensus_ke
         case _:
             raise Malformed("no reply with one's own words")
     opened = None if entry is None else open_entry(entry, cell_id)
-    if opened is not None and opened.entry.author != feed_key:
+    if opened is not None and opened.entry.author not in feed_keys:
         raise BadSignature("the entry is another member's")
     vote_body = _own_body(vote, MessageType.VOTE, cell_id, consensus_key)
     proposal_body = _own_body(proposal, MessageType.PROPOSAL, cell_id, consensus_key)

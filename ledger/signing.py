@@ -26,6 +26,8 @@ class MessageType(Enum):
     VOTE = b"vote"
     PROPOSAL = b"proposal"
     HEADER = b"header"
+    CHANGE = b"change"
+    COSIGNATURE = b"cosignature"
 
 
 def preimage(kind: MessageType, cell_id: bytes, body: bytes) -> bytes:

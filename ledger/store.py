@@ -8,17 +8,19 @@ well.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from ledger.encoding import INT_BOUND
 from ledger.entries import SignedEntry, open_entry
 from ledger.errors import Corrupt, MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.rows import BlockRow, VoteRow, first_seen_check
 from ledger.seal import break_seal, set_seal
+from ledger.state_snapshot import Snapshot
 from ledger.storage_errors import NotALedger, storage_error
 from ledger.store_file import connect, refuse_rotten_log
 
@@ -39,6 +41,7 @@ class Store:
         self._blocks: list[tuple[int, bytes, bytes, bytes]] = []
         self._votes: list[tuple[int, int, int, int, bytes]] = []
         self._evidence: list[tuple[bytes, bytes]] = []
+        self._snapshots: list[tuple[int, int, bytes]] = []
 
     @staticmethod
     def open(path: Path, cell_id: bytes, *, create: bool = False) -> "Store":
@@ -90,10 +93,15 @@ class Store:
         """Queue encoded evidence."""
         self._evidence.append((sha256(evidence).digest(), evidence))
 
+    def put_snapshot(self, snapshot: Snapshot) -> None:
+        """Queue the snapshot of a stored block."""
+        rows = enumerate((snapshot.cover, *snapshot.parts))
+        self._snapshots.extend((snapshot.height, part, data) for part, data in rows)
+
     @property
     def pending(self) -> int:
         """How many rows wait for `commit`."""
-        return len(self._entries) + len(self._blocks) + len(self._votes) + len(self._evidence)
+        return sum(map(len, self._queues()))
 
     def commit(self) -> None:
         """Make everything queued durable, as one transaction.
@@ -106,7 +114,7 @@ class Store:
             return
         with self._transaction():
             self._write_queued()
-        for queue in (self._entries, self._blocks, self._votes, self._evidence):
+        for queue in self._queues():
             queue.clear()
 
     def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
@@ -181,8 +189,8 @@ class Store:
         return rows[0][0] if rows else None
 
     def height(self) -> int:
-        """The height of the last stored block, 0 without one."""
-        rows = self._select("SELECT coalesce(max(height), 0) FROM blocks", ())
+        """The height of the last stored block, or of the base; 0 without one."""
+        rows = self._select("SELECT coalesce(max(height), (SELECT base FROM cell)) FROM blocks", ())
         return int(rows[0][0])
 
     def block(self, height: int) -> BlockRow | None:
@@ -197,6 +205,64 @@ class Store:
         )
         return rows[0][0] if rows else None
 
+    def base(self) -> int:
+        """The height of the snapshot from which the chain can be followed here; 0 is the genesis."""
+        return int(self._select("SELECT base FROM cell", ())[0][0])
+
+    def snapshots(self) -> list[int]:
+        """The heights of the stored snapshots, ascending."""
+        return [
+            height for (height,) in self._select("SELECT DISTINCT height FROM snapshots ORDER BY height", ())
+        ]
+
+    def snapshot_part(self, height: int, part: int) -> bytes | None:
+        """The cover of a snapshot (part 0), or one of its parts (from 1 on)."""
+        rows = self._select("SELECT data FROM snapshots WHERE height = ? AND part = ?", (height, part))
+        return rows[0][0] if rows else None
+
+    def rebase(self, snapshot: Snapshot, heads: Sequence[Head]) -> None:
+        """Begin again from a snapshot of a higher block than any here, durable at once. Raises as `commit`.
+
+        What was stored of the chain before it is gone, but for the last entry of each member that is held.
+        """
+        self.commit()
+        self.put_snapshot(snapshot)
+        with self._transaction():
+            self._write_queued()
+            for head in heads:
+                self._leave_branch(head)
+            self._move_base(snapshot.height, heads)
+        self._snapshots.clear()
+
+    def prune(self, base: int, heads: Iterable[Head]) -> None:
+        """Follow the chain only from the snapshot at `base` on, whose heads these are, durable at once.
+
+        Blocks up to there and entries before the heads go. All evidence stays. Raises as `commit`.
+        """
+        self.commit()
+        with self._transaction():
+            self._move_base(base, heads)
+
+    def prune_votes(self, below: int) -> None:
+        """Delete votes of lower heights, but for each validator's last, durable at once. Raises as `commit`."""
+        self.commit()
+        with self._transaction():
+            self._connection.execute(
+                "DELETE FROM votes WHERE height < ? AND EXISTS (SELECT 1 FROM votes AS later WHERE"
+                " later.height > votes.height AND later.validator = votes.validator"
+                " AND (later.step = 0) = (votes.step = 0))",
+                (below,),
+            )
+
+    def drop_snapshots(self, heights: Iterable[int]) -> None:
+        """Delete these snapshots, durable at once. Raises as `commit`."""
+        gone = [(height,) for height in heights]
+        if not gone:
+            return
+        self.commit()
+        with self._transaction():
+            self._connection.executemany("DELETE FROM snapshots WHERE height = ?", gone)
+
     def votes(self, height: int) -> list[VoteRow]:
         """All kept votes and proposals of a height."""
         rows = self._select(
@@ -206,12 +272,17 @@ class Store:
         )
         return [VoteRow(*row) for row in rows]
 
-    def last_vote(self, validator: int, *, proposal: bool = False) -> VoteRow | None:
-        """The kept vote (or proposal) with the highest (height, round, step) of a validator index."""
+    def last_vote(
+        self, validator: int, *, proposal: bool = False, first_height: int = 1, before: int | None = None
+    ) -> VoteRow | None:
+        """The kept vote (or proposal) of a validator index with the highest (height, round, step).
+
+        Heights are at least `first_height` and, where it is given, below `before`.
+        """
         rows = self._select(
             "SELECT height, round, step, validator, envelope FROM votes WHERE validator = ? AND (step = 0) = ?"
-            " ORDER BY height DESC, round DESC, step DESC LIMIT 1",
-            (validator, proposal),
+            " AND height >= ? AND height < ? ORDER BY height DESC, round DESC, step DESC LIMIT 1",
+            (validator, proposal, first_height, INT_BOUND - 1 if before is None else before),
         )
         return VoteRow(*rows[0]) if rows else None
 
@@ -225,6 +296,31 @@ class Store:
         # A seal only adds to what an audit finds: a disk that has no room for one is no fault.
         with suppress(OSError):
             set_seal(self.path)
+
+    def _leave_branch(self, head: Head) -> None:
+        """Forget entries of another branch than the one that leads to a decided head."""
+        place = (head.member, head.incarnation, head.sequence)
+        held = self._connection.execute(
+            "SELECT id FROM entries WHERE member = ? AND incarnation = ? AND sequence = ?", place
+        ).fetchone()
+        if held is not None and held[0] != head.id:
+            self._connection.execute(
+                "DELETE FROM entries WHERE member = ? AND incarnation = ? AND sequence >= ?", place
+            )
+
+    def _move_base(self, base: int, heads: Iterable[Head]) -> None:
+        """The chain is followed from here on: entries before the heads go, and blocks and snapshots before it."""
+        self._connection.execute("UPDATE cell SET base = ?", (base,))
+        self._connection.execute("DELETE FROM snapshots WHERE height < ?", (base,))
+        self._connection.execute("DELETE FROM blocks WHERE height <= ?", (base,))
+        for head in heads:
+            self._connection.execute(
+                "DELETE FROM entries WHERE member = ? AND (incarnation, sequence) < (?, ?)",
+                (head.member, head.incarnation, head.sequence),
+            )
+
+    def _queues(self) -> tuple[list[Any], ...]:
+        return (self._entries, self._blocks, self._votes, self._evidence, self._snapshots)
 
     def _write_queued(self) -> None:
         self._insert(
@@ -245,6 +341,7 @@ class Store:
         self._connection.executemany(
             "INSERT INTO evidence VALUES (?, ?) ON CONFLICT DO NOTHING", self._evidence
         )
+        self._connection.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", self._snapshots)
 
     def _insert(
         self, insert: str, rows: Sequence[tuple[object, ...]], lookup: str, *, key_columns: int

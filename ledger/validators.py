@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from ledger.encoding import encode
+from ledger.encoding import Value, encode
+from ledger.errors import Malformed
+from ledger.limits import KEPT_EPOCHS, KEY_BYTES
 
 TOLERANT_SIZE = 4
 """Below this many validators not a single faulty one is tolerated; tell the operator."""
@@ -48,3 +50,31 @@ class ValidatorSet:
     def hash(self) -> bytes:
         """What headers commit to: SHA-256 over the keys in order, under a name of its own."""
         return sha256(b"wattswarm/v1/validators\0" + encode(self.keys)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The validators of all heights from one on, until the next epoch begins."""
+
+    first_height: int
+    validators: ValidatorSet
+
+
+def validators_from(value: Value) -> ValidatorSet:
+    """A validator set from its keys in a message. Raises `Malformed`."""
+    if not isinstance(value, tuple):
+        raise Malformed("validators are an array of keys")
+    keys = tuple(key for key in value if isinstance(key, bytes) and len(key) == KEY_BYTES)
+    if len(keys) != len(value):
+        raise Malformed("a consensus key has 32 bytes")
+    try:
+        return ValidatorSet(keys)
+    except ValueError as fault:
+        raise Malformed(str(fault)) from fault
+
+
+def with_epoch(epochs: tuple[Epoch, ...], newest: Epoch) -> tuple[Epoch, ...]:
+    """The last epochs with another height's validators, when those are not the same as before."""
+    if epochs and epochs[-1].validators == newest.validators:
+        return epochs
+    return (*epochs, newest)[-KEPT_EPOCHS:]

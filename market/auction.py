@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from market.cell_state import ClearedInterval, member_account
+from market.certificates.certify import certify_clearing
 from market.clearing import Clearing, clear
 from market.collateral import cut, worst_cost_of_position
 from market.draft import StateDraft
@@ -33,7 +34,8 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     interval = draft.block.last_interval
     tariff = draft.tariff_at(interval)
     bids = _bids(draft, interval, tariff)
-    clearing = clear(_book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs))
+    book, feeder = _book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs)
+    clearing = clear(book, feeder)
     members = _parts(bids, clearing)
     cleared = ClearedInterval(
         interval=interval,
@@ -54,6 +56,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         welfare=clearing.welfare,
         members=members,
         limits=tuple(limit for limit in draft.limits if limit.first <= interval <= limit.last),
+        certificate=certify_clearing(book, feeder, clearing).hash(),
     )
     return cleared, outcome
 
@@ -71,7 +74,7 @@ def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
         balance = balances[member_account(rule.member)]
         kept = cut(
             curve,
-            tariff,
+            draft.rules.tariff_on(rule.branch, tariff),
             max_injection=draft.rules.max_injection(rule),
             max_withdrawal=draft.rules.max_withdrawal(rule),
             budget=balance + rule.credit_limit - exposure.get(rule.member, 0),
@@ -87,8 +90,9 @@ def _exposure(draft: StateDraft) -> dict[bytes, int]:
         if record.settled:
             continue
         for member, position in record.contracts.items():
-            price = record.prices[draft.rules.member_index[member].branch]
-            cost = worst_cost_of_position(record.tariff, price, position)
+            branch = draft.rules.member_index[member].branch
+            reaching = draft.rules.tariff_on(branch, record.tariff)
+            cost = worst_cost_of_position(reaching, record.prices[branch], position)
             exposure[member] = exposure.get(member, 0) + cost
     return exposure
 

@@ -4,9 +4,10 @@ One block, in this order:
 
 1. The clearing of the block before is confirmed (its contracts are posted) or, if that block was decided too
    late, voided: its interval then settles at tariff. So do the intervals that this block skips.
-2. The positions of members that are frozen by now go to the supplier at their price, if their interval is not
-   yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates, for its
-   entries no longer count and its open orders are dropped.
+2. The positions of members that are frozen by now, or have left, go to the supplier at their price, if their
+   interval is not yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates,
+   for its entries no longer count and its open orders are dropped. Who left is settled up to the interval before
+   this one and not beyond.
 3. The entries, in their agreed order (`market.intake`). 4. The auction of the last interval
    (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
    lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
@@ -21,10 +22,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ledger.application import BlockInput
+from ledger.encoding import Value
 from ledger.genesis import Genesis, member_id
 from ledger.journal import Balances
+from market.admission import accepts_terms
 from market.auction import hold_auction
 from market.cell_state import DSO, CellState, ClearedInterval, IntervalRecord, state_leaves
+from market.cell_state_reading import state_of_leaves
 from market.draft import StateDraft
 from market.errors import InvalidRules
 from market.intake import take_entries
@@ -85,9 +89,17 @@ class EnergyCell:
         )
         return draft.finish(cleared), outcomes
 
+    def accepts(self, state: CellState, member: bytes, terms: tuple[Value, ...]) -> bool:
+        """Whether a new member may come on these terms, as `market.admission` reads them."""
+        return accepts_terms(state.rules, member, terms)
+
     def leaves(self, state: CellState) -> Iterable[tuple[bytes, bytes]]:
         """The state as leaves with distinct keys."""
         return state_leaves(state)
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> CellState:
+        """The state that has these leaves. Raises `PeerError` where there is none."""
+        return state_of_leaves(decode_rules(genesis.application), leaves)
 
 
 def _no_prices(rules: CellRules) -> tuple[int | None, ...]:
@@ -123,7 +135,7 @@ def _take_over_frozen(draft: StateDraft) -> tuple[TakenOver, ...]:
 def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
     settlements = []
     deadline = draft.last_delivered - draft.rules.reading_deadline
-    awaited = [rule.member for rule in draft.rules.members if rule.member not in draft.frozen]
+    awaited = [rule for rule in draft.rules.members if rule.member not in draft.frozen]
     for interval, record in sorted(draft.records.items()):
         new = draft.touched.get(interval, {})
         delivered = interval <= draft.last_delivered
@@ -132,7 +144,9 @@ def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
         readings = {**record.readings, **new}
         if record.settled:
             settlements.append(_correct(draft, record, readings, new))
-        elif interval <= deadline or (delivered and all(member in readings for member in awaited)):
+        elif interval <= deadline or (
+            delivered and all(rule.member in readings for rule in awaited if rule.meters(interval))
+        ):
             settlements.append(_settle(draft, record, readings))
         elif new:
             draft.records[interval] = replace(record, readings=readings)
@@ -145,6 +159,7 @@ def _settle(
     counted = {
         rule.member: readings.get(rule.member) or _estimate(draft, rule.member)
         for rule in draft.rules.members
+        if rule.meters(record.interval)
     }
     settled = replace(record, readings=counted, settled=True)
     draft.records[record.interval] = settled

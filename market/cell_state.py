@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from ledger.encoding import Value, encode
 from ledger.journal import Balances
+from market.admission import point_value
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
 
@@ -82,7 +83,7 @@ SUPPLIER = b"supplier"
 COMMUNITY = b"community"
 """Keeps the margin between what members pay for imbalance and what the supplier bills for it."""
 DSO = b"dso"
-"""Keeps the congestion rent: price difference x flow over the branches that bind."""
+"""Keeps the congestion rent, price difference x flow over the branches that bind, and the branches' fees."""
 EXTERNAL = b"external"
 """The world outside: the counterpart of deposits and payouts."""
 
@@ -93,7 +94,9 @@ def member_account(member: bytes) -> bytes:
 
 
 def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
-    """The state as leaves: every account, open order, interval and latest reading; the rules are fixed."""
+    """The state as leaves: every account, open order, interval and latest reading, and the metering points that
+    came after the founding or are gone; all other rules are fixed.
+    """
     for account, balance in state.balances.leaves():
         yield account_key(account), balance
     for (interval, member), curve in state.curves.items():
@@ -104,6 +107,9 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
     yield b"limits", encode(tuple(encode_limit(limit) for limit in state.limits))
     for member, (interval, reading) in state.last_measured.items():
         yield b"measured/" + member, encode((interval, encode_reading(reading)))
+    for rule in state.rules.members:
+        if rule.since or rule.until is not None:
+            yield b"point/" + rule.member, encode(point_value(rule))
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 

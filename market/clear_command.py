@@ -5,21 +5,20 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from market.certificates.certify import certify
+from market.certificates.json_form import certificate_json
 from market.clear_json import clearing_json
-from market.clearing import Clearing, clear
-from market.errors import FileError, InputError
+from market.clear_tables import show_result
+from market.errors import FeederError, FileError, InputError
 from market.feeder import Feeder
 from market.feeder_file import read_feeder
-from market.orders import OrderBook, Side
+from market.mechanisms.names import Mechanism
+from market.mechanisms.result import MarketResult
+from market.mechanisms.run import run
 from market.orders_file import read_orders
+from market.result_json import result_json
 from market.terminal import table_console
-from market.units import kwh_text, money_text, price_text
-
-MAX_ROWS = 200  # of a table on the screen; --json has all
 
 
 def clear_command(
@@ -27,6 +26,8 @@ def clear_command(
     /,
     *,
     feeder: Path | None = None,
+    mechanism: Mechanism = Mechanism.UNIFORM,
+    certificate: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> int:
     """Clear a CSV file of orders and show prices, fills and flows.
@@ -50,6 +51,10 @@ def clear_command(
         [branches.north]
         parent = "substation"
         limit_kwh = 2.5           # per interval, both directions
+        fee = 0.01                # optional, per kWh that crosses the branch
+
+    The mechanisms to compare with (docs/market-mechanisms.md) are pay-as-bid, mcafee and continuous, which
+    takes the rows in order of arrival. They know no feeder and refuse one.
 
     Example: wattswarm market clear orders.csv --feeder feeder.toml --json
 
@@ -62,70 +67,38 @@ def clear_command(
         The CSV file of orders.
     feeder
         The TOML file of the feeder.
+    mechanism
+        uniform, pay-as-bid, mcafee or continuous.
+    certificate
+        Write what proves the clearing to this file, for `wattswarm market check-certificate`.
     as_json
         Print one JSON object instead of tables.
     """
-    mistakes: list[str] = []
-    tree = Feeder.single()
-    if feeder is not None:
-        try:
-            tree = read_feeder(feeder)
-        except FileError as error:
-            mistakes += error.mistakes
-    names = None if feeder is None else {branch.name: index for index, branch in enumerate(tree.branches)}
     try:
-        if not mistakes:
-            book = OrderBook.from_orders(read_orders(orders, names))
-            clearing = clear(book, tree)
+        tree, result = _cleared(orders, feeder, mechanism)
     except FileError as error:
-        mistakes += error.mistakes
-    except InputError as error:
-        mistakes.append(f"{orders}: {error}")
-    if mistakes:
-        sys.stderr.write("\n".join(mistakes) + "\nNothing was cleared.\n")
+        sys.stderr.write("\n".join(error.mistakes) + "\nNothing was cleared.\n")
         return 1
-    if as_json:
-        sys.stdout.write(clearing_json(book, tree, clearing) + "\n")
+    if certificate is not None:
+        certificate.write_text(certificate_json(certify(result, tree)) + "\n", encoding="utf-8")
+    place = Feeder.single() if tree is None else tree
+    if not as_json:
+        show_result(table_console(), place, result)
+    elif result.clearing is None:
+        sys.stdout.write(result_json(result) + "\n")
     else:
-        _show(table_console(), book, tree, clearing)
+        sys.stdout.write(clearing_json(result.orders, place, result.clearing) + "\n")
     return 0
 
 
-def _show(console: Console, book: OrderBook, feeder: Feeder, clearing: Clearing) -> None:
-    branches = Table(title="Branches")
-    for heading in ("branch", "price per kWh", "flow to parent, kWh", "limit, kWh"):
-        branches.add_column(heading, justify="left" if heading == "branch" else "right")
-    for branch, price, flow in list(zip(feeder.branches, clearing.prices, clearing.flows, strict=True))[
-        :MAX_ROWS
-    ]:
-        limit = "" if branch.limit is None else kwh_text(branch.limit)
-        branches.add_row(
-            escape(branch.name), "-" if price is None else price_text(price), kwh_text(flow), limit
-        )
-    fills = Table(title="Fills")
-    for heading in ("order", "branch", "side", "kWh", "of kWh", "price per kWh"):
-        fills.add_column(heading, justify="right" if "kWh" in heading else "left")
-    filled = clearing.fills.nonzero()[0].tolist()
-    for place in filled[:MAX_ROWS]:
-        branch_index = int(book.branch[place])
-        price = clearing.prices[branch_index]
-        fills.add_row(
-            escape(str(book.ids[place])),
-            escape(feeder.branches[branch_index].name),
-            Side(int(book.side[place])).name.lower(),
-            kwh_text(int(clearing.fills[place])),
-            kwh_text(int(book.quantity[place])),
-            "-" if price is None else price_text(price),
-        )
-    console.print(branches)
-    console.print(fills)
-    for table, total in ((branches, len(feeder.branches)), (fills, len(filled))):
-        if total > MAX_ROWS:
-            console.print(f"{table.title}: the first {MAX_ROWS} of {total}; --json shows all.")
-    console.print(f"{len(filled)} of {len(book)} orders filled, volume {kwh_text(clearing.volume)} kWh")
-    if feeder.grid is not None:
-        imported, exported = kwh_text(clearing.grid_import), kwh_text(clearing.grid_export)
-        console.print(f"grid import {imported} kWh, export {exported} kWh")
-    console.print(
-        f"welfare {money_text(clearing.welfare)}, rent of binding limits {money_text(clearing.rent)}"
-    )
+def _cleared(orders: Path, feeder: Path | None, mechanism: Mechanism) -> tuple[Feeder | None, MarketResult]:
+    """The feeder and the result. Raises FileError with every mistake, each with its file."""
+    tree = None if feeder is None else read_feeder(feeder)
+    names = None if tree is None else {branch.name: index for index, branch in enumerate(tree.branches)}
+    listed = read_orders(orders, names)
+    try:
+        return tree, run(mechanism, listed, tree)
+    except FeederError as error:
+        raise FileError((f"{feeder}: {error}",)) from error
+    except InputError as error:
+        raise FileError((f"{orders}: {error}",)) from error

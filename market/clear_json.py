@@ -4,37 +4,38 @@ Python's `json` would write them as binary floats, so the text is composed here.
 """
 
 import json
+from collections.abc import Sequence
 
 from market.clearing import Clearing
 from market.feeder import Feeder
-from market.orders import OrderBook
+from market.json_text import json_list, json_object
+from market.orders import Order
 from market.units import kwh_text, money_text, price_text
 
 
-def clearing_json(book: OrderBook, feeder: Feeder, clearing: Clearing) -> str:
+def clearing_json(orders: Sequence[Order], feeder: Feeder, clearing: Clearing) -> str:
     """One JSON object: prices, volume_kwh, welfare, fills, flows, grid_import_kwh, grid_export_kwh.
 
-    Fills are the orders that got energy, in order of id; a price is null where nothing trades. Ids are
-    texts or integers.
+    On a feeder with fees there is also what they come to, `fees`.
+    `orders` ascend by id, as the clearing's fills do; fills are those that got energy. A price is null where
+    nothing trades. Ids are texts or integers.
     """
-    names = [json.dumps(branch.name) for branch in feeder.branches]
+    names = [branch.name for branch in feeder.branches]
     prices = ["null" if price is None else price_text(price) for price in clearing.prices]
     fills = [
-        f'{{"id": {json.dumps(book.ids[place])}, "kwh": {kwh_text(int(clearing.fills[place]))}, '
-        f'"price": {prices[int(book.branch[place])]}}}'
+        f'{{"id": {json.dumps(orders[place].id)}, "kwh": {kwh_text(int(clearing.fills[place]))}, '
+        f'"price": {prices[orders[place].branch]}}}'
         for place in clearing.fills.nonzero()[0].tolist()
     ]
-    fields = {
-        "prices": _object(names, prices),
-        "volume_kwh": kwh_text(clearing.volume),
-        "welfare": money_text(clearing.welfare),
-        "fills": "[" + ", ".join(fills) + "]",
-        "flows": _object(names, [kwh_text(flow) for flow in clearing.flows]),
-        "grid_import_kwh": kwh_text(clearing.grid_import),
-        "grid_export_kwh": kwh_text(clearing.grid_export),
-    }
-    return _object([json.dumps(name) for name in fields], list(fields.values()))
-
-
-def _object(names: list[str], values: list[str]) -> str:
-    return "{" + ", ".join(f"{name}: {value}" for name, value in zip(names, values, strict=True)) + "}"
+    return json_object(
+        {
+            "prices": json_object(dict(zip(names, prices, strict=True))),
+            "volume_kwh": kwh_text(clearing.volume),
+            "welfare": money_text(clearing.welfare),
+            "fills": json_list(fills),
+            "flows": json_object(dict(zip(names, map(kwh_text, clearing.flows), strict=True))),
+            "grid_import_kwh": kwh_text(clearing.grid_import),
+            "grid_export_kwh": kwh_text(clearing.grid_export),
+        }
+        | ({"fees": money_text(clearing.fees)} if feeder.has_fees else {})
+    )

@@ -15,6 +15,7 @@ import numpy as np
 
 from market.curves import HIGHEST_KEY, LOWEST_KEY, Ladder, price_keys
 from market.errors import OrderError
+from market.fee_curves import pass_up_with_fees
 from market.feeder import Feeder, Grid
 from market.orders import IntArray, OrderBook, Side
 from market.rationing import UNLIMITED, Rationing, filled_below
@@ -32,7 +33,8 @@ class Clearing:
     grid_import, grid_export: mWh over the grid connection, at most one of them above zero.
     volume: mWh bought by orders, plus the export.
     welfare: pico; value of what was bought minus cost of what was sold, the grid at its prices.
-    rent: pico; what buyers pay beyond what sellers get, because limits bind. Never negative.
+    rent: pico; what buyers pay beyond what sellers get and the fees, because limits bind. Never negative.
+    fees: pico; the branches' fees on their flows. The plan is that of the greatest welfare less fees.
     """
 
     prices: tuple[int | None, ...]
@@ -44,6 +46,7 @@ class Clearing:
     volume: int
     welfare: int
     rent: int
+    fees: int = 0
 
 
 def clear(book: OrderBook, feeder: Feeder) -> Clearing:
@@ -54,8 +57,8 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     order_keys = price_keys(book)
     ladder = Ladder(book, order_keys, branches)
     connection = _connection_limits(feeder)
-    top_key, keys = _keys(feeder, ladder, connection)
-    rationing = Rationing(book, feeder, ladder, keys)
+    top_key, keys, free = _keys(feeder, ladder, connection)
+    rationing = Rationing(book, feeder, ladder, keys, free)
     fills = filled_below(book, order_keys, keys)
     root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
     flows = rationing.split(root_flow, fills)
@@ -78,35 +81,56 @@ def _connection_limits(feeder: Feeder) -> tuple[int, int]:
     return -least, greatest
 
 
-def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[int, list[int]]:
-    """The key at the top, where the supplier is, and the key of each branch: steps 2 to 5 of the algorithm.
+def _supplier_keys(feeder: Feeder, grid: Grid) -> tuple[int, int]:
+    """The keys of the supplier's bid and ask as the feeder sees them: less and plus the connection's fee."""
+    fee = feeder.branches[feeder.root].fee
+    return 4 * (grid.export_price - fee) + 1, 4 * (grid.import_price + fee) + 2
 
-    A branch whose limit cannot bind shares its parent's curve and key, so curves are kept per zone: a
-    branch whose limit may bind, or the root, with the branches below it up to the next such ones.
+
+def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[int, list[int], list[int]]:
+    """The key at the top, where the supplier is, the key of each branch, and what it would be without its limit.
+
+    These are steps 2 to 5 of the algorithm. A branch whose limit cannot bind shares its parent's curve and
+    key, so curves are kept per zone: a branch whose limit may bind, or the root, with the branches below it
+    up to the next such ones. With fees, keys differ by branch, and `market.fee_curves` takes each by itself.
     """
-    up = pass_up(feeder, ladder)
+    with_fees = pass_up_with_fees(feeder, ladder) if feeder.has_fees else None
+    up = pass_up(feeder, ladder) if with_fees is None else with_fees
     root = feeder.root
     if feeder.grid is None:
         top_key = _middle(*up.curve.clip(0, 0))
     else:
         up.first[root], up.last[root] = up.curve.clip(*connection)
-        top_key = _key_at_supplier(feeder.grid, *up.curve.clip(0, 0))
+        top_key = _key_at_supplier(*_supplier_keys(feeder, feeder.grid), *up.curve.clip(0, 0))
     keys = [top_key] * len(feeder.branches)
+    free = keys.copy()
     for index in feeder.top_down:
-        parent_index = feeder.branches[index].parent
-        above = top_key if parent_index is None else keys[parent_index]
-        keys[index] = min(max(above, up.first[index]), up.last[index])
-    return top_key, keys
+        branch = feeder.branches[index]
+        if branch.parent is not None:
+            above = keys[branch.parent]
+            free[index] = above
+            if with_fees is not None and branch.fee:
+                free[index] = _key_past_fee(above, 4 * branch.fee, *with_fees.zero[index])
+        keys[index] = min(max(free[index], up.first[index]), up.last[index])
+    return top_key, keys, free
 
 
-def _key_at_supplier(grid: Grid, first: int, last: int) -> int:
+def _key_past_fee(above: int, fee: int, first: int, last: int) -> int:
+    """The key nearest to the one above, at most a fee from it, at which the branch takes and gives nothing.
+
+    `first` and `last` bound the keys of that kind. Where none is so near the branch is a whole fee from its
+    parent: dearer, because it withdraws, or cheaper, because it injects.
+    """
+    nearest = min(max(above, first), last)
+    return min(max(nearest, above - fee), above + fee)
+
+
+def _key_at_supplier(bid: int, ask: int, first: int, last: int) -> int:
     """The middle of the keys at which the feeder and the supplier together are balanced.
 
     `first` and `last` bound the keys at which the feeder alone is; the supplier takes any surplus at its
     bid's key and covers any lack at its ask's.
     """
-    bid = 4 * grid.export_price + 1
-    ask = 4 * grid.import_price + 2
     return (min(max(first, bid), ask) + max(min(last, ask), bid)) // 2
 
 
@@ -128,7 +152,7 @@ def _root_flow(
         return greatest
     if root_key > top_key:
         return least
-    if top_key in (4 * feeder.grid.export_price + 1, 4 * feeder.grid.import_price + 2):
+    if top_key in _supplier_keys(feeder, feeder.grid):
         # No order has a supplier's key, so net supply is the same just below and just above it.
         return min(max(net_supply[0], least), greatest)
     return 0
@@ -149,18 +173,23 @@ def _summary(
     welfare = _value(book, ladder, 2 * bought - fills)
     if feeder.grid is not None:
         welfare += grid_export * feeder.grid.export_price - grid_import * feeder.grid.import_price
-    rent = 0
+    rent = fees = 0
     trades = [volume > 0] if len(keys) == 1 else _traded(book, fills, len(keys))
     for index, branch in enumerate(feeder.branches):
         flow = flows[index]
         if flow:
             above = top_key if branch.parent is None else keys[branch.parent]
-            rent += (above // 4 - keys[index] // 4) * flow
+            fee = branch.fee * abs(flow)
+            fees += fee
+            # The key at the top is the supplier's, the connection's fee already taken.
+            rent += (above // 4 - keys[index] // 4) * flow - (0 if branch.parent is None else fee)
             trades[index] = True
             if branch.parent is not None:
                 trades[branch.parent] = True
     prices = tuple(key // 4 if traded else None for key, traded in zip(keys, trades, strict=True))
-    return Clearing(prices, tuple(keys), fills, tuple(flows), grid_import, grid_export, volume, welfare, rent)
+    return Clearing(
+        prices, tuple(keys), fills, tuple(flows), grid_import, grid_export, volume, welfare, rent, fees
+    )
 
 
 def _traded(book: OrderBook, fills: IntArray, branches: int) -> list[bool]:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from ledger.application import BlockInput
 from ledger.genesis import Role
 from ledger.journal import Balances, Posting, PostingSet
+from market.admission import rules_with
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.outcomes import RecordedEntry, Rejected
 from market.payloads import Quality, Reading
@@ -21,12 +22,12 @@ from market.settlement import Amounts, Reason
 class StateDraft:
     """One block's changes on top of `state`; `finish` gives the next state.
 
-    `touched` holds the new readings by interval and member, which are folded into the records when they
-    settle.
+    `frozen` are those whose entries no longer count, who left included. `touched` holds the new readings by
+    interval and member, which are folded into the records when they settle.
     """
 
     def __init__(self, state: CellState, block: BlockInput) -> None:
-        self.rules = state.rules
+        self.rules = rules_with(state.rules, block.membership, block.last_interval)
         self.block = block
         self.postings: list[PostingSet] = []
         self._balances = state.balances
@@ -40,7 +41,9 @@ class StateDraft:
         self.rejected: list[Rejected] = []
         self.recorded: list[RecordedEntry] = []
         self.frozen = frozenset(
-            member.id for member in block.membership.members if member.frozen_at is not None
+            member.id
+            for member in block.membership.everyone
+            if member.frozen_at is not None or member.left_at is not None
         )
 
     @property

@@ -1,8 +1,8 @@
 """What can be wrong with the market's inputs, by whose fault it is.
 
-`OrderError`, `FeederError` and `AmountError` are the fault of whoever wrote the input: nothing is cleared,
-and the message names the place. They are expected from people and peers, so a shell shows the message and
-goes on.
+`OrderError`, `FeederError`, `AmountError` and `CertificateError` are the fault of whoever wrote the input:
+nothing is cleared, and the message names the place. They are expected from people and peers, so a shell
+shows the message and goes on.
 """
 
 from ledger.errors import InvalidGenesis, PeerError
@@ -26,6 +26,10 @@ class OrderError(InputError):
 
 class FeederError(InputError):
     """A feeder that is no tree, or a limit or price on it that makes no sense."""
+
+
+class CertificateError(InputError):
+    """A certificate that does not prove a clearing of these orders on this feeder; the message says what fails."""
 
 
 class FileError(InputError):

@@ -18,11 +18,16 @@ PLACE = "cell"
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One branch: `parent` is the index of its parent, None for the root; `limit` None is no limit."""
+    """One branch: `parent` is the index of its parent, None for the root; `limit` None is no limit.
+
+    `fee` is what each kWh pays that crosses the branch towards its parent or from it, µ/kWh; the root's is
+    for the grid connection.
+    """
 
     name: str
     parent: int | None = None
     limit: int | None = None
+    fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,10 @@ class Feeder:
         _check_names(self.branches)
         for branch in self.branches:
             _check_limit(f"the limit of branch {branch.name!r}", branch.limit)
+            if not 0 <= branch.fee <= MAX_PRICE:
+                raise FeederError(
+                    f"the fee of branch {branch.name!r} is {branch.fee} µ/kWh, not between 0 and {MAX_PRICE}"
+                )
         if self.grid is not None:
             _check_grid(self.grid)
         object.__setattr__(self, "top_down", _top_down(self.branches))
@@ -70,6 +79,11 @@ class Feeder:
     def root(self) -> int:
         """Index of the root."""
         return self.top_down[0]
+
+    @property
+    def has_fees(self) -> bool:
+        """Whether a branch has a fee."""
+        return any(branch.fee for branch in self.branches)
 
     def index_of(self, name: str) -> int:
         """Index of the branch of that name. Raises FeederError."""

@@ -10,6 +10,7 @@
     [branches.north]
     parent = "substation"
     limit_kwh = 2.5           # per interval, both directions, optional
+    fee = 0.01                # per kWh that crosses the branch, either way, optional
 
 Numbers are read as written, not as binary floats: more than six decimals is an error. Every mistake is
 reported with the path of its key.
@@ -24,7 +25,7 @@ from market.feeder import Branch, Feeder, Grid
 from market.units import MAX_LIMIT, MAX_PRICE, energy_from_kwh, price_from_text
 
 GRID_KEYS = ("import_price", "export_price", "import_limit_kwh", "export_limit_kwh")
-BRANCH_KEYS = ("parent", "limit_kwh")
+BRANCH_KEYS = ("parent", "limit_kwh", "fee")
 MAX_BYTES = 2**26  # a file of the largest feeder has a third of that
 
 Table = dict[str, object]
@@ -101,7 +102,10 @@ class _Reading:
             elif isinstance(parent, str) and parent not in numbers:
                 self._mistake(f"{path}.parent", f"there is no branch {parent!r}")
             limit = self._amount(table, f"{path}.", "limit_kwh", _limit)
-            branches.append(Branch(name, numbers.get(parent) if isinstance(parent, str) else None, limit))
+            fee = self._amount(table, f"{path}.", "fee", _fee) or 0
+            branches.append(
+                Branch(name, numbers.get(parent) if isinstance(parent, str) else None, limit, fee)
+            )
         return tuple(branches)
 
     def _amount(
@@ -136,6 +140,13 @@ def _price(text: str) -> int:
     if abs(price) > MAX_PRICE:
         raise AmountError(f"{text} is beyond the largest price, {MAX_PRICE // 10**6} per kWh")
     return price
+
+
+def _fee(text: str) -> int:
+    fee = _price(text)
+    if fee < 0:
+        raise AmountError(f"{text} is negative; a fee is zero or more")
+    return fee
 
 
 def _limit(text: str) -> int:

@@ -74,7 +74,7 @@ def _take_reading(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refu
     interval = signed.entry.interval
     reading = decode_reading(signed.entry.payload)
     rule = draft.rules.member(member)
-    if rule is None:
+    if rule is None or not rule.meters(interval):
         return Refusal.NO_METERING_POINT
     if not draft.is_over(interval):
         return Refusal.NOT_DELIVERED
@@ -110,7 +110,8 @@ def _take_deposit(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refu
     booked = decode_deposit(signed.entry.payload)
     if not draft.has_role(member, Role.OPERATOR):
         return Refusal.NOT_ENTITLED
-    if draft.block.membership.by_id(booked.member) is None:
+    membership = draft.block.membership
+    if membership.by_id(booked.member) is None and membership.former(booked.member) is None:
         return Refusal.UNKNOWN_MEMBER
     draft.post(Reason.DEPOSITED, signed.entry.interval, deposit(booked.member, booked.amount))
     return None

@@ -15,6 +15,11 @@ from market.orders import Side
 from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit, TariffStep
 
+PART_KEY = b"part/"
+"""Before a member's id: the key of its part in the clearing."""
+CONFIRMATION_KEY = b"confirmation"
+"""The key of what became of the clearing of the block before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:
@@ -43,7 +48,8 @@ class ClearingOutcome:
 
     `prices`, `flows` (towards the parent, injection positive) are per branch of the rules; `members` ascend
     by id and hold everyone who had an order. `volume` and `welfare` (pico-currency) are the auction's own
-    figures; `limits` are the branch limits that the dso had set on this interval.
+    figures; `limits` are the branch limits that the dso had set on this interval. `certificate` is the hash
+    of what proves the clearing (`market.certificates`), None only where no auction was held.
     """
 
     interval: int
@@ -56,6 +62,7 @@ class ClearingOutcome:
     welfare: int
     members: tuple[MemberClearing, ...]
     limits: tuple[BranchLimit, ...]
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +208,13 @@ def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
     """The leaves of a block's outcomes."""
     clearing = outcomes.clearing
     yield b"clearing", encode(_clearing_value(clearing))
+    if clearing.certificate is not None:
+        yield b"certificate", encode(clearing.certificate)
     for part in clearing.members:
-        yield b"part/" + part.member, encode(_part_value(part))
+        yield PART_KEY + part.member, encode(_part_value(part))
     if outcomes.confirmation is not None:
         was = outcomes.confirmation
-        yield b"confirmation", encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
+        yield CONFIRMATION_KEY, encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
     if outcomes.skipped:
         yield b"skipped", encode((outcomes.skipped.start, outcomes.skipped.stop))
     for taken in outcomes.taken_over:

@@ -18,15 +18,19 @@ UNLIMITED = 2**62
 class Rationing:
     """Net supply of every branch just below and just above its key, and the split of what lies between.
 
-    `low` and `high` are what a branch passes to its parent below and above the parent's key; where its own
-    key is another one, they are both its limit.
+    `low` and `high` are what a branch passes to its parent below and above the parent's key. `free` are the
+    keys that the branches would have without their own limits; where a branch has another one, `low` and
+    `high` are both its limit.
     """
 
-    def __init__(self, book: OrderBook, feeder: Feeder, ladder: Ladder, keys: list[int]) -> None:
+    def __init__(
+        self, book: OrderBook, feeder: Feeder, ladder: Ladder, keys: list[int], free: list[int]
+    ) -> None:
         self._book = book
         self._feeder = feeder
         self._ladder = ladder
         self._keys = keys
+        self._free = free
         key_array = np.array(keys, np.int64)
         tied_from, tied_to = ladder.ends_below(key_array), ladder.ends_below(key_array + 1)
         self._tied_from: list[int] = tied_from.tolist()
@@ -44,13 +48,29 @@ class Rationing:
         parent = branch.parent
         if parent is None:
             return
-        if self._keys[index] == self._keys[parent]:
+        key, fee = self._keys[index], 4 * branch.fee
+        if key != self._free[index]:
+            self._low[index] = self._high[index] = limit if key < self._free[index] else -limit
+        elif not fee:
             self._low[index] = max(-limit, min(limit, self._before[index]))
             self._high[index] = max(-limit, min(limit, self._after[index]))
         else:
-            self._low[index] = self._high[index] = limit if self._keys[index] < self._keys[parent] else -limit
+            self._low[index] = self._beyond_fee(index, self._before[index], limit)
+            self._high[index] = self._beyond_fee(index, self._after[index], limit)
         self._before[parent] += self._low[index]
         self._after[parent] += self._high[index]
+
+    def _beyond_fee(self, index: int, supply: int, limit: int) -> int:
+        """What of a net supply passes a branch with a fee: what is withdrawn a whole fee above the parent's key,
+        what is injected a whole fee below it, and nothing between.
+        """
+        branch = self._feeder.branches[index]
+        above = self._keys[branch.parent or 0]
+        if self._keys[index] == above + 4 * branch.fee:
+            return max(-limit, min(supply, 0))
+        if self._keys[index] == above - 4 * branch.fee:
+            return min(limit, max(supply, 0))
+        return 0
 
     def net_supply(self, index: int) -> tuple[int, int]:
         """Net supply of a branch with all below it, just below and just above its key."""

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ledger.genesis import Genesis, member_id
+from ledger.genesis import Genesis
+from ledger.membership import Membership
 from market.cell_state import CellState, member_account
 from market.orders import Side
 from market.outcomes import BlockOutcomes, ClearingOutcome, SettlementLine
@@ -151,11 +152,20 @@ class Report:
         return next((known.name for known in self.members if known.id == member), member.hex()[:8])
 
 
-def build_report(genesis: Genesis, outcomes: Iterable[BlockOutcomes], state: CellState) -> Report:
-    """The report of the blocks whose outcomes are given, in order from the first, and the state after them."""
+def build_report(
+    genesis: Genesis,
+    outcomes: Iterable[BlockOutcomes],
+    state: CellState,
+    membership: Membership | None = None,
+) -> Report:
+    """The report of the blocks whose outcomes are given, in order from the first, and the state after them.
+
+    `membership` after the last block gives the names; without it only founders are named.
+    """
     blocks = tuple(outcomes)
     lines = _latest_lines(blocks)
-    names = {member_id(member.feed_key): member.name.decode() for member in genesis.members}
+    known = Membership.founding(genesis) if membership is None else membership
+    names = {member.id: member.name.decode() for member in known.everyone}
     return Report(
         cell=genesis.cell_name.decode(),
         cell_id=genesis.cell_id,
@@ -294,7 +304,10 @@ def _members(
                 imbalance_absolute=sum(abs(line.imbalance) for line in own),
                 contract_money=sum(line.contract_money for line in own),
                 imbalance_money=sum(line.imbalance_money for line in own),
-                tariff_money=-sum(bill(tariffs[line.interval], -line.metered) for line in own),
+                tariff_money=-sum(
+                    bill(state.rules.tariff_on(rule.branch, tariffs[line.interval]), -line.metered)
+                    for line in own
+                ),
                 deposits=deposits.get(member_account(rule.member), 0),
                 balance=state.balance_of(rule.member),
                 estimated=sum(line.estimated for line in own),

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from ledger.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis
+from ledger.membership import Membership
 from ledger.replay import replay
 from ledger.snapshot import copy_ledger
 from ledger.store import Store
@@ -64,15 +65,16 @@ def report_node(directory: Path) -> Report:
     """The report of one node's ledger, which a daemon may be writing. Raises LedgerError when it does not hold."""
     genesis = Genesis.decode(genesis_path(directory).read_bytes())
     state = EnergyCell().initial(genesis)
+    membership = Membership.founding(genesis)
     outcomes: list[BlockOutcomes] = []
     with TemporaryDirectory(prefix="wattswarm-report-") as temporary:
         copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
         with closing(Store.open(copy, genesis.cell_id)) as store:
             for replayed in replay(store, genesis, EnergyCell()):
-                state = replayed.tip.state
+                state, membership = replayed.tip.state, replayed.tip.membership
                 assert isinstance(replayed.outcomes, BlockOutcomes)
                 outcomes.append(replayed.outcomes)
-    return build_report(genesis, outcomes, state)
+    return build_report(genesis, outcomes, state, membership)
 
 
 def genesis_path(directory: Path) -> Path:

@@ -14,6 +14,7 @@ from ledger.errors import PeerError
 from market.errors import InvalidRules
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
+from market.rule_fields import fields, integer, octets, optional_integer, rows, text
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
 
 RULES_VERSION = 1
@@ -29,11 +30,12 @@ MAX_WINDOW = 100_000
 
 @dataclass(frozen=True, slots=True)
 class BranchRule:
-    """A branch of the feeder: its parent's index (None: the root) and its power limit (None: unlimited)."""
+    """A branch of the feeder: its parent's index (None: the root), power limit (None: unlimited), fee per kWh."""
 
     name: str
     parent: int | None = None
     limit_mw: int | None = None
+    fee: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,22 @@ class TariffStep:
 
 @dataclass(frozen=True, slots=True)
 class MemberRule:
-    """A metering point: its branch, its nameplate in both directions, and the debt its account may reach."""
+    """A metering point: its branch, its nameplate in both directions, and the debt its account may reach.
+
+    It counts in the intervals from `since` on and, once its member has left, before `until`.
+    """
 
     member: bytes
     branch: int
     max_injection_mw: int
     max_withdrawal_mw: int
     credit_limit: int
+    since: int = 0
+    until: int | None = None
+
+    def meters(self, interval: int) -> bool:
+        """Whether it counts in an interval."""
+        return self.since <= interval and (self.until is None or interval < self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +106,7 @@ class CellRules:
     correction_window: int = 96
     order_horizon: int = 192
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
+    path_fees: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_times(self)
@@ -102,6 +114,7 @@ class CellRules:
         _check_tariff(self.tariff)
         _check_members(self)
         object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
+        object.__setattr__(self, "path_fees", _path_fees(self.branches))
 
     @property
     def calendar(self) -> Calendar:
@@ -132,6 +145,13 @@ class CellRules:
             return overrides[index]
         return founded
 
+    def tariff_on(self, branch: int, tariff: TariffStep) -> TariffStep:
+        """The supplier's prices as they reach a branch: retail with all fees up to the grid, feed-in less them."""
+        fee = self.path_fees[branch]
+        if not fee:
+            return tariff
+        return TariffStep(tariff.from_interval, tariff.import_price + fee, tariff.export_price - fee)
+
     def feeder_for(
         self, interval: int, limits: Sequence[BranchLimit] = (), overrides: Sequence[TariffStep] = ()
     ) -> Feeder:
@@ -145,7 +165,7 @@ class CellRules:
             if limit.first <= interval <= limit.last:
                 lowest[limit.branch] = _lower(lowest[limit.branch], limit.limit_mw)
         branches = tuple(
-            Branch(name=rule.name, parent=rule.parent, limit=self._energy_limit(power))
+            Branch(rule.name, rule.parent, self._energy_limit(power), rule.fee)
             for rule, power in zip(self.branches, lowest, strict=True)
         )
         return Feeder(branches=branches, grid=self._grid(self.tariff_at(interval, overrides)))
@@ -172,7 +192,11 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.interval_s,
         rules.gate_lead_s,
         rules.currency.encode(),
-        tuple((branch.name.encode(), branch.parent, branch.limit_mw) for branch in rules.branches),
+        tuple(
+            # A branch without a fee is written as it was before there were fees.
+            (branch.name.encode(), branch.parent, branch.limit_mw, *((branch.fee,) if branch.fee else ()))
+            for branch in rules.branches
+        ),
         grid,
         tuple((step.from_interval, step.import_price, step.export_price) for step in rules.tariff),
         tuple(
@@ -198,20 +222,20 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
     deadline, window, horizon = windows
     return CellRules(
-        interval_s=_integer(interval_s, "interval_s"),
-        gate_lead_s=_integer(gate_lead_s, "gate_lead_s"),
-        currency=_text(currency, "currency"),
+        interval_s=integer(interval_s, "interval_s"),
+        gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
+        currency=text(currency, "currency"),
         branches=tuple(
-            _branch(row, f"branches[{index}]") for index, row in enumerate(_rows(branches, "branches"))
+            _branch(row, f"branches[{index}]") for index, row in enumerate(rows(branches, "branches"))
         ),
         grid=None if grid is None else _decode_grid(grid),
-        tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(_rows(tariff, "tariff"))),
+        tariff=tuple(_step(row, f"tariff[{index}]") for index, row in enumerate(rows(tariff, "tariff"))),
         members=tuple(
-            _member(row, f"members[{index}]") for index, row in enumerate(_rows(members, "members"))
+            member_rule(row, f"members[{index}]") for index, row in enumerate(rows(members, "members"))
         ),
-        reading_deadline=_integer(deadline, "reading_deadline"),
-        correction_window=_integer(window, "correction_window"),
-        order_horizon=_integer(horizon, "order_horizon"),
+        reading_deadline=integer(deadline, "reading_deadline"),
+        correction_window=integer(window, "correction_window"),
+        order_horizon=integer(horizon, "order_horizon"),
     )
 
 
@@ -242,6 +266,7 @@ def _check_branches(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.name", f"{branch.name!r} is empty or not the only one")
         names.add(branch.name)
         _optional_power(branch.limit_mw, f"{where}.limit_mw")
+        _within(branch.fee, 0, MAX_PRICE, f"{where}.fee")
         if (branch.parent is None) != (index == 0):
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
@@ -249,6 +274,14 @@ def _check_branches(rules: CellRules) -> None:
     if rules.grid is not None:
         _optional_power(rules.grid.import_limit_mw, "grid.import_limit_mw")
         _optional_power(rules.grid.export_limit_mw, "grid.export_limit_mw")
+
+
+def _path_fees(branches: tuple[BranchRule, ...]) -> tuple[int, ...]:
+    """By branch the fees of all branches up to the grid, its own and the root's included."""
+    fees: list[int] = []
+    for branch in branches:  # parents come first
+        fees.append(branch.fee + (0 if branch.parent is None else fees[branch.parent]))
+    return tuple(fees)
 
 
 def _check_tariff(steps: tuple[TariffStep, ...]) -> None:
@@ -293,77 +326,47 @@ def _optional_power(power_mw: int | None, where: str) -> None:
 
 
 def _branch(row: Value, where: str) -> BranchRule:
-    name, parent, limit = _fields(row, 3, where)
+    with_fee = isinstance(row, tuple) and len(row) == 4
+    name, parent, limit, *fees = fields(row, 4 if with_fee else 3, where)
+    fee = integer(fees[0], f"{where}.fee") if fees else 0
+    if fees and not fee:
+        raise InvalidRules(f"{where}.fee", "is zero; a branch without a fee has three fields")
     return BranchRule(
-        _text(name, f"{where}.name"),
-        _optional_integer(parent, f"{where}.parent"),
-        _optional_integer(limit, f"{where}.limit_mw"),
+        text(name, f"{where}.name"),
+        optional_integer(parent, f"{where}.parent"),
+        optional_integer(limit, f"{where}.limit_mw"),
+        fee,
     )
 
 
 def _decode_grid(row: Value) -> GridRule:
-    import_limit, export_limit = _fields(row, 2, "grid")
+    import_limit, export_limit = fields(row, 2, "grid")
     return GridRule(
-        _optional_integer(import_limit, "grid.import_limit_mw"),
-        _optional_integer(export_limit, "grid.export_limit_mw"),
+        optional_integer(import_limit, "grid.import_limit_mw"),
+        optional_integer(export_limit, "grid.export_limit_mw"),
     )
 
 
 def _step(row: Value, where: str) -> TariffStep:
-    first, retail, feed_in = _fields(row, 3, where)
+    first, retail, feed_in = fields(row, 3, where)
     return TariffStep(
-        _integer(first, f"{where}.from_interval"),
-        _integer(retail, f"{where}.import_price"),
-        _integer(feed_in, f"{where}.export_price"),
+        integer(first, f"{where}.from_interval"),
+        integer(retail, f"{where}.import_price"),
+        integer(feed_in, f"{where}.export_price"),
     )
 
 
-def _member(row: Value, where: str) -> MemberRule:
-    member, branch, injection, withdrawal, credit = _fields(row, 5, where)
+def member_rule(row: Value, where: str) -> MemberRule:
+    """The rule that a row of `[member, branch, injection, withdrawal, credit limit]` says. Raises `InvalidRules`."""
+    member, branch, injection, withdrawal, credit = fields(row, 5, where)
     try:
-        credit_limit = big_int_from(_octets(credit, f"{where}.credit_limit"))
+        credit_limit = big_int_from(octets(credit, f"{where}.credit_limit"))
     except PeerError as error:
         raise InvalidRules(f"{where}.credit_limit", str(error)) from error
     return MemberRule(
-        _octets(member, f"{where}.member"),
-        _integer(branch, f"{where}.branch"),
-        _integer(injection, f"{where}.max_injection_mw"),
-        _integer(withdrawal, f"{where}.max_withdrawal_mw"),
+        octets(member, f"{where}.member"),
+        integer(branch, f"{where}.branch"),
+        integer(injection, f"{where}.max_injection_mw"),
+        integer(withdrawal, f"{where}.max_withdrawal_mw"),
         credit_limit,
     )
-
-
-def _rows(value: Value, where: str) -> tuple[Value, ...]:
-    if not isinstance(value, tuple):
-        raise InvalidRules(where, "must be an array")
-    return value
-
-
-def _fields(value: Value, count: int, where: str) -> tuple[Value, ...]:
-    row = _rows(value, where)
-    if len(row) != count:
-        raise InvalidRules(where, f"must have {count} fields, not {len(row)}")
-    return row
-
-
-def _integer(value: Value, where: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise InvalidRules(where, "must be an integer")
-    return value
-
-
-def _optional_integer(value: Value, where: str) -> int | None:
-    return None if value is None else _integer(value, where)
-
-
-def _octets(value: Value, where: str) -> bytes:
-    if not isinstance(value, bytes):
-        raise InvalidRules(where, "must be a byte string")
-    return value
-
-
-def _text(value: Value, where: str) -> str:
-    try:
-        return _octets(value, where).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidRules(where, "must be UTF-8 text") from error

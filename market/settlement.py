@@ -16,11 +16,12 @@ and feed-in x e for an export, which it pays. Every row is one posting set and s
 `agreed` is the exchange that the clearing contracted, `held` minus the sum of the positions that members hold
 at settlement (a frozen member holds none), `real` minus the sum of the metered energies. Imbalance money of d
 = x - c: a short member (d < 0) pays max(retail, p) per unit, a long one gets min(feed-in, p); without p
-retail and feed-in.
+retail and feed-in. On a feeder with fees, retail and feed-in are those that reach the member's branch: with
+all fees up to the grid, and less them. So going without a contract avoids no fee.
 
 What follows, for any readings, as long as feed-in <= retail:
 
-- The dso's part is the congestion rent of the clearing and never negative.
+- The dso's part is the congestion rent of the clearing with the branches' fees, and never negative.
 - The community's part is never negative: members pay each imbalance on its own, the supplier bills their sum.
 - At a given p no position earns more than the one that equals what the meter will show: p c + imbalance(x -
   c) <= p x. So selling air (c > x) and skipping the auction (c = 0) never pay. This is about one member's
@@ -104,7 +105,7 @@ def contract_money(price: int | None, position: int) -> int:
 
 
 def confirm(cleared: ClearedInterval, rules: CellRules) -> Amounts:
-    """The posting set of a confirmed clearing; the dso's amount is the congestion rent."""
+    """The posting set of a confirmed clearing; the dso's amount is the congestion rent and the branches' fees."""
     amounts = {
         member_account(member): contract_money(cleared.prices[branch_of(rules, member)], position)
         for member, position in cleared.contracts.items()
@@ -130,7 +131,7 @@ def imbalances(record: IntervalRecord, rules: CellRules) -> Imbalances:
     """Settle an interval on its readings, of which there is one for every metering point."""
     members = {
         member: imbalance_money(
-            record.tariff,
+            rules.tariff_on(branch_of(rules, member), record.tariff),
             record.prices[branch_of(rules, member)],
             reading.net - record.contracts.get(member, 0),
         )

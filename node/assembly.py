@@ -1,20 +1,28 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
+from devices.control_config import parse_config
 from devices.profiles import read_profile
-from ledger.entries import Entry
+from ledger.chain import Tip
+from ledger.entries import Entry, open_entry
 from ledger.genesis import Role
+from ledger.membership import Membership
 from market.bidding import SimpleBidder
 from market.cell import EnergyCell
+from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
-from node.config import Config
-from node.core import Identity, NodeCore
+from node.belonging import Identity, confirmations_needed
+from node.config import Config, control_table
+from node.core import NodeCore
 from node.events import Now
 from node.gathering import Gathering
+from node.instructions import Instructions
+from node.joining import Joining
 from node.ordering import Ordering
 from node.recall import Recall
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
+from node.syncing import Syncing
 from node.timeliness import Attention
 from node.trading import PPM, Trading
 
@@ -48,32 +56,55 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         last_interval=None if last is None else last + SETTLING_INTERVALS,
     )
     ordering.keep(opened.blocks)
-    validators = opened.tip.validators
-    others = len(opened.tip.membership.members) - 1
+    joining = Joining(
+        genesis=opened.genesis,
+        founders=Membership.founding(opened.genesis).validators(),
+        member=opened.member.id,
+        remembered=opened.remembered,
+        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
+        ordering=ordering,
+        gathering=gathering,
+        syncing=Syncing(),
+        epochs=opened.epochs,
+        keep_blocks=config.retention.blocks,
+    )
+    said = _recent_entries(opened)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
-        trading=_trading(config, opened, rules, margin_ns, now),
-        recall=Recall(needed=min(validators.quorum - 1, others)),
+        trading=_trading(config, opened, opened.tip, margin_ns, said, now),
+        recall=joining.recall,
         remembered=opened.remembered,
+        joining=joining,
+        syncing=joining.syncing,
         read_only=opened.read_only,
         records=opened.records,
+        instructions=Instructions.after(said),
+        begin_trading=lambda tip, at: _trading(config, opened, tip, margin_ns, [], at),
     )
 
 
-def _trading(config: Config, opened: Opened, rules: CellRules, margin_ns: int, now: Now) -> Trading | None:
+def _trading(
+    config: Config,
+    opened: Opened,
+    tip: Tip[CellState],
+    margin_ns: int,
+    recent: list[Entry],
+    now: Now,
+) -> Trading | None:
+    """This member's trading, if the cell has a metering point of it by now."""
+    rules, member = tip.state.rules, tip.membership.by_id(opened.member.id)
     rule = rules.member(opened.member.id)
-    if rule is None or not opened.member.roles & Role.PROSUMER:
+    if rule is None or member is None or not member.roles & Role.PROSUMER:
         return None
     season = S_PER_DAY // rules.interval_s
-    recent = _recent_entries(opened)
     load, generation = _learned(config, rules, season, now)
     return Trading(
         rules=rules,
         rule=rule,
         bidder=SimpleBidder(),
-        first_interval=opened.genesis.first_interval,
+        first_interval=max(opened.genesis.first_interval, rule.since),
         last_trading_interval=config.node.last_trading_interval,
         order_lead_ns=2 * margin_ns,
         efficiency_ppm=_round_trip_ppm(config),
@@ -90,7 +121,8 @@ def _recent_entries(opened: Opened) -> list[Entry]:
     member, store = opened.member, opened.store
     last = store.last_sequence(member.id, member.incarnation)
     after = max(-1, last - RECENT_ENTRIES)
-    return [signed.entry for signed in store.entries(member.id, member.incarnation, after, last)]
+    envelopes = store.envelopes(member.id, member.incarnation, after, RECENT_ENTRIES)
+    return [open_entry(envelope, opened.genesis.cell_id).entry for envelope in envelopes]
 
 
 def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[SeasonalNaive, SeasonalNaive]:
@@ -113,18 +145,13 @@ def _learned(config: Config, rules: CellRules, season: int, now: Now) -> tuple[S
 
 def _round_trip_ppm(config: Config) -> int:
     """The worst round trip of the site's batteries, in millionths; without a battery it does not matter."""
-    trips = [
-        float(str(der.get("charge_efficiency", 0.95))) * float(str(der.get("discharge_efficiency", 0.95)))
-        for der in config.site.ders
-        if der.get("kind") == "battery"
-    ]
+    batteries = parse_config(control_table(config, interval_s=900)).batteries
+    trips = [battery.charge_efficiency * battery.discharge_efficiency for battery in batteries]
     return int(min(trips, default=1.0) * PPM)
 
 
 def _known_prices(rules: CellRules, opened: Opened, season: int) -> PriceHistory:
     """The tariff of the days before the cell began: what a member knew of prices then."""
-    history = PriceHistory(PRICE_DAYS * season)
-    first = opened.genesis.first_interval
-    for interval in range(first - PRICE_DAYS * season, first):
-        history = history.with_price(rules.tariff_at(interval).import_price)
-    return history
+    first, capacity = opened.genesis.first_interval, PRICE_DAYS * season
+    prices = (rules.tariff_at(interval).import_price for interval in range(first - capacity, first))
+    return PriceHistory(capacity, tuple(prices))

@@ -1,8 +1,9 @@
 """What members say they can do now: heard, kept while they are reachable, never agreed. Sans-IO."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from node.constants import CAPACITY
+from node.constants import CAPACITY, CAPACITY_AGAIN_NS, CAPACITY_CHANGE, CAPACITY_PER_MEMBER_NS
 from node.events import Effect, Now, Publish
 from node.trading import Trading
 from node.wire import Capacity, decode_capacity, encode_capacity
@@ -13,9 +14,25 @@ HEALTHY = 1000
 
 @dataclass(slots=True)
 class Capacities:
-    """The latest of each member, by feed key."""
+    """The latest of each member, by feed key; and what we said last ourselves."""
 
     seen: dict[bytes, Capacity] = field(default_factory=dict)
+    _said: Capacity | None = None
+    _again_ns: int = 0
+
+    def say(self, trading: Trading, members: int, now: Now) -> list[Effect]:
+        """Our own, where it is news to a cell of so many members."""
+        up, down, soc = trading.headroom_mw(now)
+        capacity = Capacity(now.cell_ns, up, down, soc, HEALTHY, trading.rule.branch)
+        if self._said is not None and now.real_ns < self._again_ns and not _differs(capacity, self._said):
+            return []
+        self._said = capacity
+        self._again_ns = now.real_ns + max(CAPACITY_AGAIN_NS, members * CAPACITY_PER_MEMBER_NS)
+        return [Publish(CAPACITY, encode_capacity(capacity))]
+
+    def greet(self) -> None:
+        """Somebody came who has not heard us."""
+        self._again_ns = 0
 
     def hear(self, author: bytes, data: bytes) -> None:
         """A member's message. Raises `Malformed`."""
@@ -25,6 +42,10 @@ class Capacities:
         """A member is gone."""
         self.seen.pop(author, None)
 
+    def keep(self, members: Iterable[bytes]) -> None:
+        """Only these are members now."""
+        self.seen = {author: self.seen[author] for author in members if author in self.seen}
+
     def headroom_mw(self) -> list[int]:
         """What all that are reachable could change together: up and down, mW."""
         return [
@@ -33,9 +54,12 @@ class Capacities:
         ]
 
 
-def say_capacity(trading: Trading, now: Now) -> Effect:
-    """Our own."""
-    up, down, soc = trading.headroom_mw(now)
-    return Publish(
-        CAPACITY, encode_capacity(Capacity(now.cell_ns, up, down, soc, HEALTHY, trading.rule.branch))
-    )
+def _differs(capacity: Capacity, said: Capacity) -> bool:
+    """Whether somebody who allocates by it would want to know."""
+    if (capacity.health, capacity.branch) != (said.health, said.branch):
+        return True
+    if (capacity.state_of_charge is None) != (said.state_of_charge is None):
+        return True
+    soc = abs((capacity.state_of_charge or 0) - (said.state_of_charge or 0))
+    headroom = max(abs(capacity.up_mw - said.up_mw), abs(capacity.down_mw - said.down_mw))
+    return CAPACITY_CHANGE * soc >= 1000 or CAPACITY_CHANGE * headroom > max(said.up_mw, said.down_mw)

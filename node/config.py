@@ -5,6 +5,7 @@ cell time.
 """
 
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -21,9 +22,10 @@ from devices.errors import ConfigurationError, ServiceError
 from devices.fast_response import Arming
 from devices.response_curve import curve_table
 from devices.service_files import find_curve
+from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 
-Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$")]
+Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
 
 def _lists_are_tuples(value: object) -> object:
@@ -36,8 +38,18 @@ def _list_is_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _one_or_a_list(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(_one_or_a_list)]
+"""One address, or a list of them."""
+
 Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_list_is_tuple)]
+Tables = Annotated[tuple[dict[str, object], ...], BeforeValidator(_list_is_tuple)]
 
 
 class _Section(BaseModel):
@@ -45,19 +57,23 @@ class _Section(BaseModel):
 
 
 class NodeSection(_Section):
-    """Who this node is and where it keeps its files."""
+    """Who this node is and where it keeps its files. With `joins` its keys need not be in the ledger yet."""
 
     name: str = Field(min_length=1, max_length=64)
     data_dir: str = "."
     genesis: str = "genesis.cbor"
+    joins: bool = False
     last_trading_interval: int | None = Field(default=None, ge=0)
 
 
 class NetworkSection(_Section):
     """Where to listen, and where each other member may be reached: in `members`, a file that the founder of the cell
-    wrote (`peers` in it), and in `peers`, which goes before it."""
+    wrote (`peers` in it), and in `peers`, which goes before it. `addresses` are where others reach this node."""
 
-    listen: Address = "/ip4/127.0.0.1/tcp/9400"
+    listen: Annotated[Addresses, Field(min_length=1, max_length=ADDRESSES_PER_MEMBER)] = (
+        "/ip4/127.0.0.1/tcp/9400",
+    )
+    addresses: Annotated[Addresses, Field(max_length=ADDRESSES_PER_MEMBER)] = ()
     members: str | None = None
     peers: Peers = Field(default_factory=dict)
 
@@ -84,6 +100,13 @@ class TimingSection(_Section):
     rebroadcast_real_ms: int = Field(default=500, ge=50, le=60_000)
 
 
+class RetentionSection(_Section):
+    """How many of the last blocks are kept, with their entries, and of how many heights the single votes; none: all."""
+
+    blocks: int | None = Field(default=None, ge=1)
+    votes: int | None = Field(default=None, ge=1)
+
+
 class ArmedSection(_Section):
     """One service and the headroom that it may use, up (injecting more) and down."""
 
@@ -96,8 +119,10 @@ class SiteSection(_Section):
     """The connection point and what is behind it. `profile` is a CSV of measured powers over time, `grid_profile`
     one of frequency and voltage.
 
-    Each table of `ders` is a device as `devices/control_config.py` reads it. `service_files` are response curves of
-    the operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered.
+    Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
+    devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
+    operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered; `islanding`
+    acts on an outage that the meter sees.
     """
 
     profile: str | None = None
@@ -110,7 +135,26 @@ class SiteSection(_Section):
     service_files: Texts = ()
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
-    ders: Annotated[tuple[dict[str, object], ...], BeforeValidator(_list_is_tuple)] = ()
+    surroundings: dict[str, object] | None = None
+    sensors: Tables = ()
+    ders: Tables = ()
+
+
+class WitnessedCell(_Section):
+    """A neighbouring cell: its genesis, and the nodes of it that cosign our log and whose log we cosign.
+
+    A peer is named as that genesis names it, or by its feed key in hexadecimal where that has changed.
+    """
+
+    genesis: str
+    peers: Peers
+
+
+class WitnessSection(_Section):
+    """Where neighbouring cells reach this node, and which they are; without cells there are no witnesses."""
+
+    listen: Address | None = None
+    cells: Annotated[tuple[WitnessedCell, ...], BeforeValidator(_list_is_tuple)] = ()
 
 
 class Config(_Section):
@@ -121,6 +165,8 @@ class Config(_Section):
     clock: ClockSection = ClockSection()
     timing: TimingSection = TimingSection()
     site: SiteSection = SiteSection()
+    retention: RetentionSection = RetentionSection()
+    witness: WitnessSection = WitnessSection()
     file: str = ""
 
     @property
@@ -161,10 +207,14 @@ def load_config(path: Path) -> Config:
         raise ConfigError([f"{path}: site.{problem}" for problem in problems])
     if config.network.members is None:
         return config
-    members = (path.parent / config.network.members).resolve()
-    known = _checked(_MembersFile, members, _table(members, "the founder of the cell wrote it")).peers
+    known = read_addresses((path.parent / config.network.members).resolve())
     network = config.network.model_copy(update={"peers": {**known, **config.network.peers}})
     return config.model_copy(update={"network": network})
+
+
+def read_addresses(path: Path) -> dict[str, tuple[str, ...]]:
+    """Where the members of a cell may be reached, by name, from the file of its founder. Raises `ConfigError`."""
+    return _checked(_MembersFile, path, _table(path, "the founder of the cell wrote it")).peers
 
 
 def clock_path(config: Config) -> Path | None:
@@ -202,6 +252,10 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
         table["mandatory"] = [
             curve_table(find_curve(name, config.service_paths)) for name in site.mandatory_services
         ]
+    if site.sensors:
+        table["sensors"] = list(site.sensors)
+    if site.surroundings is not None:
+        table["surroundings"] = site.surroundings
     if site.linger_real_s is not None:
         table["linger_s"] = site.linger_real_s
     return table
@@ -250,13 +304,13 @@ def _checked(section: type[_Checked], path: Path, table: dict[str, object]) -> _
     try:
         return section.model_validate(table)
     except ValidationError as error:
-        raise ConfigError([_mistake(path, dict(item)) for item in error.errors()]) from None
+        raise ConfigError([_mistake(path, dict(item), table) for item in error.errors()]) from None
 
 
-def _mistake(path: Path, item: dict[str, object]) -> str:
+def _mistake(path: Path, item: dict[str, object], table: dict[str, object]) -> str:
     location = item["loc"]
     assert isinstance(location, tuple)
-    key = ".".join(str(part) for part in location) or "(file)"
+    key = ".".join(_written(location, table)) or "(file)"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "extra_forbidden":
         allowed = ", ".join(_allowed_keys(location[:-1]))
@@ -266,6 +320,15 @@ def _mistake(path: Path, item: dict[str, object]) -> str:
     if item["type"] == "string_pattern_mismatch":
         message = "must be a multiaddress like /ip4/192.0.2.7/tcp/9400"
     return f"{path}: {key}: {message}; found {item['input']!r}"
+
+
+def _written(location: tuple[object, ...], table: object) -> Iterator[str]:
+    """The parts of a key as the file has it: one address that stands for a list of one has no number."""
+    for part in location:
+        if isinstance(table, str):
+            return
+        yield str(part)
+        table = table.get(part) if isinstance(table, dict) else None
 
 
 def _allowed_keys(location: tuple[object, ...]) -> list[str]:

@@ -11,8 +11,15 @@ from typing import Final
 
 ENTRIES: Final = "entries"
 CAPACITY: Final = "capacity"
-TOPICS: Final = (ENTRIES, CAPACITY)
+ADDRESSES: Final = "addresses"
+TOPICS: Final = (ENTRIES, CAPACITY, ADDRESSES)
 """Gossip topics of a cell. Anything else is refused."""
+
+ADDRESSES_PER_MEMBER: Final = 8
+"""addresses of one member; two networks with IPv4 and IPv6 each, twice over."""
+
+ADDRESS_BYTES: Final = 300
+"""of one address; a domain name has at most 253."""
 
 GOSSIP_BYTES: Final = 4 * 1024
 """bytes per gossiped message; the largest signed entry is 1 KiB and its envelope stays well below four."""
@@ -72,6 +79,9 @@ class QueueLimits:
     frame_bytes_per_peer: int = 4 * 1024 * 1024
     """bytes of those frames."""
 
+    gossip_copies: int = 256
+    """gossip packets waiting for the second path to a member; above this only the first carries them."""
+
     requests_in_progress: int = 64
     """requests served at one time over all peers; the rest is refused, not queued."""
 
@@ -104,6 +114,12 @@ class Patience:
 
     ping_timeout_s: float = 3.0
     """for a ping's echo; far above a loaded machine's pauses."""
+
+    hedge_s: float = 1.0
+    """for a reply before the same is asked over the second path to a member, if there is one."""
+
+    stagger_s: float = 0.5
+    """for a handshake at one address of a member before its next one is tried as well."""
 
     stall_s: float = 5.0
     """for a peer to read what we send; then it is disconnected, because it holds our memory."""
@@ -191,6 +207,9 @@ IMAGE_AGE_NS: Final = 3_000_000_000
 SYNC_EVERY_NS: Final = 1_000_000_000
 """ns of real time between routine questions for missing entries; one peer each time, in turn."""
 
+POSITIONS_COMPARED: Final = 64
+"""feeds named in a routine question, others each time: 5 kB a second, and in a cell of 200 every feed every 4 s."""
+
 PEERS_COMPARED: Final = 2
 """peers who are shown what we hold of an open height, each time others; one of them may be silent."""
 
@@ -201,7 +220,23 @@ STATUS_EVERY_NS: Final = 1_000_000_000
 """ns of real time between saying how high we are; who lags hears it within a second."""
 
 CAPACITY_EVERY_NS: Final = 1_000_000_000
-"""ns of real time between capacity messages; views of the cell are at most a few seconds old."""
+"""ns of real time between looks at what our devices can do; a change is known in the cell seconds later."""
+
+CAPACITY_CHANGE: Final = 50
+"""a part in so many of the greatest headroom that was said: less of a change is not worth a message."""
+
+CAPACITY_AGAIN_NS: Final = 10_000_000_000
+"""ns of real time after which the same is said again, for those who came since or missed it."""
+
+CAPACITY_PER_MEMBER_NS: Final = 500_000_000
+"""the same in large cells, for each member: each second brings the news of two, 25 kbit/s through the mesh."""
+
+ADDRESSES_EVERY_S: Final = 300.0
+"""real seconds between saying where we are; who missed it, or came back, hears it then at the latest."""
+
+ADDRESSES_SOON_S: Final = 2.0
+"""real seconds after a member has come up until it is told too: gossip reaches it a heartbeat after its connection,
+and many that come together are told once."""
 
 INPUTS_WAITING: Final = 4096
 """inputs that wait for their turn; above this their senders wait, and the transport drops what it must."""
@@ -220,3 +255,18 @@ REQUEST_TIMEOUT_S: Final = 5.0
 
 STALL_NS: Final = 250_000_000
 """ns by which a timer may be late before the node says that it did not watch: less than a usual gate margin."""
+
+SNAPSHOT_EVERY_BLOCKS: Final = 64
+"""blocks between snapshots of the state: a start replays at most so many, about a second for a cell of fifty."""
+
+WITNESS_EVERY_S: Final = 2.0
+"""real seconds between looks for blocks that witnesses have not cosigned; a question costs them a certificate."""
+
+WITNESS_BLOCKS_PER_LOOK: Final = 256
+"""blocks read before others have their turn; some ten milliseconds."""
+
+WITNESS_REQUESTS_PER_PEER_PER_S: Final = 2.0
+"""questions per second of a neighbouring cell's node; each may cost a certificate of two hundred signatures, 10 ms."""
+
+WITNESS_REQUESTS_PER_PEER_BURST: Final = 20.0
+"""questions; what a node asks in a row that has to show many changes of validators."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from devices.control_messages import MeterRecord
+from devices.control_messages import Attached, MeterRecord
 from ledger.agreement_events import Record
 from ledger.blocks import Block
+from ledger.chain import Tip
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
 from ledger.ingest import Ingested
@@ -20,7 +21,6 @@ from ledger.replication import (
     anchored_positions,
     feed_positions,
     read_block_reply,
-    read_blocks_reply,
     read_feeds_reply,
     read_recall_reply,
     recall_request,
@@ -30,14 +30,17 @@ from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
-from node.capacities import Capacities, say_capacity
+from node.belonging import Identity, confirmations_needed, connectable, feed_keys_of, members_changed
+from node.capacities import Capacities
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
 from node.events import Effect, Now
 from node.gathering import Gathering
+from node.instructions import Instructions
+from node.joining import Joining
 from node.ordering import Ordering
-from node.recall import Recall, Remembered
-from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
-from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
+from node.recall import Recall, Remembered, not_remembered
+from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
+from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
 from node.trading import Trading
@@ -52,15 +55,6 @@ from node.wire import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who we are in the cell: member id, feed key and, for a validator, consensus key."""
-
-    member: bytes
-    feed_key: bytes
-    consensus_key: bytes | None
-
-
 @dataclass(slots=True)
 class NodeCore:
     """One member's daemon, without its shell. `remembered` is asked when a peer recalls our words."""
@@ -71,11 +65,15 @@ class NodeCore:
     trading: Trading | None
     recall: Recall
     remembered: Remembered
+    joining: Joining
     read_only: str | None = None
     records: tuple[Record, ...] = ()
     syncing: Syncing = field(default_factory=Syncing)
     capacities: Capacities = field(default_factory=Capacities)
     counters: Counter[str] = field(default_factory=Counter)
+    instructions: Instructions = field(default_factory=Instructions)
+    begin_trading: Callable[[Tip[CellState], Now], Trading | None] | None = None
+    devices: Attached | None = None
     active: bool = False
     waits_out: int = 0
     timers: Timers[str] = field(default_factory=Timers)
@@ -100,15 +98,13 @@ class NodeCore:
 
     def _remembers_all(self) -> bool:
         """Whether the ledger holds all that the sign guard let through."""
-        return self.remembered.covered_by(
-            self.gathering.own_position(self.identity.member), self.ordering.tip.height
-        )
+        own = self.gathering.own_position(self.identity.member)
+        return self.remembered.covered_by(own, self.ordering.tip.height)
 
     def own_feed(self) -> tuple[Head | None, int] | None:
         """The head of our own feed, and the incarnation the next entry belongs to; None while it may not grow."""
-        member = self.gathering.membership.by_id(self.identity.member)
-        assert member is not None, "the node is a member of its cell"
-        if not self.gathering.feeds.may_grow(member.id):
+        member = self.identity.present(self.gathering.membership)
+        if member is None or not self.gathering.feeds.may_grow(member.id):
             return None
         return self.gathering.feeds.head(member.id), member.incarnation
 
@@ -134,13 +130,16 @@ class NodeCore:
                 self.syncing.answered(peer, tag)
                 if data is None:
                     self.counters["requests_failed"] += 1
+                    self.joining.unanswered(peer, tag)
                     return []
                 effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
                 return [*effects, *self._activate(now)]
             case ev.PeerConnected(peer):
+                self.capacities.greet()
                 return self._peer_up(peer)
             case ev.PeerLost(peer):
                 self.syncing.down(peer)
+                self.joining.gone(peer)
                 self.capacities.forget(peer)
                 return [ev.Report("peer_lost", {"peer": peer.hex()[:16], "peers": len(self.syncing.peers)})]
             case ev.TimerDue():
@@ -160,7 +159,11 @@ class NodeCore:
                 return self._trade(lambda t: t.read(record, now))
             case ev.DevicesMeasured(image):
                 return self._tell_trading(lambda t: t.measured(image))
+            case ev.OperatorInstructed():
+                may_speak = self.active and self.own_feed() is not None
+                return self.instructions.take(input_, now) if may_speak else []
             case ev.ControlAttached(attached):
+                self.devices = attached
                 self._tell_trading(lambda t: t.attached(attached))
                 return [ev.Report("control", {"pid": attached.pid})]
             case ev.AlarmChanged(alarm):
@@ -208,10 +211,14 @@ class NodeCore:
         if kind == FEEDS:
             reply = read_feeds_reply(data)
             effects = self._took(self.gathering.take(reply.envelopes, now), (peer,), now)
-            more = self.syncing.ask_entries(self._positions(), (peer,)) if reply.more else []
-            return [*effects, *more]
+            again = reply.more and self.gathering.learned
+            return [*effects, *(self.syncing.ask_entries(self._positions(), (peer,)) if again else [])]
         if kind == BLOCKS:
-            return self._adopt(peer, read_blocks_reply(data, int(argument)).blocks, now)
+            blocks = self.joining.blocks_of(peer, data, int(argument))
+            instead = self.joining.instead_of(blocks, peer)
+            return self._adopt(peer, blocks.blocks, now) if instead is None else instead
+        if kind in (SNAPSHOT, PART):
+            return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
             block_id = bytes.fromhex(argument)
             block = read_block_reply(data, self.ordering.cell_id, block_id).block
@@ -221,6 +228,7 @@ class NodeCore:
 
     def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
+        height = self.ordering.tip.height
         for block, certificate in blocks:
             if block.header.height != self.ordering.height:
                 continue
@@ -229,7 +237,8 @@ class NodeCore:
             except MissingEntries as missing:
                 self._wanted = missing.wanted
                 return [*effects, *self._ask_for(missing.wanted)]
-        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if blocks else [])]
+        higher = self.ordering.tip.height > height
+        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if higher else [])]
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
         self.counters["entries_refused"] += len(taken.refused)
@@ -268,35 +277,32 @@ class NodeCore:
         return self.syncing.ask_recall(peer, request)
 
     def _recalled(self, peer: bytes, data: bytes, now: Now) -> list[Effect]:
-        identity = self.identity
-        recalled = read_recall_reply(data, self.ordering.cell_id, identity.feed_key, identity.consensus_key)
+        keys = self.identity.feed_keys(self.gathering.membership)
+        recalled = read_recall_reply(data, self.ordering.cell_id, keys, self.identity.consensus_key)
         self.syncing.claims(peer, recalled.height)
         if self.active:
             return []
-        forgotten = self.recall.hear(peer, recalled, self.remembered)
-        if forgotten is not None and self.read_only is None:
-            self.read_only = (
-                f"a peer holds {forgotten}, which this node does not remember: an old copy came back"
-            )
+        found = self.recall.hear(peer, recalled, self.remembered)
+        if found is not None and self.read_only is None:
+            self.read_only = not_remembered(found)
             return self._say_what_is_missing()
         return self.syncing.ask_blocks(self.ordering.tip.height)
 
     def _activate(self, now: Now) -> list[Effect]:
         if self.active or self.read_only is not None or not (self.recall.done and self._remembers_all()):
             return []
+        self.read_only = self.joining.forgotten
+        if self.read_only is not None:
+            return self._say_what_is_missing()
         self.active = True
-        steps: list[Step[CellState]] = []
-        if self.remembered.vote is None:
-            steps = self.ordering.let_vote(now)
-        else:
+        steps = self.ordering.let_vote(now) if self.remembered.vote is None else []
+        if self.remembered.vote is not None:
             self.waits_out = self.ordering.height
             wait_ns = 2 * self.ordering.calendar.interval_ns // now.speed
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
         unread, self._unread = self._unread, {}
-        readings = self._trade(
-            lambda t: [effect for record in unread.values() for effect in t.read(record, now)]
-        )
+        readings = self._trade(lambda t: [effect for each in unread.values() for effect in t.read(each, now)])
         return [ev.Report("active", fields), *self._follow(steps, now), *readings]
 
     def _timers_due(self, now: Now) -> list[Effect]:
@@ -315,12 +321,14 @@ class NodeCore:
         match what:
             case "status":
                 self.timers.at(now.real_ns + STATUS_EVERY_NS, "status")
+                self.ordering.schedule_opening(now)  # again: the clock may have been behind at the last time
                 asked = () if self.active or self.read_only is not None else self.syncing.peers
                 recalls = [effect for peer in asked for effect in self._ask_recall(peer)]
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
-                return self._trade(lambda t: [say_capacity(t, now)])
+                members = len(self.gathering.membership.members)
+                return self._trade(lambda t: self.capacities.say(t, members, now))
             case _:
                 return self._follow(self.ordering.let_vote(now), now)
 
@@ -332,10 +340,8 @@ class NodeCore:
                 case Decided():
                     effects += self._decided(step, now)
                 case WantBlock(block_id, holders):
-                    keys = self.ordering.tip.validators.keys
-                    effects += self.syncing.ask_block(
-                        block_id, self._feed_keys(keys[index] for index in holders)
-                    )
+                    voted = feed_keys_of(self.ordering.tip.membership, holders)
+                    effects += self.syncing.ask_block(block_id, voted)
                 case WantEntries(heads):
                     effects += self._ask_for(heads)
                 case WantAnswers(standing):
@@ -348,39 +354,36 @@ class NodeCore:
         """Ask for the entries that lead to these heads, from what is anchored on: it may be another branch."""
         return self.syncing.ask_entries(anchored_positions(self.ordering.tip, heads), self.syncing.peers)
 
-    def _feed_keys(self, consensus_keys: Iterable[bytes]) -> list[bytes]:
-        wanted = set(consensus_keys)
-        members = self.ordering.tip.membership.members
-        return [member.feed_key for member in members if member.consensus_key in wanted]
-
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
         tip, header = decided.tip, decided.block.header
+        changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
-        voting: list[Step[CellState]] = []
-        if self.active and tip.height >= self.waits_out:
-            voting = self.ordering.let_vote(now)
+        voting = self.ordering.let_vote(now) if self.active and tip.height >= self.waits_out else []
         assert isinstance(decided.outcomes, BlockOutcomes)
         outcomes = decided.outcomes
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
-        waited = None if decided.opened_real_ns is None else (now.real_ns - decided.opened_real_ns) / 1e6
-        fields: dict[str, object] = {
-            "height": tip.height,
-            "id": tip.header_id.hex(),
-            "interval": tip.last_interval,
-            "round": decided.certificate.round,
-            "agreement_ms": waited,
-            "prices": list(outcomes.clearing.prices),
-            "volume": outcomes.clearing.volume,
-            "heads": len(decided.block.heads),
-            "headroom_mw": self.capacities.headroom_mw(),
-        }
+        if changed:
+            self.recall.needed = confirmations_needed(tip.membership, self.identity.member)
+            self.capacities.keep(key for key, _ in connectable(tip.membership))
+        self._begin_or_end_trading(now)
         return [
-            ev.Report("block", fields),
+            block_report(decided, outcomes, self.capacities.headroom_mw(), now),
+            *changed,
             *effects,
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
+            *self.joining.due(decided),
         ]
+
+    def _begin_or_end_trading(self, now: Now) -> None:
+        """We trade from when the cell has a metering point of ours until it has none any more."""
+        if self.gathering.membership.by_id(self.identity.member) is None:
+            self.trading = None
+        elif self.trading is None and self.begin_trading is not None:
+            self.trading = self.begin_trading(self.ordering.tip, now)
+            if self.trading is not None and self.devices is not None:
+                self.trading.attached(self.devices)
 
     def _positions(self) -> tuple[Position, ...]:
         """Up to where we hold each member's feed."""

@@ -7,9 +7,15 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 from dataclasses import dataclass
 
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
+from ledger.blocks import Header
+from ledger.chain import Tip
 from ledger.encoding import Value
 from ledger.entries import SignedEntry
-from ledger.votes import Proposal, SignedProposal, SignedVote, Vote
+from ledger.epochs import EpochLink
+from ledger.heads import Head
+from ledger.state_snapshot import Snapshot
+from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
+from market.cell_state import CellState
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,16 @@ class LoopStalled:
     since_real_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class OperatorInstructed:
+    """Somebody at this machine wants an entry in our feed; `name` is how to forget it."""
+
+    name: str
+    kind: int
+    interval: int
+    payload: tuple[Value, ...]
+
+
 Input = (
     GossipReceived
     | FrameReceived
@@ -144,6 +160,7 @@ Input = (
     | ControlAttached
     | AlarmChanged
     | LoopStalled
+    | OperatorInstructed
 )
 
 
@@ -256,6 +273,24 @@ class StoreEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Keep the state after a block, once everything of the turn has left; `epochs` lead to its validators."""
+
+    tip: Tip[CellState]
+    header: Header
+    certificate: Certificate
+    epochs: tuple[EpochLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StandOn:
+    """Begin the ledger again from a snapshot that a peer had, at once and durably; these are its heads."""
+
+    snapshot: Snapshot
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CommandPosition:
     """Lease a market position to the control process: the net energy (mWh) contracted for an interval."""
 
@@ -268,6 +303,20 @@ class AcknowledgeMeter:
     """The reading of this interval is in our feed; the control process may forget it."""
 
     interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class MembersChanged:
+    """Exactly these members may connect from now on: their feed keys and names."""
+
+    members: tuple[tuple[bytes, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionTaken:
+    """An operator's instruction is in our feed; forget it."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +341,11 @@ Effect = (
     | StoreBlock
     | StoreVote
     | StoreEvidence
+    | TakeSnapshot
+    | StandOn
     | CommandPosition
     | AcknowledgeMeter
+    | MembersChanged
+    | InstructionTaken
     | Report
 )

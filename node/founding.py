@@ -164,7 +164,10 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         currency=terms.currency,
         branches=tuple(
             BranchRule(
-                branch.name, None if branch.parent is None else position[branch.parent], power(branch.limit)
+                branch.name,
+                None if branch.parent is None else position[branch.parent],
+                power(branch.limit),
+                branch.fee,
             )
             for branch in (terms.feeder.branches[index] for index in order)
         ),

@@ -69,19 +69,31 @@ class Gathering:
         for member, entries in self._branches.adopt(moved, self.feeds, now.cell_ns):
             self.store.adopt(member, entries, now.cell_ns)
             self._index(entries)
+        self.stand_on(membership, moved, last_interval)
+
+    def stand_on(self, membership: Membership, heads: Iterable[Head], last_interval: int) -> None:
+        """These heads are anchored, whatever was held here."""
         self.membership = membership
         self.feeds.set_membership(membership)
-        for head in moved:
+        for head in heads:
             self.feeds.forget_through(head)
         for interval in [interval for interval in self._orders if interval <= last_interval]:
             del self._orders[interval]
 
     def own_position(self, member: bytes) -> tuple[int, int] | None:
-        """Incarnation and sequence of the last entry stored of a member, frozen or not; None without one."""
-        known = self.membership.by_id(member)
-        assert known is not None, "the node is a member of its cell"
+        """Incarnation and sequence of the last known entry of a member, frozen or gone or not; None without one.
+
+        It is stored, or anchored by a snapshot that this node stands on. In a granted incarnation without an entry the
+        sequence is -1: all that was said before it is past.
+        """
+        known = self.membership.by_id(member) or self.membership.former(member)
+        if known is None:
+            return None
+        head = self.feeds.head(member)
         sequence = self.store.last_sequence(member, known.incarnation)
-        return None if sequence < 0 else (known.incarnation, sequence)
+        if head is not None and head.incarnation == known.incarnation:
+            sequence = max(sequence, head.sequence)
+        return None if sequence < 0 and known.incarnation == 0 else (known.incarnation, sequence)
 
     def orders_for(self, interval: int) -> tuple[SeenOrder, ...]:
         """The orders held for an interval, with when each was first seen (cell time)."""

@@ -6,15 +6,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.directory import GENESIS_FILE, LEDGER_FILE
+from ledger.cosignatures import load_cosignatures
+from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE
 from ledger.encoding import Value, big_int_from
-from ledger.entries import Entry
+from ledger.entries import Entry, open_entry
 from ledger.genesis import Genesis
+from ledger.header_log import HeaderLog
+from ledger.limits import GENESIS_BYTES
 from ledger.membership import Member, Membership
 from ledger.proofs import LeafProof, prove_state, verify_state
-from ledger.replay import Replayed, load_chain, replay
+from ledger.replay import Replayed, first_tip, load_chain, replay
 from ledger.snapshot import copy_ledger
 from ledger.store import Store
+from ledger.witness_messages import Cosignature
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
 from market.errors import MalformedPayload
@@ -62,15 +66,19 @@ def blocks(directory: Path) -> list[Replayed[CellState]]:
         return list(replay(store, genesis, EnergyCell()))
 
 
-def find_member(membership: Membership, name: str) -> Member:
-    """The member of this name, or whose id starts with it. Raises `InputRefusedError`."""
-    for member in membership.members:
+def find_member(membership: Membership, name: str, *, ever: bool = False) -> Member:
+    """The member of this name, or whose id starts with it; with `ever` also one that left.
+
+    Raises `InputRefusedError`.
+    """
+    members = membership.everyone if ever else membership.members
+    for member in members:
         if member.name.decode() == name:
             return member
-    matching = [member for member in membership.members if member.id.hex().startswith(name)]
+    matching = [member for member in members if member.id.hex().startswith(name)]
     if len(matching) == 1 and name:
         return matching[0]
-    known = ", ".join(member.name.decode() for member in membership.members)
+    known = ", ".join(member.name.decode() for member in members)
     raise InputRefusedError(f"no member is called {name!r}; there are {known}")
 
 
@@ -80,7 +88,7 @@ def balance_proof(directory: Path, name: str) -> BalanceProof:
     if not replayed:
         raise InputRefusedError(f"{directory}: holds no block yet")
     last = replayed[-1]
-    member = find_member(last.tip.membership, name)
+    member = find_member(last.tip.membership, name, ever=True)
     try:
         leaf = prove_state(last.tip, EnergyCell(), account_key(member_account(member.id)))
     except KeyError:
@@ -137,14 +145,86 @@ def _plain(value: Value) -> str:
     return str(value)
 
 
-def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
-    """A member's entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
+@dataclass(frozen=True, slots=True)
+class FeedView:
+    """A member's entries as (id, envelope) in order, and what became of them.
+
+    `final` maps the incarnation to the height at which each sequence was anchored; `witnessed` is the height up
+    to which a neighbouring cell has cosigned the blocks.
+    """
+
+    entries: list[tuple[bytes, bytes]]
+    final: dict[int, list[tuple[int, int]]]
+    witnessed: int
+
+    def state_of(self, entry: Entry) -> str:
+        """Authored, final, or witnessed: how firmly an entry stands."""
+        reached = self.final.get(entry.incarnation, [])
+        height = next((height for sequence, height in reached if entry.sequence <= sequence), None)
+        if height is None:
+            return "authored"
+        return "witnessed" if height <= self.witnessed else "final"
+
+
+def cosignatures(directory: Path) -> list[Cosignature]:
+    """The newest cosignature of each witness, the farthest first. Raises `InputRefusedError`."""
+    directory = next(iter(candidates(directory)), directory)
+    cell_id = read_genesis(directory / GENESIS_FILE).cell_id
+    held = load_cosignatures(directory / COSIGNATURES_FILE, cell_id)
+    return sorted(held.values(), key=lambda each: (-each.checkpoint.size, each.signer))
+
+
+def feed_view(directory: Path, name: str) -> FeedView:
+    """A member's feed with what became of every entry. Raises `InputRefusedError`."""
     with opened(directory) as (genesis, store):
-        member = find_member(load_chain(store, genesis, EnergyCell()).membership, name)
-        return [
-            (signed.id, signed.envelope)
-            for incarnation in range(member.incarnation + 1)
-            for signed in store.entries(
-                member.id, incarnation, -1, store.last_sequence(member.id, incarnation)
-            )
-        ]
+        start = first_tip(store, genesis, EnergyCell())
+        membership, log = start.membership, HeaderLog(start.log)
+        moved = [(head, start.height) for head in start.heads.values()]
+        for each in replay(store, genesis, EnergyCell(), start):
+            membership = each.tip.membership
+            log.append(each.tip.header_id)
+            moved.extend((head, each.tip.height) for head in each.block.heads)
+        member = find_member(membership, name, ever=True)
+        entries = _entries(store, member)
+    final: dict[int, list[tuple[int, int]]] = {}
+    for head, height in moved:
+        if head.member == member.id:
+            final.setdefault(head.incarnation, []).append((head.sequence, height))
+    # A cosignature of another history than this one says nothing about these blocks.
+    seen = (
+        each.checkpoint for each in cosignatures(directory) if log.begins <= each.checkpoint.size <= log.size
+    )
+    witnessed = max((each.size for each in seen if log.root(each.size) == each.root), default=0)
+    return FeedView(entries, final, witnessed)
+
+
+def feed(directory: Path, name: str) -> list[tuple[bytes, bytes]]:
+    """A member's kept entries as (id, envelope), all incarnations, in order. Raises `InputRefusedError`."""
+    with opened(directory) as (genesis, store):
+        membership = load_chain(store, genesis, EnergyCell()).membership
+        return _entries(store, find_member(membership, name, ever=True))
+
+
+def _entries(store: Store, member: Member) -> list[tuple[bytes, bytes]]:
+    envelopes = (
+        envelope
+        for incarnation in range(member.incarnation + 1)
+        for envelope in store.envelopes(
+            member.id, incarnation, -1, store.last_sequence(member.id, incarnation) + 1
+        )
+    )
+    return [(open_entry(envelope, store.cell_id).id, envelope) for envelope in envelopes]
+
+
+def read_genesis(path: Path) -> Genesis:
+    """The genesis in a file. Raises `InputRefusedError` when there is none, and `InvalidGenesis`."""
+    return Genesis.decode(read_at_most(path, GENESIS_BYTES + 1))
+
+
+def read_at_most(path: Path, size: int) -> bytes:
+    """The first bytes of a file that somebody sent. Raises `InputRefusedError` when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as fault:
+        raise InputRefusedError(f"{path}: {fault.strerror or fault}") from fault

@@ -6,11 +6,13 @@ A card holds no secret: name, public keys, where the member sits on the feeder, 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from node.config import Address
 from node.config_file import config_text
+from node.constants import ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 
 Hex32 = Field(pattern=r"^[0-9a-f]{64}$")
@@ -27,7 +29,7 @@ class MemberCard(BaseModel):
     branch: str | None = None
     max_injection_w: int = Field(default=17_250, ge=0)
     max_withdrawal_w: int = Field(default=17_250, ge=0)
-    addresses: tuple[Address, ...] = ()
+    addresses: Annotated[tuple[Address, ...], Field(max_length=ADDRESSES_PER_MEMBER)] = ()
 
 
 def write_card(card: MemberCard, path: Path) -> None:

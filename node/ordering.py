@@ -19,6 +19,7 @@ from ledger.evidence import Evidence
 from ledger.heads import Head
 from ledger.replay import follow
 from ledger.standing import Standing
+from ledger.voters import voters_of
 from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.votes import Step as Phase
 from market.intervals import Calendar
@@ -98,7 +99,7 @@ class Ordering(Generic[State]):
 
     def schedule_opening(self, now: Now) -> None:
         """Plan the next height for a margin after the gate of the first interval that is not covered."""
-        if self.finished:
+        if self.finished or self.agreement.height >= self.height:
             return
         opening_ns = next_opening_ns(self.calendar, now.cell_ns, self.margin_ns, self.tip.last_interval)
         self.timers.at(now.real_of(opening_ns), "open")
@@ -143,11 +144,11 @@ class Ordering(Generic[State]):
         """A vote from a peer. Raises `PeerError`."""
         if self.agreement.known(envelope) is not None:
             return []
-        return self._heard(open_vote(envelope, self.cell_id, self.tip.validators), now)
+        return self._heard(open_vote(envelope, self.cell_id, voters_of(self.tip, envelope)), now)
 
     def proposal(self, envelope: bytes, block: bytes | None, now: Now) -> list[Step[State]]:
         """A proposal from a peer, with its block when that is small. Raises `PeerError`."""
-        signed = open_proposal(envelope, self.cell_id, self.tip.validators)
+        signed = open_proposal(envelope, self.cell_id, voters_of(self.tip, envelope))
         if block is not None and self._is_expected(signed.proposal):
             decoded = decode_block(block)
             if decoded.block_id(self.cell_id) != signed.proposal.block_id:
@@ -266,8 +267,10 @@ class Ordering(Generic[State]):
                 return self._build(effect, now)
             case ae.CheckBlock():
                 return self._check(effect, now)
-            case ae.RequestBlock(_, block_id, holders):
-                return [WantBlock(block_id, holders)] if self._candidates.get(block_id) is None else []
+            case ae.RequestBlock(height, block_id, holders):
+                if height != self.height or self._candidates.get(block_id) is not None:
+                    return []
+                return [WantBlock(block_id, tuple(self.tip.validators.keys[index] for index in holders))]
             case ae.Decide():
                 return self._decide(effect, now)
             case ae.FoundEvidence(first, second):
@@ -282,9 +285,8 @@ class Ordering(Generic[State]):
                 return encode_frame(CertificateFrame(message.encode()))
             case SignedProposal():
                 block = self.proposed(message.proposal.block_id)
-                if block is not None and len(block) > BLOCK_IN_FRAME_BYTES:
-                    block = None
-                return encode_frame(ProposalFrame(message.envelope, block))
+                fits = block is not None and len(block) <= BLOCK_IN_FRAME_BYTES
+                return encode_frame(ProposalFrame(message.envelope, block if fits else None))
 
     def _build(self, get: ae.GetValue, now: Now) -> list[Step[State]]:
         if get.height != self.height:
@@ -370,25 +372,27 @@ class Ordering(Generic[State]):
         now: Now,
     ) -> list[Step[State]]:
         tip = leads.tip
+        for proof in block.evidence:
+            self.evidence.pop(proof, None)
+        self.stand_on(tip, certificate, now)
+        stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
+        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
+
+    def stand_on(self, tip: Tip[State], certificate: Certificate, now: Now) -> None:
+        """Go on from this tip, whose block the certificate decided."""
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
         self._candidates.clear()
         self._seen_votes.clear()
         self._kept.clear()
-        for proof in block.evidence:
-            self.evidence.pop(proof, None)
         if self.agreement.height != tip.height or self.agreement.decided is None:
             self._reset_height()
         self._checks.clear()
         self.timers.clear()
         self.schedule_opening(now)
-        stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
-        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
 
 
 def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:
     if isinstance(first, SignedVote) and isinstance(second, SignedVote):
         return Evidence.of_votes(first, second)
-    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), (
-        "one step, one kind of message"
-    )
+    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), "two of one kind"
     return Evidence.of_proposals(first, second)

@@ -1,9 +1,12 @@
 """Shell: hands a turn's messages to the transport without ever waiting for it."""
 
+from collections.abc import Sequence
+
 import trio
 
 from node import events as ev
 from node.constants import PUBLISH_WAITING, REQUEST_TIMEOUT_S, REQUESTS_OPEN
+from node.introductions import Introductions
 from node.transport.errors import MessageTooLarge, RequestFailed
 from node.transport.interface import Transport
 
@@ -12,9 +15,14 @@ class Outgoing:
     """Bounded queues before a transport: what does not fit is lost, and repaired by replication."""
 
     def __init__(
-        self, transport: Transport, inputs: trio.MemorySendChannel[ev.Input], nursery: trio.Nursery
+        self,
+        transport: Transport,
+        inputs: trio.MemorySendChannel[ev.Input],
+        nursery: trio.Nursery,
+        introductions: Introductions,
     ) -> None:
         self._transport = transport
+        self._introductions = introductions
         self._inputs = inputs
         self._nursery = nursery
         self._open_requests = 0
@@ -43,6 +51,10 @@ class Outgoing:
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         """Ask a peer; the reply, or None for a failure, comes back as an input."""
         self._nursery.start_soon(self._request, peer, tag, data)
+
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Exactly these feed keys, with the names of their members, may connect."""
+        self._introductions.set_members(members)
 
     async def _request(self, peer: bytes, tag: str, data: bytes) -> None:
         reply: bytes | None = None

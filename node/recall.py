@@ -57,3 +57,8 @@ class Recall:
                 return f"our vote at height {cast.height}, round {cast.round}"
         self.confirmed.add(peer)
         return None
+
+
+def not_remembered(what: str) -> str:
+    """Why a node only reads that does not remember what it said."""
+    return f"a peer holds {what}, which this node does not remember: an old copy came back"

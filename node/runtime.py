@@ -22,22 +22,31 @@ from devices.errors import ControlError, ProfileError
 from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
 from ledger.replication import answer
+from ledger.retention import Retention
 from ledger.storage_errors import DirectoryInUse, StorageError
 from node import events as ev
+from node.address_book import AddressBook
 from node.assembly import assemble
+from node.belonging import connectable
 from node.config import Config, armings, clock_path, control_table, load_config, with_clock_file
-from node.constants import INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
+from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
+from node.introductions import Introductions
 from node.logs import open_log
+from node.neighbours import read_neighbours
 from node.outgoing import Outgoing
+from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
+from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
+SPOOL_EVERY_S = 1.0
+"""Real seconds between looks for instructions; a person gives them."""
 STOP_DEVICES_S = 15.0
 """Real seconds until the daemon leaves even if the control process does not say that it has stopped."""
 
@@ -58,7 +67,9 @@ def run_daemon(config_path: Path, passphrase: str | None) -> ExitCode:
         opened = open_directory(config, passphrase)
         try:
             _load_network_library()
-            log.info("ready", height=opened.tip.height)
+            for reason in opened.refused_snapshots:
+                log.warning("snapshot_refused", reason=reason)
+            log.info("ready", height=opened.tip.height, replayed_from=opened.base)
             config = _with_clock(config)
             trio.run(_Daemon(config, opened, log).run)
         finally:
@@ -136,6 +147,7 @@ class _Daemon:
         self._opened = opened
         self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
+        self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
@@ -173,34 +185,63 @@ class _Daemon:
                 self._log.error("devices_not_stopped", reason=str(fault))
 
     async def _serve(self, control: ControlClient, transport: Transport, signals: AsyncIterator[int]) -> None:
-        transport.set_members(self._members())
         transport.serve(self._answer)
         async with trio.open_nursery() as nursery:
             await self._listen(nursery, transport)
-            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery)
+            if self._neighbours:
+                await nursery.start(self._witnessing().run)
+            introductions = self._introductions(transport)
+            outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
+            spool = Spool(self._config.directory)
+            self._warn_of_unknown(self._config.network.peers)
+            outgoing.set_members(connectable(self._core.gathering.membership))
             nursery.start_soon(outgoing.run)
             store, signer = self._opened.store, self._opened.signer
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now)
-            nursery.start_soon(self._hear_network, transport)
+            kept = Retention(self._config.retention.blocks, self._config.retention.votes)
+            kept.tidy(store, self._core.ordering.tip.height)
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
+            nursery.start_soon(self._hear_network, transport, introductions)
+            nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
+            nursery.start_soon(self._hear_operator, spool)
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
+
+    def _warn_of_unknown(self, addresses: Iterable[str]) -> None:
+        """Addresses of somebody who is no member may be of one to come, or a name was mistyped."""
+        members = self._core.gathering.membership.expected().everyone
+        unknown = sorted(set(addresses) - {member.name.decode() for member in members})
+        if unknown:
+            self._log.warning("unknown_peers", names=unknown)
 
     def _transport(self) -> Transport:
         from node.transport.libp2p.adapter import Libp2pTransport
 
         signer = self._opened.signer
-        return Libp2pTransport(signer.identity_key, signer.cell_id, [self._config.network.listen])
+        return Libp2pTransport(signer.identity_key, signer.cell_id, self._config.network.listen)
 
-    def _members(self) -> dict[bytes, tuple[str, ...]]:
-        addresses = self._config.network.peers
-        members = self._core.gathering.membership.members
-        return {
-            member.feed_key: addresses.get(member.name.decode(), ())
-            for member in members
-            if member.id != self._core.identity.member
-        }
+    def _introductions(self, transport: Transport) -> Introductions:
+        network = self._config.network
+        book = AddressBook(network.peers, network.listen)
+        own = book.own(self._config.node.name, network.addresses)
+        return Introductions(book, transport, own, lambda: self.now().cell_ns)
+
+    def _witnessing(self) -> Witnessing:
+        from node.transport.libp2p.adapter import Libp2pTransport
+
+        opened, listen = self._opened, self._config.witness.listen
+        assert listen is not None, "neighbours without an address were refused"
+        return Witnessing(
+            self._config.directory,
+            opened.genesis,
+            opened.store,
+            opened.signer,
+            self._neighbours,
+            Libp2pTransport(opened.signer.identity_key, WITNESS_SCOPE, [listen], rates=WITNESS_RATES),
+            lambda: (self._core.ordering.tip, self._core.active and self._core.read_only is None),
+            self._log,
+        )
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)
@@ -213,7 +254,7 @@ class _Daemon:
 
     async def _answer(self, peer: bytes, request: bytes) -> bytes:
         archive = StoreArchive(
-            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.validators
+            self._opened.store, self._core.ordering.proposed, lambda: self._core.ordering.tip.epochs
         )
         try:
             return answer(request, archive)
@@ -221,13 +262,27 @@ class _Daemon:
             self._core.counters[f"request_refused_{type(fault).__name__}"] += 1
             raise RequestRefused(str(fault)) from fault
 
-    async def _hear_network(self, transport: Transport) -> None:
+    async def _hear_network(self, transport: Transport, introductions: Introductions) -> None:
         async for event in transport.events:
+            if isinstance(event, Gossip) and event.topic == ADDRESSES:
+                introductions.hear(event)
+                continue
+            if isinstance(event, PeerUp):
+                introductions.met()
             await self._inputs_in.send(_input_of(event))
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
             await self._inputs_in.send(_input_of_devices(message))
+
+    async def _hear_operator(self, spool: Spool) -> None:
+        """What commands on this machine leave for us, until it is in our feed."""
+        while True:
+            for name, asked in spool.waiting():
+                await self._inputs_in.send(
+                    ev.OperatorInstructed(name, asked.kind, asked.interval, asked.payload)
+                )
+            await trio.sleep(SPOOL_EVERY_S)
 
     async def _take_turns(self, turns: Turns) -> None:
         turns.start()

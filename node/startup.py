@@ -1,19 +1,20 @@
 """Shell: opens everything a daemon stands on, and finds out what of its memory can be trusted.
 
-In this order: the exclusive lock, the genesis, the keys, the ledger (replayed and verified), the sign guard, the
-write-ahead log. Without a guard the node only reads. Where the guard knows more than the ledger, the ledger lost
-something: it is fetched from peers before anything is signed (`node/recall.py`).
+In this order: the exclusive lock, the genesis, the keys, the ledger (verified from its last snapshot on), the sign
+guard, the write-ahead log. Without a guard the node only reads. Where the guard knows more than the ledger, the ledger
+lost something: it is fetched from peers before anything is signed (`node/recall.py`).
 """
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nacl.signing import SigningKey
 
 from ledger.agreement_events import Record, Timeouts
 from ledger.agreement_records import log_is_behind, read_blocks, read_records
+from ledger.archive import StoreArchive
 from ledger.blocks import Block, decode_block
 from ledger.chain import Tip
 from ledger.directory import (
@@ -25,12 +26,13 @@ from ledger.directory import (
     LEDGER_FILE,
 )
 from ledger.directory_lock import DirectoryLock
+from ledger.epochs import EpochLink
 from ledger.errors import GuardMissing, InvalidGenesis
 from ledger.feeds import Feeds
 from ledger.genesis import Genesis, member_id
 from ledger.keys import load_key
-from ledger.membership import Member
-from ledger.reopening import reopen
+from ledger.membership import Member, Membership
+from ledger.reopening import reopen_fast
 from ledger.sign_guard import SignGuard
 from ledger.store import Store
 from ledger.votes import Certificate
@@ -44,12 +46,18 @@ from node.signer import Signer
 
 NS_PER_MS = 1_000_000
 
-_NO_GUARD = "the sign guard is missing, so this identity may have signed anything and must not sign again"
+_NO_GUARD = (
+    "the sign guard is missing, so this identity may have signed anything and must not sign again; if it cannot be"
+    " found, have the member readmitted (`wattswarm cell readmit`), put the new consensus.key here, and start again"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A data directory, opened and trusted. `close` gives everything back."""
+    """A data directory, opened and trusted. `close` gives everything back.
+
+    The ledger was followed from the snapshot at `base`; `refused_snapshots` says what was wrong with newer ones.
+    """
 
     genesis: Genesis
     member: Member
@@ -62,6 +70,9 @@ class Opened:
     records: tuple[Record, ...]
     blocks: tuple[Block, ...]
     last_certificate: Certificate | None
+    base: int
+    epochs: tuple[EpochLink, ...]
+    refused_snapshots: tuple[str, ...]
     _stack: ExitStack
 
     def close(self) -> None:
@@ -88,8 +99,9 @@ def open_directory(config: Config, passphrase: str | None) -> Opened:
             genesis,
             store,
             signer,
-            lambda tip: _member(config, genesis, tip, identity, consensus),
+            lambda tip: _member(config, tip, identity, consensus),
             stack.pop_all(),
+            lambda: SignGuard.open(directory / GUARD_FILE, create=True),
         )
 
 
@@ -99,17 +111,22 @@ def trusted(
     signer: Signer,
     find_member: Callable[[Tip[CellState]], Member],
     stack: ExitStack,
+    new_guard: Callable[[], SignGuard] | None = None,
 ) -> Opened:
     """What ledger, guard and log remember together. Raises `LocalError` or `NodeError` when they contradict each other.
 
-    `stack` closes them; it is closed here when this raises.
+    `stack` closes them; it is closed here when this raises. `new_guard` makes a guard for a member that lost its own
+    and was readmitted since.
     """
     with stack:
-        tip, feeds = reopen(store, genesis, EnergyCell())
+        reopened = reopen_fast(store, genesis, EnergyCell())
+        tip, feeds = reopened.tip, reopened.feeds
+        store.drop_snapshots([fault.height for fault in reopened.refused if fault.height != store.base()])
         member = find_member(tip)
+        if signer.guard is None and new_guard is not None and _begins_again(tip, store, member):
+            signer.guard = new_guard()
         records = read_records(signer.log.records, tip.height + 1, genesis.cell_id, tip.validators)
         _claim_last_entry(signer, store, member)
-        row = store.block(tip.height)
         return Opened(
             genesis=genesis,
             member=member,
@@ -117,11 +134,14 @@ def trusted(
             tip=tip,
             feeds=feeds,
             signer=signer,
-            remembered=_remembered(signer.guard, records, tip),
+            remembered=_remembered(signer.guard, records, tip, member),
             read_only=_NO_GUARD if signer.guard is None else None,
             records=records,
             blocks=_kept_blocks(signer, tip),
-            last_certificate=None if row is None else Certificate.decode(row.certificate),
+            last_certificate=reopened.last_certificate,
+            base=reopened.base,
+            epochs=reopened.epochs,
+            refused_snapshots=tuple(str(fault) for fault in reopened.refused),
             _stack=stack.pop_all(),
         )
 
@@ -168,35 +188,44 @@ def _signer(
     return Signer(genesis.cell_id, identity, consensus, guard, log)
 
 
+def member_with_keys(
+    membership: Membership, name: bytes, feed_key: bytes, consensus_key: bytes | None
+) -> Member:
+    """Who holds these keys, whatever keys the ledger names by now: a member by its feed key or else by its name
+    (then it rotates), or somebody whom the ledger does not know yet.
+    """
+    known = membership.by_feed_key(feed_key)
+    if known is None:
+        named = (member for member in membership.members if member.name == name)
+        known = next(named, Member(member_id(feed_key), name, feed_key, None, 0, 0, None))
+    return replace(known, feed_key=feed_key, consensus_key=consensus_key)
+
+
 def _member(
     config: Config,
-    genesis: Genesis,
     tip: Tip[CellState],
     identity: SigningKey,
     consensus: SigningKey | None,
 ) -> Member:
-    feed_key = identity.verify_key.encode()
+    name, feed_key = config.node.name, identity.verify_key.encode()
+    consensus_key = None if consensus is None else consensus.verify_key.encode()
+    held = member_with_keys(tip.membership, name.encode(), feed_key, consensus_key)
     member = tip.membership.by_feed_key(feed_key)
+    if member is not None and member.name.decode() != name:
+        raise ConfigError([f"node.name: the cell calls this key {member.name.decode()!r}"])
+    if config.node.joins:
+        return held
     if member is None:
-        name = config.node.name
+        left = " any more: it left" if tip.membership.feed_keys(ever=True).get(feed_key) else ""
         raise ConfigError(
             [
-                f"node.name: {name!r}, feed key {feed_key.hex()}, member {member_id(feed_key).hex()}: not in this cell"
+                f"node.name: {name!r}, feed key {feed_key.hex()}, member {held.id.hex()}: not in this cell{left}"
             ]
         )
-    if member.name.decode() != config.node.name:
-        raise ConfigError([f"node.name: the genesis calls this key {member.name.decode()!r}"])
-    unknown = sorted(set(config.network.peers) - {each.name.decode() for each in tip.membership.members})
-    if unknown:
-        raise ConfigError([f"network.peers.{name}: no member of the cell has this name" for name in unknown])
-    if member.consensus_key is not None and (
-        consensus is None or consensus.verify_key.encode() != member.consensus_key
-    ):
+    if member.consensus_key not in (None, consensus_key):
         path = config.directory / CONSENSUS_KEY_FILE
-        raise ConfigError(
-            [f"{path}: is not the consensus key that the genesis names for {config.node.name!r}"]
-        )
-    return member
+        raise ConfigError([f"{path}: is not the consensus key that the cell knows of {name!r}"])
+    return held
 
 
 def _claim_last_entry(signer: Signer, store: Store, member: Member) -> None:
@@ -216,12 +245,35 @@ def _kept_blocks(signer: Signer, tip: Tip[CellState]) -> tuple[Block, ...]:
     return tuple(block for block in blocks if block.header.height == tip.height + 1)
 
 
-def _remembered(guard: SignGuard | None, records: tuple[Record, ...], tip: Tip[CellState]) -> Remembered:
+def _begins_again(tip: Tip[CellState], store: Store, held: Member) -> bool:
+    """Whether nothing was ever signed in the incarnation, and under the consensus key, that the cell granted us last.
+
+    Only then may an identity without a guard have a new one. Peers are asked all the same before it signs.
+    """
+    member = tip.membership.by_id(held.id)
+    if member is None or member.incarnation == 0 or store.last_sequence(held.id, member.incarnation) >= 0:
+        return False
+    if (member.feed_key, member.consensus_key) != (held.feed_key, held.consensus_key):
+        return False
+    if member.consensus_key is None:
+        return True
+    gave_up = any(retired.votes and retired.member == held.id for retired in tip.membership.retired)
+    words = StoreArchive(store, lambda _: None, lambda: tip.epochs).last_words(held.id, held.consensus_key)
+    return gave_up and words[1:] == (None, None)
+
+
+def _remembered(
+    guard: SignGuard | None, records: tuple[Record, ...], tip: Tip[CellState], held: Member
+) -> Remembered:
+    """What we know to have signed. An incarnation that the cell granted leaves all before it behind."""
     if guard is None:
         return Remembered(None, None)
     last = guard.last
+    member = tip.membership.by_id(held.id)
+    granted = None if member is None or member.incarnation == 0 else (member.incarnation, -1)
+    signed = None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence)
     return Remembered(
-        feed=None if last.feed_sequence < 0 else (last.feed_incarnation, last.feed_sequence),
+        feed=max((place for place in (granted, signed) if place is not None), default=None),
         vote=None if last.height == 0 else (last.height, last.round, int(last.step)),
         log_whole=not log_is_behind(records, tip.height + 1, last.place),
     )

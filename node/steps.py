@@ -9,7 +9,8 @@ from ledger.chain import Tip
 from ledger.heads import Head
 from ledger.standing import Standing
 from ledger.votes import Certificate
-from node.events import Effect
+from market.outcomes import BlockOutcomes
+from node.events import Effect, Now, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ class Decided(Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class WantBlock:
-    """This block is needed and not held; `holders` are validator indices that voted for it (maybe none known)."""
+    """This block is needed and not held; `holders` are the consensus keys of who voted for it (maybe none known)."""
 
     block_id: bytes
-    holders: tuple[int, ...]
+    holders: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,25 @@ class WantAnswers:
     """A few peers are to say what this standing lacks."""
 
     standing: Standing
+
+
+def block_report(
+    decided: Decided[State], outcomes: BlockOutcomes, headroom_mw: list[int], now: Now
+) -> Report:
+    """The log line about a decided block."""
+    tip, opened_ns = decided.tip, decided.opened_real_ns
+    fields: dict[str, object] = {
+        "height": tip.height,
+        "id": tip.header_id.hex(),
+        "interval": tip.last_interval,
+        "round": decided.certificate.round,
+        "agreement_ms": None if opened_ns is None else (now.real_ns - opened_ns) / 1e6,
+        "prices": list(outcomes.clearing.prices),
+        "volume": outcomes.clearing.volume,
+        "heads": len(decided.block.heads),
+        "headroom_mw": headroom_mw,
+    }
+    return Report("block", fields)
 
 
 Step = Effect | Decided[State] | WantBlock | WantEntries | WantAnswers

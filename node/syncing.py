@@ -8,12 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ledger.replication import Position, block_request, blocks_request, feeds_request
+from ledger.snapshot_transfer import SnapshotFetch, part_request, snapshot_request
 from ledger.standing import Standing
-from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, SYNC_EVERY_NS
+from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, POSITIONS_COMPARED, SYNC_EVERY_NS
 from node.events import Effect, Now, Send, SendRequest
 from node.wire import StandingFrame, encode_frame
 
 FEEDS, BLOCKS, BLOCK, RECALL = "feeds", "blocks", "block", "recall"
+SNAPSHOT, PART = "snapshot", "part"
+
+_CURSOR_STEP = 61
+"""Less than are compared, so that none is skipped, and prime, so that every peer is asked for every feed in time."""
 
 
 @dataclass(slots=True)
@@ -25,6 +30,7 @@ class Syncing:
     _answered_ns: dict[bytes, int] = field(default_factory=dict)
     _next_ns: int = 0
     _turn: int = 0
+    _cursor: int = 0
 
     @property
     def peers(self) -> tuple[bytes, ...]:
@@ -61,7 +67,14 @@ class Syncing:
         self._next_ns = now.real_ns + SYNC_EVERY_NS
         self._turn += 1
         peer = self.peers[self._turn % len(self.heights)]
-        return [*self.ask_entries(positions, (peer,)), *self.ask_blocks(height)]
+        return [*self.ask_entries(self._next_positions(tuple(positions)), (peer,)), *self.ask_blocks(height)]
+
+    def _next_positions(self, positions: tuple[Position, ...]) -> tuple[Position, ...]:
+        """The feeds whose turn it is: in a large cell naming all of them every second would be most of the traffic."""
+        if len(positions) <= POSITIONS_COMPARED:
+            return positions
+        start, self._cursor = self._cursor, (self._cursor + _CURSOR_STEP) % len(positions)
+        return (positions + positions)[start : start + POSITIONS_COMPARED]
 
     def ask_entries(self, positions: Iterable[Position], peers: Iterable[bytes]) -> list[Effect]:
         """Ask for the entries after these positions."""
@@ -109,6 +122,21 @@ class Syncing:
     def ask_recall(self, peer: bytes, request: bytes) -> list[Effect]:
         """Ask what a peer holds of our own words."""
         return [self._ask(peer, RECALL, request)] if self._may_ask(peer, RECALL) else []
+
+    def ahead(self, height: int) -> tuple[bytes, ...]:
+        """The peers that claim to be higher."""
+        return tuple(peer for peer in self.peers if self.heights[peer] > height)
+
+    def ask_snapshot(self, peer: bytes, height: int) -> list[Effect]:
+        """Ask a peer for a snapshot of a block above this height; one such question is open at a time."""
+        if any(tag.startswith((SNAPSHOT, PART)) for _, tag in self._open):
+            return []
+        return [self._ask(peer, f"{SNAPSHOT}:{height}", snapshot_request(height))]
+
+    def ask_part(self, fetch: SnapshotFetch) -> list[Effect]:
+        """Ask for the next part of a snapshot on its way here."""
+        index = len(fetch.parts)
+        return [self._ask(fetch.peer, f"{PART}:{index}", part_request(fetch.height, index))]
 
     def _may_ask(self, peer: bytes, tag: str) -> bool:
         return peer in self.heights and (peer, tag) not in self._open

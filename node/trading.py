@@ -125,7 +125,9 @@ class Trading:
         return round(discharge) * MW_PER_W, round(charge) * MW_PER_W, soc
 
     def _next_interval(self, now_cell_ns: int) -> int:
-        return max(self.calendar.next_gate(now_cell_ns), self.first_interval, self.bid_for + 1)
+        """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""
+        interval = max(self.calendar.next_gate(now_cell_ns), self.first_interval)
+        return interval + 1 if interval == self.bid_for else interval
 
     def _order_time_ns(self, interval: int) -> int:
         return self.calendar.gate_closure_ns(interval) - self.order_lead_ns
@@ -134,13 +136,14 @@ class Trading:
         return SignEntry(int(kind), interval, now.cell_ns, payload)
 
     def _learn(self, record: MeterRecord) -> None:
-        load = sum(device.withdrawn for device in record.devices if device.kind is DerKind.LOAD)
-        generation = sum(device.injected for device in record.devices if device.kind is DerKind.PV)
+        loads, sources = (DerKind.LOAD, DerKind.FLEXIBLE), (DerKind.PV, DerKind.GENERATOR)
+        load = sum(device.withdrawn for device in record.devices if device.kind in loads)
+        generation = sum(device.injected for device in record.devices if device.kind in sources)
         self.load = self.load.observe(record.interval, load)
         self.generation = self.generation.observe(record.interval, generation)
 
     def _curve(self, interval: int, state: CellState, now: Now) -> Curve:
-        tariff = self.rules.tariff_at(interval, state.tariffs)
+        tariff = self.rules.tariff_on(self.rule.branch, self.rules.tariff_at(interval, state.tariffs))
         account = Account(
             import_price=tariff.import_price,
             export_price=tariff.export_price,

@@ -5,7 +5,7 @@ blocks are committed, and own entries claimed in the guard, before anything of t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -13,7 +13,9 @@ import structlog
 
 from ledger.agreement_records import block_records
 from ledger.entries import SignedEntry
+from ledger.retention import KEEP_ALL, Retention
 from ledger.rows import VoteRow
+from ledger.state_snapshot import take_snapshot
 from ledger.store import Store
 from node import events as ev
 from node.core import NodeCore
@@ -51,6 +53,18 @@ class Network(Protocol):
         """Ask a peer; the reply comes back as an input."""
         ...
 
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Exactly these feed keys, with the names of their members, may connect."""
+        ...
+
+
+class Asked(Protocol):
+    """Where an operator's instructions wait."""
+
+    def done(self, name: str) -> None:
+        """Forget one."""
+        ...
+
 
 Leaving = (
     ev.Publish
@@ -59,6 +73,8 @@ Leaving = (
     | ev.SendRequest
     | ev.CommandPosition
     | ev.AcknowledgeMeter
+    | ev.MembersChanged
+    | ev.InstructionTaken
     | ev.Report
 )
 """What leaves this process, after the turn's commit."""
@@ -75,8 +91,11 @@ class Turns:
     network: Network
     log: structlog.typing.FilteringBoundLogger
     now: Callable[[], ev.Now]
+    asked: Asked | None = None
+    retention: Retention = KEEP_ALL
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
+    _snapshot: ev.TakeSnapshot | None = None
 
     def start(self) -> None:
         """The turn before the first input."""
@@ -89,6 +108,7 @@ class Turns:
     def _run(self, inputs: deque[ev.Input], effects: list[ev.Effect]) -> None:
         self._outbox.clear()
         self._own_entries.clear()
+        self._snapshot = None
         self._carry_out(effects, inputs)
         while inputs:
             self._carry_out(self.core.handle(inputs.popleft(), self.now()), inputs)
@@ -100,6 +120,8 @@ class Turns:
             self.signer.claim(signed)
         for message in self._outbox:
             self._send(message)
+        if self._snapshot is not None:
+            self._keep(self._snapshot)
 
     def _carry_out(self, effects: Iterable[ev.Effect], inputs: deque[ev.Input]) -> None:
         for effect in effects:
@@ -111,6 +133,8 @@ class Turns:
                     | ev.SendRequest()
                     | ev.CommandPosition()
                     | ev.AcknowledgeMeter()
+                    | ev.MembersChanged()
+                    | ev.InstructionTaken()
                     | ev.Report()
                 ):
                     self._outbox.append(effect)
@@ -134,6 +158,10 @@ class Turns:
                     self.store.put_vote(VoteRow(height, round_, step, validator, envelope))
                 case ev.StoreEvidence(evidence):
                     self.store.put_evidence(evidence)
+                case ev.TakeSnapshot():
+                    self._snapshot = effect
+                case ev.StandOn(snapshot, heads):
+                    self.store.rebase(snapshot, heads)
                 case _:
                     assert_never(effect)
 
@@ -147,12 +175,29 @@ class Turns:
         self._own_entries.append(signed)
         self._carry_out(self.core.handle(ev.EntrySigned(signed), self.now()), deque())
 
+    def _keep(self, due: ev.TakeSnapshot) -> None:
+        """Store the snapshot that is due; of those before it only what is still needed stays."""
+        application = self.core.ordering.application
+        try:
+            snapshot = take_snapshot(due.tip, application, due.header, due.certificate, due.epochs)
+        except ValueError as fault:
+            self.log.warning("snapshot_skipped", height=due.tip.height, reason=str(fault))
+            return
+        self.store.put_snapshot(snapshot)
+        self.store.commit()
+        self.retention.tidy(self.store, due.tip.height)
+
     def _send(self, message: Leaving) -> None:
         match message:
             case ev.CommandPosition(interval, energy):
                 self.devices.send_position(interval, energy)
             case ev.AcknowledgeMeter(interval):
                 self.devices.acknowledge(interval)
+            case ev.MembersChanged(members):
+                self.network.set_members(members)
+            case ev.InstructionTaken(name):
+                if self.asked is not None:
+                    self.asked.done(name)
             case ev.Report(event, fields):
                 self.log.info(event, **fields)
             case ev.Publish(topic, data):

@@ -1,4 +1,5 @@
-"""Frames between neighbours: votes, proposals with their block, certificates, status, and what one holds of a height.
+"""Frames between neighbours: votes, proposals with their block, certificates, status, and what one holds of a height;
+and what is gossiped beside entries: capacity, and addresses.
 
 CBOR arrays, decoded as hostile. Signed parts stay envelopes: their signatures are checked by the ledger, not here.
 """
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from ledger.encoding import Value, decode, encode
 from ledger.errors import Malformed
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
-from node.constants import FRAME_BYTES
+from node.constants import ADDRESSES_PER_MEMBER, FRAME_BYTES
 
 _VOTE, _PROPOSAL, _STATUS, _CERTIFICATE, _STANDING = 1, 2, 3, 4, 5
 
@@ -124,3 +125,33 @@ def decode_capacity(data: bytes) -> Capacity:
         ):
             return Capacity(cell_ns, up, down, soc, health, branch)
     raise Malformed("not a capacity message")
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a member says that it can be reached, as it says itself at a moment of cell time. Never proof of who is
+    there: the key of a connection is. The addresses are multiaddresses as text, and hostile until they are checked."""
+
+    cell_ns: int
+    addresses: tuple[str, ...]
+
+
+WHEREABOUTS_ADDRESS_BYTES = 64
+"""of one address: the longest that has an IPv6 address and a port has 56."""
+
+WHEREABOUTS_BYTES = 16 + ADDRESSES_PER_MEMBER * (2 + WHEREABOUTS_ADDRESS_BYTES)
+
+
+def encode_whereabouts(whereabouts: Whereabouts) -> bytes:
+    """The bytes of a member's addresses."""
+    return encode((whereabouts.cell_ns, tuple(each.encode() for each in whereabouts.addresses)))
+
+
+def decode_whereabouts(data: bytes) -> Whereabouts:
+    """A member's addresses. Raises `Malformed`."""
+    match decode(data, max_bytes=WHEREABOUTS_BYTES):
+        case (int(cell_ns), tuple(addresses)) if cell_ns >= 0 and len(addresses) <= ADDRESSES_PER_MEMBER:
+            texts = [each.decode("ascii", "replace") for each in addresses if isinstance(each, bytes)]
+            if len(texts) == len(addresses) and all(len(text) <= WHEREABOUTS_ADDRESS_BYTES for text in texts):
+                return Whereabouts(cell_ns, tuple(texts))
+    raise Malformed("not the addresses of a member")

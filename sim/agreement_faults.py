@@ -116,7 +116,7 @@ def _draw_partition(random: Random, size: int, healed_ns: int) -> Partition:
 
 def _draw_crash(random: Random, size: int, healed_ns: int) -> tuple[int, int, int, int]:
     down_ns = random.randint(1, 1_500) * MS
-    return random.randrange(healed_ns), random.randrange(size), down_ns, random.randint(1, 40)
+    return random.randrange(healed_ns), random.randrange(size), down_ns, random.randint(1, 60)
 
 
 class Liar:

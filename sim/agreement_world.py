@@ -169,7 +169,7 @@ class AgreementWorld:
         self._partitions.append(Partition(self._now_ns, self._now_ns + ISOLATION_NS, groups))
         for other, node in self.honest.items():
             if other != index and self._now_ns < self.plan.healed_ns and self.random.random() < 0.4:
-                down_ns, operations = self.random.randint(1, 300) * MS, self.random.randint(1, 20)
+                down_ns, operations = self.random.randint(1, 300) * MS, self.random.randint(1, 32)
                 self.call_after(0, partial(self._cut_power, node, down_ns, operations), b"cut power")
 
     def _finished(self) -> bool:

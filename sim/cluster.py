@@ -1,34 +1,38 @@
 """Shell: a seeded cell of whole daemons in virtual time: real cores, turns, signatures and ledgers, simulated world.
 
-One seed decides everything and replays exactly: delays, loss, repetition, separations, power cuts at any disk
-operation, and members that cheat. While it runs and at its end it is checked that no honest node signs twice, that all
-hold the same blocks, that every ledger replays, that money sums to zero, that devices are told exactly what was
-filled, that nobody who could be heard is left out, and that after healing every gate is decided in time.
-
-``python -m sim.cluster FIRST COUNT`` searches seeds and stops at the first that fails.
+One seed decides everything and replays exactly: the network, power, disks, clocks and members that cheat. After every
+event it is checked that all hold prefixes of one chain, that no honest node signs twice or is accused, that money sums
+to zero, that devices are told what was filled and in time, and that memory stays bounded; at its end, that every ledger
+replays, that energy adds up, that nobody who could be heard is left out, and that after healing every gate is decided
+in time. A node whose software refuses to go on is repaired and restarted as an operator would.
 """
 
-import heapq
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import Random
 
-from ledger.errors import PeerError
-from ledger.votes import open_proposal, open_vote
+from ledger.genesis import Genesis
 from node import events as ev
-from node.wire import ProposalFrame, VoteFrame, decode_frame
+from node.belonging import connectable
+from node.constants import ENTRIES, INPUTS_WAITING, STALL_NS
 from sim.cluster_cheats import Cheater
-from sim.cluster_checks import Expected, Seen, final_faults
-from sim.cluster_faults import MS, Cheat, ClusterPlan, OldBackup, Outage, S
-from sim.cluster_keys import FIRST_INTERVAL, GATE_LEAD_S, INTERVAL_S, SPEED, Keys, founded
-from sim.cluster_node import ClusterNode, DiskCopy
+from sim.cluster_checks import Expected, Outcome, Seen, final_faults
+from sim.cluster_faults import FORKS, MS, PROVABLE, Cheat, ClusterPlan, S
+from sim.cluster_keys import HOURS, Keys, Pace, founded
+from sim.cluster_mishaps import Mishaps
+from sim.cluster_network import Network
+from sim.cluster_node import ClusterNode
+from sim.cluster_plans import Focus, draw_plan
+from sim.cluster_time import EventQueue, Trace
+from sim.cluster_watch import Watch
+from sim.shared_work import shared_work
 
-INTERVAL_NS = INTERVAL_S * S // SPEED
-NOTICE_NS = 500 * MS
-"""How often the network looks which peers are reachable: then daemons hear of it."""
-REQUEST_TIMEOUT_NS = 5 * S
+INTERVAL_NS = HOURS.interval_s * S // HOURS.speed
+"""Real time of an interval, at every pace."""
+MEMORY_NS = 500 * MS
+"""How often what nodes hold because of others is measured, and whether all is decided."""
+REPAIR_NS = 2 * S
+"""How long an operator takes from a daemon's refusal to the next start."""
 SETTLING_INTERVALS = 6
 """Intervals after the healing until every gate must be decided in time: room for the rounds that grew before."""
 CALM_INTERVALS = 4
@@ -37,344 +41,344 @@ LATE_NS = 30 * S
 """Virtual time after the last gate until every node must have the last block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a cell: the first violation (None is good), the block ids, and some counts."""
-
-    seed: int
-    violation: str | None
-    blocks: tuple[bytes, ...]
-    events: int
-    traded: int
-    frozen: int
-
-
 class Cluster:
-    """One cell of `size` members under a plan of faults."""
+    """One cell of `size` members under a plan of faults; `live` is told every line of the trace."""
 
-    def __init__(self, seed: int, size: int, ill_intervals: int, plan: ClusterPlan | None = None) -> None:
-        self.seed = seed
+    def __init__(
+        self,
+        seed: int,
+        size: int,
+        ill_intervals: int,
+        plan: ClusterPlan | None = None,
+        live: Callable[[str], None] | None = None,
+        pace: Pace = HOURS,
+        focus: Focus = Focus(),  # noqa: B008 - it is frozen
+    ) -> None:
+        self.seed, self.pace = seed, pace
         self.random = Random(seed)
         self.keys = [Keys.of(index) for index in range(size)]
-        self.genesis = founded(self.keys)
-        first_gate_ns = (FIRST_INTERVAL * INTERVAL_S - GATE_LEAD_S) * S
-        self._epoch_ns = first_gate_ns - 2 * S * SPEED
+        self.genesis = self.found()
+        first_gate_ns = (pace.first_interval * pace.interval_s - pace.gate_lead_s) * S
+        self._epoch_ns = first_gate_ns - 2 * S * pace.speed
         healed_ns = 2 * S + ill_intervals * INTERVAL_NS
-        self.plan = ClusterPlan.draw(self.random, size, healed_ns) if plan is None else plan
-        healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + FIRST_INTERVAL
+        self.plan = self.drawn(size, healed_ns, focus) if plan is None else plan
+        healed_at = (self.plan.healed_ns - 2 * S) // INTERVAL_NS + pace.first_interval
         self.calm_from = healed_at + SETTLING_INTERVALS
         self.last_interval = self.calm_from + CALM_INTERVALS - 1
-        self.cheaters = {
-            index: Cheater(
-                index, cheat, self.keys[index], self.genesis.cell_id, Random(self.random.getrandbits(64))
-            )
-            for index, cheat in self.plan.cheats
-        }
+        self.cheaters = {index: self._cheater(index, cheat) for index, cheat in self.plan.cheats}
         self.nodes = [
             ClusterNode(
-                index, keys, self.genesis, self, Random(self.random.getrandbits(64)), self.last_interval
+                index,
+                keys,
+                self.genesis,
+                self,
+                Random(self.random.getrandbits(64)),
+                self.last_interval,
+                pace,
             )
             for index, keys in enumerate(self.keys)
         ]
-        self.positions: list[dict[int, int]] = [{} for _ in range(size)]
         self.violation: str | None = None
-        self._index_of = {keys.public: index for index, keys in enumerate(self.keys)}
-        self._now_ns = 0
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
-        self._scheduled = 0
-        self._links: set[tuple[int, int]] = set()
+        self._over = False
+        self.queue = EventQueue()
+        self.trace = Trace(self.queue, live)
+        self.watch = Watch(
+            self.genesis.cell_id, pace.interval_s * S, self._members_that(*PROVABLE), self.plan.unreliable
+        )
+        self.after = self.queue.after
+        self.network = Network(
+            self.queue, self.random, self.plan, self.keys, self.nodes, self.cheaters, self._take, self.now
+        )
         self._wake_ns: list[int | None] = [None] * size
-        self._signed: dict[tuple[int, int, int, int], bytes] = {}
-        self._checked: set[bytes] = set()
+
+    def found(self) -> Genesis:
+        """The genesis that all nodes start with."""
+        return founded(self.keys, self.pace)
+
+    def drawn(self, size: int, healed_ns: int, focus: Focus) -> ClusterPlan:
+        """What the seed chooses for so many nodes."""
+        return draw_plan(self.random, size, range(size), (size - 1) // 3, healed_ns, focus)
 
     @property
     def honest(self) -> list[ClusterNode]:
         """The nodes that do not cheat and may sign."""
-        return [node for node in self.nodes if node.index not in self.cheaters and node.read_only is None]
+        return [node for node in self.nodes if node.index not in self.cheaters and not self._is_silent(node)]
+
+    @property
+    def positions(self) -> list[dict[int, int]]:
+        """What the devices of each node were told, by interval."""
+        told: list[dict[int, int]] = [{} for _ in self.nodes]
+        for (node, interval), energy in self.watch.positions.items():
+            told[node][interval] = energy
+        return told
 
     def run(self) -> Outcome:
         """Let time pass until all is decided, something is violated, or time is up."""
-        for node in self.nodes:
-            self.after(self.random.randint(0, S), partial(self._start, node))
-            for interval in range(FIRST_INTERVAL, self.last_interval + 1):
-                over_ns = (((interval + 1) * INTERVAL_S * S) - self._epoch_ns) // SPEED
-                self.after(over_ns + 20 * MS, partial(self._meter, node, interval))
-        for outage in self.plan.outages:
-            self.after(outage.at_ns, partial(self._cut_power, outage))
-        for backup in self.plan.backups:
-            self.after(backup.made_ns, partial(self._back_up, backup))
-        self.after(NOTICE_NS, self._notice)
-        end_ns = ((self.last_interval + 3) * INTERVAL_S * S - self._epoch_ns) // SPEED + LATE_NS
-        events = 0
-        while self._queue and self.violation is None and not self._finished():
-            self._now_ns, _, action = heapq.heappop(self._queue)
-            if self._now_ns > end_ns:
-                heights = [node.store.height() for node in self.honest]
-                self.fail(f"not live: of {self.last_interval + 2}, heights are {heights}")
-                break
-            events += 1
-            action()
+        with shared_work():
+            self._play()
         if self.violation is None:
             for fault in self._final_faults():
                 self.fail(fault)
-        return self._outcome(events)
+        return self._outcome()
+
+    def _play(self) -> None:
+        self._schedule()
+        end_ns = self._real_ns((self.last_interval + 3) * self.pace.interval_s * S) + LATE_NS
+        while self.queue and self.violation is None and not self._over:
+            action = self.queue.step()
+            if self.queue.now_ns > end_ns:
+                heights = [node.store.height() for node in self.honest]
+                self.fail(f"not live: of {self.last_interval + 2}, heights are {heights}")
+                break
+            self._act(action)
 
     def fail(self, violation: str) -> None:
         """Keep the first violation; the run ends with it."""
-        self.violation = self.violation or f"{violation} (at {self._now_ns / S:.3f} s)"
-
-    def after(self, delay_ns: int, action: Callable[[], None]) -> None:
-        """Run an action later."""
-        self._scheduled += 1
-        heapq.heappush(self._queue, (self._now_ns + max(0, delay_ns), self._scheduled, action))
+        self.violation = self.violation or f"{violation} (at {self.queue.now_ns / S:.3f} s)"
 
     # What the world offers to its nodes.
 
-    def now(self) -> ev.Now:
-        """Both clocks."""
-        return ev.Now(self._now_ns, self._epoch_ns + self._now_ns * SPEED, SPEED)
+    def now(self, node: int = 0) -> ev.Now:
+        """Both clocks, as this node reads them."""
+        now_ns, speed = self.queue.now_ns, self.pace.speed
+        wrong_ns = self.plan.clock_offset_ns(node, now_ns, speed) if self.plan.clocks else 0
+        return ev.Now(now_ns, self._epoch_ns + now_ns * speed + wrong_ns, speed)
+
+    def report(self, node: int, event: str, fields: Mapping[str, object]) -> None:
+        """What the daemon writes into its log."""
+        shown = ("height", "interval", "round", "reason", "member", "peers")
+        told = " ".join(f"{name}={fields[name]}" for name in shown if name in fields)
+        self.trace.note("node", node, "says", event, told)
 
     def gossip(self, sender: int, topic: str, data: bytes) -> None:
         """Every member gets it, but for what is lost."""
-        author = self.keys[sender].public
-        cheater = self.cheaters.get(sender)
-        for receiver in range(len(self.nodes)):
-            shown, later_ns = (data, 0) if cheater is None else cheater.gossiped(receiver, topic, data)
-            message = ev.GossipReceived(topic, author, shown)
-            if later_ns:
-                self.after(later_ns, partial(self._send, sender, receiver, message))
-            else:
-                self._send(sender, receiver, message)
+        if topic == ENTRIES and sender not in self.cheaters:
+            self._check(self.watch.entry(self.nodes[sender], data))
+        self.network.gossip(sender, topic, data)
 
     def broadcast(self, sender: int, frame: bytes) -> None:
         """Every neighbour gets it, but for what is lost."""
-        for keys in self.keys:
-            self.send(sender, keys.public, frame)
+        if sender not in self.cheaters:
+            self._check(self.watch.frame(self.nodes[sender], frame))
+        self.network.broadcast(sender, frame)
 
     def send(self, sender: int, peer: bytes, frame: bytes) -> None:
         """One neighbour gets it, unless it is lost."""
-        receiver, cheater = self._index_of[peer], self.cheaters.get(sender)
-        if cheater is None:
-            self._check_signed(sender, frame)
-        if (sender, receiver) in self._links:
-            for shown in [frame] if cheater is None else cheater.framed(receiver, frame):
-                self._send(sender, receiver, ev.FrameReceived(self.keys[sender].public, shown))
+        if sender not in self.cheaters:
+            self._check(self.watch.frame(self.nodes[sender], frame))
+        self.network.send(sender, peer, frame)
 
     def request(self, sender: int, peer: bytes, tag: str, data: bytes) -> None:
-        """Ask; a failure is known after a timeout."""
-        receiver = self._index_of[peer]
-        delays = self.plan.arrivals(self.random, self._now_ns)[:1]
-        if not delays or self._unreachable(sender, receiver):
-            self.after(REQUEST_TIMEOUT_NS, partial(self._reply, sender, peer, tag, None))
-            return
-        self.after(delays[0], partial(self._asked, sender, receiver, tag, data))
+        """Ask a peer."""
+        self.network.request(sender, peer, tag, data)
 
     def commanded(self, node: int, interval: int, energy: int) -> None:
         """Control hears a position."""
-        known = self.positions[node].setdefault(interval, energy)
-        if known != energy:
-            self.fail(f"node {node} commanded {known} and then {energy} for interval {interval}")
+        if node not in self.cheaters:
+            self._check(self.watch.commanded(self.nodes[node], interval, energy, self.now(node)))
+
+    def allow(self, node: int, members: frozenset[bytes]) -> None:
+        """These feed keys may connect to a node."""
+        self.network.allow(node, members)
 
     # What happens in it.
 
-    def _send(self, sender: int, receiver: int, message: ev.Input) -> None:
-        if sender == receiver or self._unreachable(sender, receiver):
-            return
-        for delay_ns in self.plan.arrivals(self.random, self._now_ns):
-            self.after(delay_ns, partial(self._arrive, sender, receiver, message))
+    def _cheater(self, index: int, cheat: Cheat) -> Cheater:
+        """A cheat, with the first that does not cheat in mind."""
+        cheats = {node for node, _ in self.plan.cheats}
+        victim = next(keys for other, keys in enumerate(self.keys) if other not in cheats)
+        own = Random(self.random.getrandbits(64))
+        return Cheater(
+            index, cheat, self.keys[index], self.genesis.cell_id, own, len(self.keys), victim, self.pace
+        )
 
-    def _arrive(self, sender: int, receiver: int, message: ev.Input) -> None:
-        if not self._unreachable(sender, receiver):
-            self._take(self.nodes[receiver], message)
+    def _schedule(self) -> None:
+        after = self.queue.after
+        for node in self.nodes:
+            after(self.random.randint(0, S), partial(self._start, node))
+            for interval in range(self.pace.first_interval, self.last_interval + 1):
+                over_ns = self._real_ns((interval + 1) * self.pace.interval_s * S)
+                after(over_ns + 20 * MS, partial(self._meter, node, interval))
+        Mishaps(self.plan, self.queue, self.trace, self.nodes, self._restart).schedule()
+        after(0, self.network.notice)
+        after(MEMORY_NS, self._measure)
 
-    def _asked(self, sender: int, receiver: int, tag: str, data: bytes) -> None:
-        reply = self.nodes[receiver].answer(data)
-        if receiver in self.cheaters:
-            reply = self.cheaters[receiver].replied(reply, self.now())
-        delays = self.plan.arrivals(self.random, self._now_ns)[:1]
-        lost = not delays or self._unreachable(receiver, sender)
-        delay_ns = REQUEST_TIMEOUT_NS if lost else delays[0]
-        answered = None if lost else reply
-        self.after(delay_ns, partial(self._reply, sender, self.keys[receiver].public, tag, answered))
+    def _real_ns(self, cell_ns: int) -> int:
+        """The virtual real time of a moment of cell time, by a clock that is right."""
+        return (cell_ns - self._epoch_ns) // self.pace.speed
 
-    def _reply(self, asker: int, peer: bytes, tag: str, data: bytes | None) -> None:
-        self._take(self.nodes[asker], ev.ReplyReceived(peer, tag, data))
-
-    def _unreachable(self, left: int, right: int) -> bool:
-        return self.plan.parts(left, right, self._now_ns)
-
-    def _notice(self) -> None:
-        """Daemons hear who can be reached and who no longer is, each at its own time."""
-        self.after(NOTICE_NS, self._notice)
-        for left in range(len(self.nodes)):
-            for right in range(len(self.nodes)):
-                if left == right or not self.nodes[left].up:
-                    continue
-                reachable = self.nodes[right].up and not self._unreachable(left, right)
-                if reachable == ((left, right) in self._links) or self.random.random() < 0.3:
-                    continue
-                peer = self.keys[right].public
-                if reachable:
-                    self._links.add((left, right))
-                    self._take(self.nodes[left], ev.PeerConnected(peer))
-                else:
-                    self._links.discard((left, right))
-                    self._take(self.nodes[left], ev.PeerLost(peer))
+    def _act(self, action: Callable[[], None]) -> None:
+        """One event. What no daemon should raise is a bug, whoever caused it."""
+        try:
+            action()
+        except Exception as fault:  # noqa: BLE001 - a bug of any kind is what the search looks for
+            self.trace.note("exception", repr(fault))
+            self.fail(f"a daemon would end with a bug: {type(fault).__name__}: {fault}")
 
     def _take(self, node: ClusterNode, message: ev.Input) -> None:
+        """Hand an input to a node, when its disk lets it listen."""
+        if not node.up:
+            return
+        if node.busy_until_ns > self.queue.now_ns or node.inbox:
+            if not node.inbox:
+                self.queue.after(
+                    node.busy_until_ns - self.queue.now_ns, partial(self._drain, node, node.starts)
+                )
+            if len(node.inbox) < INPUTS_WAITING:
+                node.inbox.append(message)
+            return
+        self._hand(node, message)
+
+    def _drain(self, node: ClusterNode, starts: int) -> None:
+        """A node whose disk kept it takes what came meanwhile, in one turn."""
+        if node.starts == starts and node.up:
+            inputs, node.inbox = node.inbox, []
+            self._hand(node, *inputs)
+
+    def _hand(self, node: ClusterNode, *inputs: ev.Input) -> None:
         starts = node.starts
-        node.take(message)
+        node.take(*inputs)
         if node.starts == starts:
+            self._after_turn(node)
+
+    def _after_turn(self, node: ClusterNode) -> None:
+        if node.refused is not None:
+            self._hear_refusal(node)
+        if node.up:
+            if node.index in self.cheaters:
+                self.cheaters[node.index].after_turn(node.core)
+            else:
+                self._check(self.watch.after_turn(node))
             self._schedule_wake(node)
+
+    def _hear_refusal(self, node: ClusterNode) -> None:
+        """The daemon ended by itself: was there a reason, and the operator repairs and restarts it."""
+        damaged = any(damage.node == node.index for damage in self.plan.damages)
+        restored = any(backup.node == node.index for backup in self.plan.backups)
+        if node.index not in self.cheaters:
+            self._check(self.watch.refused(node, excused=damaged or restored))
+        starts = node.starts
+
+        def restart() -> None:
+            if node.starts == starts and not node.up:
+                self._restart(node)
+
+        self.queue.after(REPAIR_NS, restart)
 
     def _schedule_wake(self, node: ClusterNode) -> None:
         """Wake the node when its core wants to."""
-        if not node.up:
+        due_ns = node.core.next_timer(self.now(node.index))
+        planned, now_ns = self._wake_ns[node.index], self.queue.now_ns
+        if due_ns is None or (planned is not None and now_ns < planned <= due_ns):
             return
-        due_ns = node.core.next_timer(self.now())
-        planned = self._wake_ns[node.index]
-        if due_ns is None or (planned is not None and self._now_ns < planned <= due_ns):
-            return
-        due_ns = max(due_ns, self._now_ns + MS // 10)
+        due_ns = max(due_ns, now_ns + MS // 10)
         self._wake_ns[node.index] = due_ns
-        self.after(due_ns - self._now_ns, partial(self._wake, node, due_ns))
+        self.queue.after(due_ns - now_ns, partial(self._wake, node, due_ns))
 
     def _wake(self, node: ClusterNode, due_ns: int) -> None:
         if self._wake_ns[node.index] != due_ns:
             return
+        now_ns = self.queue.now_ns
+        if node.busy_until_ns > now_ns:
+            self.queue.after(node.busy_until_ns - now_ns, partial(self._wake, node, due_ns))
+            return
         self._wake_ns[node.index] = None
+        if now_ns - due_ns > STALL_NS:
+            self._take(node, ev.LoopStalled(due_ns))
         self._take(node, ev.TimerDue())
 
-    def _back_up(self, backup: OldBackup) -> None:
-        """Copy a disk now and put it back later."""
-        copy = self.nodes[backup.node].back_up()
-        self.after(
-            backup.restored_ns - backup.made_ns, partial(self._put_back, self.nodes[backup.node], copy)
-        )
-
-    def _put_back(self, node: ClusterNode, copy: DiskCopy) -> None:
-        node.put_back(copy)
-        self._restart(node)
-
-    def _start(self, node: ClusterNode) -> None:
-        if node.up:
-            return
-        node.start()
-        cheater = self.cheaters.get(node.index)
-        if cheater is not None and node.up:
-            cheater.prepare(node.core, self.keys[self.honest[0].index].member)
-        self._wake_ns[node.index] = None
-        node.read_meter()
-        self._schedule_wake(node)
-
-    def _cut_power(self, outage: Outage) -> None:
-        node = self.nodes[outage.node]
-        if node.up:
-            node.power.fail_after(outage.operations)
-            self.after(outage.down_ns, partial(self._restart, node))
+    def _measure(self) -> None:
+        self.queue.after(MEMORY_NS, self._measure)
+        self._over = self._finished()
+        for node in self.honest:
+            if node.up:
+                self._check(self.watch.memory(node))
 
     def _restart(self, node: ClusterNode) -> None:
         """Power was cut at an operation, or is now, between two."""
         if node.up:
             node.black_out()
-        self._links = {link for link in self._links if link[0] != node.index}
+        self.network.forget(node.index)
         self._start(node)
+
+    def _start(self, node: ClusterNode) -> None:
+        if node.up:
+            return
+        if node.refused is not None:
+            self.trace.note("node", node.index, "is repaired:", node.repair())
+        self.trace.note("node", node.index, "starts")
+        node.start()
+        if node.up:
+            members = connectable(node.core.gathering.membership)
+            self.network.allow(node.index, frozenset(key for key, _ in members))
+        self._wake_ns[node.index] = None
+        if node.up and node.index in self.cheaters:
+            self.cheaters[node.index].prepare(node)
+        elif node.up:
+            self._check(self.watch.after_start(node))
+        node.read_meter()
+        self._after_turn(node)
 
     def _meter(self, node: ClusterNode, interval: int) -> None:
         node.deliver_meter(interval)
-        self._schedule_wake(node)
+        self._after_turn(node)
 
-    def _check_signed(self, sender: int, frame: bytes) -> None:
-        """No honest validator ever signs two different things for one step, over restarts."""
-        if frame in self._checked:
-            return
-        self._checked.add(frame)
-        ordering = self.nodes[sender].core.ordering
-        try:
-            match decode_frame(frame):
-                case VoteFrame(envelope):
-                    vote = open_vote(envelope, self.genesis.cell_id, ordering.tip.validators)
-                    place = (vote.vote.validator, vote.vote.height, vote.vote.round, int(vote.vote.step))
-                    body = vote.body
-                case ProposalFrame(envelope, _):
-                    proposal = open_proposal(envelope, self.genesis.cell_id, ordering.tip.validators)
-                    content = proposal.proposal
-                    place = (content.validator, content.height, content.round, int(content.step))
-                    body = proposal.body
-                case _:
-                    return
-        except PeerError as fault:
-            self.fail(f"node {sender} sends what nobody accepts: {fault}")
-            return
-        key = ordering.tip.validators.keys[place[0]]
-        cheats = {self.keys[index].consensus.verify_key.encode() for index in self.cheaters}
-        if key not in cheats and self._signed.setdefault(place, body) != body:
-            self.fail(f"validator {place[0]} signed twice at {place[1:]}")
+    def _check(self, violation: str | None) -> None:
+        if violation is not None:
+            self.fail(violation)
+
+    # Its end.
+
+    def _is_silent(self, node: ClusterNode) -> bool:
+        """Whether a disk that forgot has silenced a node for good, as the software says."""
+        return node.read_only is not None or (node.index in self.watch.forgetful and not node.active)
 
     def _finished(self) -> bool:
-        return self._now_ns >= self.plan.healed_ns and all(
+        return self.queue.now_ns >= self.plan.healed_ns and all(
             node.up and node.core.ordering.finished for node in self.honest
         )
 
     def _final_faults(self) -> Iterator[str]:
+        positions = self.positions
         seen = [
-            Seen(f"node {node.index}", node.keys.member, node.store, self.positions[node.index])
+            Seen(
+                f"node {node.index}",
+                node.keys.member,
+                node.store,
+                positions[node.index],
+                rotten=node.index in self.plan.rotten_ledgers,
+            )
             for node in self.honest
         ]
-        restored = {backup.node for backup in self.plan.backups}
         for node in self.nodes:
-            if node.read_only is not None and node.index not in restored and node.index not in self.cheaters:
+            excused = node.index in self.plan.unreliable or node.index in self.cheaters
+            if node.read_only is not None and not excused:
                 yield f"node {node.index} only reads without a reason: {node.read_only}"
+        silent = (node.keys.member for node in self.nodes if self._is_silent(node))
         expected = Expected(
             calm=range(self.calm_from, self.last_interval + 1),
-            exposed=self._members_that(Cheat.FORKS_FEED, Cheat.FORKS_VOTES),
+            exposed=self._members_that(*FORKS),
+            suspects=self._members_that(*PROVABLE),
             latecomers=self._members_that(Cheat.LOOKS_LAST),
-            cheats=self._members_that(*Cheat).union(
-                node.keys.member for node in self.nodes if node.read_only is not None
-            ),
+            cheats=self._members_that(*Cheat).union(silent),
         )
         yield from final_faults(self.genesis, seen, expected)
 
     def _members_that(self, *cheats: Cheat) -> frozenset[bytes]:
         return frozenset(self.keys[index].member for index, cheat in self.plan.cheats if cheat in cheats)
 
-    def _outcome(self, events: int) -> Outcome:
-        node = self.honest[0]
-        store = node.store
-        rows = [store.block(height) for height in range(1, store.height() + 1)]
-        frozen = (
-            sum(member.frozen_at is not None for member in node.core.ordering.tip.membership.members)
-            if node.up
-            else 0
-        )
-        traded = sum(abs(energy) for positions in self.positions for energy in positions.values())
+    def _outcome(self) -> Outcome:
+        tips = [node.core.ordering.tip for node in self.nodes if node.up]
+        members = max(tips, key=lambda tip: tip.height).membership.members if tips else ()
         return Outcome(
-            self.seed,
-            self.violation,
-            tuple(row.id for row in rows if row is not None),
-            events,
-            traded,
-            frozen,
+            seed=self.seed,
+            size=len(self.nodes),
+            violation=self.violation,
+            blocks=tuple(self.watch.decided[height] for height in sorted(self.watch.decided)),
+            events=self.queue.events,
+            digest=self.queue.digest,
+            cell_s=self.queue.now_ns * self.pace.speed / S,
+            traded=sum(abs(energy) for energy in self.watch.positions.values()),
+            frozen=sum(member.frozen_at is not None for member in members),
+            trace=() if self.violation is None else self.trace.lines(),
         )
-
-
-def run_seed(seed: int, *, size: int | None = None, ill_intervals: int | None = None) -> Outcome:
-    """Run the cell of this seed to its end; what is not given, the seed draws."""
-    random = Random(seed)
-    drawn_size, drawn_intervals = random.choice((1, 2, 4, 4, 4, 5, 7)), random.randint(2, 10)
-    return Cluster(
-        seed,
-        drawn_size if size is None else size,
-        drawn_intervals if ill_intervals is None else ill_intervals,
-    ).run()
-
-
-def search(first: int, count: int) -> Outcome | None:
-    """The first failing cell among ``count`` seeds from ``first``, or None."""
-    outcomes = (run_seed(seed) for seed in range(first, first + count))
-    return next((outcome for outcome in outcomes if outcome.violation), None)
-
-
-if __name__ == "__main__":
-    found = search(int(sys.argv[1]), int(sys.argv[2]))
-    sys.exit(0 if found is None else f"seed {found.seed}: {found.violation}")

@@ -1,7 +1,7 @@
-"""The faults of one simulated cell, all drawn from its seed: the network, the power, and the members that cheat.
+"""The faults of one simulated cell, all drawn from its seed: network, power, disks, clocks, and members that cheat.
 
-Until ``healed_ns`` anything may happen; afterwards the network is fast and lossless and power stays on, but cheats go
-on cheating. Times are virtual real time (ns).
+Until ``healed_ns`` anything may happen; afterwards the network is fast and lossless, power stays on, clocks are right
+and disks are repaired, but cheats go on cheating. Times are virtual real time (ns).
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from random import Random
 
 MS = 1_000_000
 S = 1_000 * MS
+DAY_CELL_NS = 86_400 * S
+PPM = 1_000_000
 
 
 class Cheat(Enum):
@@ -19,20 +21,94 @@ class Cheat(Enum):
     CENSORS = "leaves one member's orders out of its proposals"
     LOOKS_LAST = "puts orders that came after the gate into its proposals"
     LIES_TO_SYNC = "answers requests with garbage, and claims to be high"
+    ANSWERS_OF_OLD = "answers requests with what it answered before"
     FORKS_VOTES = "signs two different votes for one step"
+    EQUIVOCATES = "proposes different blocks to different members in one round"
+    FORGETS_LOCKS = "votes as if it had never locked"
+    PROPOSES_OUT_OF_TURN = "proposes in rounds of others"
+    WITHHOLDS_BLOCKS = "proposes blocks that it shows to nobody"
+    CLEARS_WRONGLY = "proposes blocks whose clearing or state is not what follows from their orders"
+    FORGES = "says things in the names of others, under forged and low-order signatures"
+    REPLAYS = "repeats old messages, and its own as if they were of another cell or another type"
+    ACCUSES_FALSELY = "puts evidence into its blocks that proves nothing"
+    STREAMS_ENDLESSLY = "always has more entries to send, the same ones again"
+    LIES_ABOUT_ITS_METER = "reports twice what its meter counted"
+
+
+FORKS = (Cheat.FORKS_FEED, Cheat.FORKS_VOTES)
+"""Cheats that must be found out."""
+PROVABLE = (*FORKS, Cheat.EQUIVOCATES, Cheat.PROPOSES_OUT_OF_TURN)
+"""Cheats that sign two things for one place; of all others nothing can be proven, and nobody may freeze them."""
+
+
+class DiskFault(Enum):
+    """What happens to one node's disk. Power fails soon after it, so that the node has to read its disk again."""
+
+    FULL = "the disk is full"
+    FAILS = "the disk answers with input/output errors"
+    SLOW = "every operation of the disk takes long"
+    LOG_ROTS = "a bit of the write-ahead log flips"
+    GUARD_ROTS = "a bit of the sign guard flips"
+    LEDGER_ROTS = "a bit of the ledger flips"
+    GUARD_LOST = "the sign guard is gone"
+    WRITE_LOST = "a write is reported as done and is not"
+    WRITE_MISDIRECTED = "a write lands elsewhere"
+    FLUSH_LIES = "flushes are reported as done and are not"
+
+    @property
+    def may_silence(self) -> bool:
+        """Whether the node may never vote again: then it counts among the f that a cell tolerates."""
+        return self not in (DiskFault.FULL, DiskFault.FAILS, DiskFault.SLOW)
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """For a while, members hear only those of their own group."""
+    """For a while, members hear only those of their own group; ``one_way``: a higher group still hears a lower one.
+
+    With ``flaps_ns`` it comes and goes with half that period.
+    """
 
     from_ns: int
     until_ns: int
     groups: tuple[int, ...]
+    one_way: bool = False
+    flaps_ns: int = 0
 
     def parts(self, sender: int, receiver: int, now_ns: int) -> bool:
-        """Whether nothing passes between the two now."""
-        return self.from_ns <= now_ns < self.until_ns and self.groups[sender] != self.groups[receiver]
+        """Whether nothing passes from the one to the other now."""
+        if not self.from_ns <= now_ns < self.until_ns or self.groups[sender] == self.groups[receiver]:
+            return False
+        if self.flaps_ns and (now_ns - self.from_ns) // self.flaps_ns % 2:
+            return False
+        return not self.one_way or self.groups[sender] > self.groups[receiver]
+
+
+@dataclass(frozen=True, slots=True)
+class Clog:
+    """For a while, what one node sends or should receive is held back; then all of it comes at once."""
+
+    from_ns: int
+    until_ns: int
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFault:
+    """For a while one node's wall clock is wrong: by a jump (cell ns), by a drift, or because it stands still."""
+
+    from_ns: int
+    until_ns: int
+    node: int
+    jump_ns: int = 0
+    drift_ppm: int = 0
+    frozen: bool = False
+
+    def offset_ns(self, now_ns: int, speed: int) -> int:
+        """What the clock shows too much (cell ns)."""
+        if not self.from_ns <= now_ns < self.until_ns:
+            return 0
+        passed_ns = (now_ns - self.from_ns) * speed
+        return self.jump_ns + passed_ns * self.drift_ppm // PPM - (passed_ns if self.frozen else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +122,37 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """A fault of one node's disk; power fails some operations after it."""
+
+    at_ns: int
+    node: int
+    fault: DiskFault
+    down_ns: int
+    operations: int
+
+
+class GuardKept(Enum):
+    """What becomes of the sign guard when an old backup is put back."""
+
+    OLD = "it comes from the backup"
+    NEW = "it stays"
+    NONE = "it is gone"
+
+
+@dataclass(frozen=True, slots=True)
 class OldBackup:
     """One node's disk is copied at one time, and put back later as if nothing had happened since."""
 
     made_ns: int
     restored_ns: int
     node: int
+    guard: GuardKept = GuardKept.OLD
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterPlan:
-    """How bad a cell's first minutes are. Probabilities per message; delays in ns."""
+    """How bad a cell's first minutes are. Probabilities per message; delays in ns. `slow` is (node, extra delay)."""
 
     healed_ns: int
     loss: float
@@ -66,55 +162,41 @@ class ClusterPlan:
     outages: tuple[Outage, ...] = ()
     cheats: tuple[tuple[int, Cheat], ...] = ()
     backups: tuple[OldBackup, ...] = ()
+    clogs: tuple[Clog, ...] = ()
+    clocks: tuple[ClockFault, ...] = ()
+    damages: tuple[Damage, ...] = ()
+    slow: tuple[tuple[int, int], ...] = ()
 
-    @classmethod
-    def draw(cls, random: Random, size: int, healed_ns: int) -> "ClusterPlan":
-        """The plan of a cell of so many members; at most as many cheats as it tolerates."""
-        cheats = random.sample(range(size), random.randint(0, (size - 1) // 3))
-        outages = [_draw_outage(random, size, healed_ns) for _ in range(random.choice((0, 1, size)))]
-        if random.random() < 0.2:
-            at_ns = random.randrange(healed_ns)
-            outages += [Outage(at_ns, node, random.randint(1, 4) * S, 1) for node in range(size)]
-        backups = []
-        if size >= 4 and not cheats and random.random() < 0.3:
-            made_ns, restored_ns = sorted(random.randrange(S, healed_ns) for _ in range(2))
-            backups.append(OldBackup(made_ns, restored_ns, random.randrange(size)))
-        return cls(
-            backups=tuple(backups),
-            healed_ns=healed_ns,
-            loss=random.choice((0.0, 0.05, 0.3)),
-            repetition=random.choice((0.0, 0.1)),
-            delay_ns=random.choice((5, 50, 300)) * MS,
-            separations=tuple(
-                _draw_separation(random, size, healed_ns) for _ in range(random.choice((0, 1, 3)))
-            ),
-            outages=tuple(outages),
-            cheats=tuple((node, random.choice(list(Cheat))) for node in sorted(cheats)),
-        )
-
-    def arrivals(self, random: Random, now_ns: int) -> list[int]:
+    def arrivals(self, random: Random, sender: int, receiver: int, now_ns: int) -> list[int]:
         """The delays after which a message arrives: none if it is lost, two if it is repeated."""
         if now_ns >= self.healed_ns:
             return [random.randint(MS, 20 * MS)]
         copies = (random.random() >= self.loss) + (random.random() < self.repetition)
-        return [random.randint(MS // 10, self.delay_ns) for _ in range(copies)]
+        extra_ns = sum(extra for node, extra in self.slow if node in (sender, receiver))
+        for clog in self.clogs:
+            if clog.node in (sender, receiver) and clog.from_ns <= now_ns < clog.until_ns:
+                extra_ns += clog.until_ns - now_ns
+        return [extra_ns + random.randint(MS // 10, self.delay_ns) for _ in range(copies)]
 
     def parts(self, sender: int, receiver: int, now_ns: int) -> bool:
-        """Whether nothing passes between the two now."""
+        """Whether nothing passes from the one to the other now."""
         return now_ns < self.healed_ns and any(
             separation.parts(sender, receiver, now_ns) for separation in self.separations
         )
 
+    def clock_offset_ns(self, node: int, now_ns: int, speed: int) -> int:
+        """What a node's clock shows too much (cell ns)."""
+        if now_ns >= self.healed_ns:
+            return 0
+        return sum(fault.offset_ns(now_ns, speed) for fault in self.clocks if fault.node == node)
 
-def _draw_separation(random: Random, size: int, healed_ns: int) -> Separation:
-    from_ns = random.randrange(healed_ns)
-    until_ns = min(healed_ns, from_ns + random.randint(1, 12) * S)
-    alone = random.choice((None, random.randrange(size)))
-    groups = tuple(random.randrange(2) if alone is None else int(node == alone) for node in range(size))
-    return Separation(from_ns, until_ns, groups)
+    @property
+    def rotten_ledgers(self) -> frozenset[int]:
+        """The nodes in whose ledger a bit flips."""
+        return frozenset(each.node for each in self.damages if each.fault is DiskFault.LEDGER_ROTS)
 
-
-def _draw_outage(random: Random, size: int, healed_ns: int) -> Outage:
-    return Outage(
-        random.randrange(healed_ns), random.randrange(size), random.randint(1, 8) * S, random.randint(1, 40)
-    )
+    @property
+    def unreliable(self) -> frozenset[int]:
+        """The nodes whose disk may have forgotten what they signed, so that they may be silent for good."""
+        damaged = {damage.node for damage in self.damages if damage.fault.may_silence}
+        return frozenset(damaged | {backup.node for backup in self.backups})

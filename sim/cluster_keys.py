@@ -17,6 +17,21 @@ CREDIT_LIMIT = 10**18
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How long intervals and gate leads are (s of cell time), how fast cell time runs, and where the cell begins."""
+
+    interval_s: int
+    gate_lead_s: int
+    speed: int
+    first_interval: int
+
+
+HOURS = Pace(INTERVAL_S, GATE_LEAD_S, SPEED, FIRST_INTERVAL)
+MINUTES = Pace(60, 45, 20, 10_000)
+"""A minute plays in three real seconds as well: what takes real time takes the same share of an interval."""
+
+
+@dataclass(frozen=True, slots=True)
 class Keys:
     """The two keys of a member."""
 
@@ -42,15 +57,15 @@ class Keys:
         return member_id(self.public)
 
 
-def founded(keys: list[Keys]) -> Genesis:
+def founded(keys: list[Keys], pace: Pace = HOURS, admission_keys: tuple[bytes, ...] = ()) -> Genesis:
     """A cell of prosumers who all vote, on two branches, one of which binds at times."""
     members = (
         MemberRule(each.member, 1 + index % 2, POWER_MW, POWER_MW, CREDIT_LIMIT)
         for index, each in enumerate(keys)
     )
     rules = CellRules(
-        interval_s=INTERVAL_S,
-        gate_lead_s=GATE_LEAD_S,
+        interval_s=pace.interval_s,
+        gate_lead_s=pace.gate_lead_s,
         currency="EUR",
         branches=(BranchRule("substation"), BranchRule("north", 0), BranchRule("south", 0, 2_000_000)),
         grid=GridRule(),
@@ -62,4 +77,4 @@ def founded(keys: list[Keys]) -> Genesis:
         FoundingMember(b"home-%d" % index, each.public, each.consensus.verify_key.encode(), roles)
         for index, each in enumerate(keys)
     )
-    return Genesis(b"simulated", FIRST_INTERVAL, 2, (), founders, encode_rules(rules))
+    return Genesis(b"simulated", pace.first_interval, 2, admission_keys, founders, encode_rules(rules))

@@ -1,51 +1,60 @@
-"""Shell: one simulated node of a cell: the daemon's real core, turns, signer and store on a disk that can lose power.
+"""Shell: one simulated node of a cell: the daemon's real core, turns, signer and store on a disk that can go wrong.
 
-Its network and its devices are the world's; the ledger is an SQLite database in memory that survives the node. A
-household is a script: it offers and uses energy drawn from the world's seed. Energies are mWh, injection positive.
+Its network, clock and devices are the world's; the ledger is an SQLite database in memory that survives the node. What
+its software refuses to work under ends it, as it ends the daemon, and an operator repairs it. Energies are mWh,
+injection positive.
 """
 
-import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
 from devices.control_messages import MeterRecord
 from ledger.archive import StoreArchive
-from ledger.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGER_FILE
-from ledger.errors import PeerError
+from ledger.chain import Tip
+from ledger.errors import Corrupt, LocalError, PeerError
 from ledger.genesis import Genesis
+from ledger.membership import Member
 from ledger.replication import answer
-from ledger.sign_guard import SignGuard, blank_guard
+from ledger.retention import KEEP_ALL, Retention
 from ledger.store import Store
-from ledger.store_file import connect
-from ledger.write_ahead_log import WriteAheadLog
-from market.bidding import Account, Flexibility
-from market.forecast import PriceForecast
-from market.payloads import Curve, Step
+from market.cell_state import CellState
+from market.forecast import PriceHistory
 from node import events as ev
 from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection, TimingSection
+from node.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
 from node.core import NodeCore
+from node.errors import NodeError
 from node.signer import Signer
-from node.startup import trusted
+from node.startup import member_with_keys, trusted
+from node.trading import Trading
 from node.turns import Turns
-from sim.cluster_keys import Keys
-from sim.simulated_disk import Power, PowerLost, SimulatedFile
+from sim.cluster_disk import NodeDisk
+from sim.cluster_household import Household
+from sim.cluster_keys import RETAIL, Keys, Pace
+from sim.cluster_ledger import IN_MEMORY
+from sim.simulated_disk import Power, PowerLost
 
-IN_MEMORY = Path(":memory:")
 TIMING = TimingSection(propose_real_ms=500, vote_real_ms=300, round_delta_real_ms=150)
 """One proposer may be dead and the interval still trades: margin, propose and precommit fit before its deadline."""
+SNAPSHOT_EVERY = 3
+"""Blocks between snapshots: so few that power also fails around them, and most starts begin from one."""
 
 
 class World(Protocol):
     """What a node sees of the world around it."""
 
-    def now(self) -> ev.Now:
-        """Both clocks."""
+    def now(self, node: int) -> ev.Now:
+        """Both clocks, as this node reads them."""
+        ...
+
+    def report(self, node: int, event: str, fields: Mapping[str, object]) -> None:
+        """What the daemon writes into its log."""
         ...
 
     def gossip(self, sender: int, topic: str, data: bytes) -> None:
@@ -68,53 +77,31 @@ class World(Protocol):
         """A position was leased to the devices."""
         ...
 
-
-@dataclass(slots=True)
-class Household:
-    """A bidder without a plan: each time it buys or sells something else, at prices between feed-in and retail."""
-
-    random: Random
-
-    def orders(self, flexibility: Flexibility, forecast: PriceForecast, account: Account) -> Curve:
-        """A curve of one or two steps."""
-        quantity = self.random.randint(1, account.max_injection // 4)
-        price = self.random.randint(account.export_price, account.import_price)
-        steps = (Step(price, quantity),)
-        return Curve(steps, ()) if self.random.random() < 0.5 else Curve((), steps)
-
-    def meter(self, interval: int) -> MeterRecord:
-        """What its meter counted."""
-        net = self.random.randint(-2_000_000, 2_000_000)
-        return MeterRecord(interval, max(net, 0), max(-net, 0), True, ())
+    def allow(self, node: int, members: frozenset[bytes]) -> None:
+        """These feed keys may connect to a node."""
+        ...
 
 
-class PoweredStore(Store):
-    """The ledger in memory; power can fail just before and just after a commit."""
+class _Log:
+    """The daemon's log: the world keeps it."""
 
-    power: Power
+    def __init__(self, node: int, world: World) -> None:
+        self._node, self._world = node, world
 
-    def commit(self) -> None:
-        """Store what is queued, if power lasts."""
-        if self.pending:
-            self.power.use()
-        super().commit()
-        self.power.use()
+    def info(self, event: str, **fields: object) -> None:
+        """Something happened."""
+        self._world.report(self._node, event, fields)
 
-
-@dataclass(frozen=True, slots=True)
-class DiskCopy:
-    """A backup of a node's disk, made between two turns."""
-
-    ledger: sqlite3.Connection
-    guard: bytes
-    log: bytes
+    warning = info
 
 
 @dataclass(slots=True)
 class ClusterNode:
     """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged.
 
-    `read_only` says why it never signs again: it found that its own memory cannot be trusted.
+    `read_only` says why it never signs again: it found that its own memory cannot be trusted. `refused` says why its
+    software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk
+    and what comes waits in `inbox`.
     """
 
     index: int
@@ -123,26 +110,33 @@ class ClusterNode:
     world: World
     random: Random
     last_trading_interval: int
-    power: Power = field(default_factory=Power)
+    pace: Pace
+    retention: Retention = KEEP_ALL
+    disk: NodeDisk = field(init=False)
+    household: Household = field(init=False)
     turns: Turns | None = None
     unread: list[MeterRecord] = field(default_factory=list)
     starts: int = 0
     read_only: str | None = None
-    household: Household = field(init=False)
-    _connection: sqlite3.Connection = field(init=False)
-    _guard: SimulatedFile = field(init=False)
-    _log: SimulatedFile = field(init=False)
+    refused: str | None = None
+    busy_until_ns: int = 0
+    inbox: list[ev.Input] = field(default_factory=list)
+    _rotten_ledger: bool = False
+    _operations: int = 0
 
     def __post_init__(self) -> None:
-        self.household = Household(Random(self.random.getrandbits(64)))
-        self._connection = connect(IN_MEMORY, self.genesis.cell_id, create=True)
-        self._guard = SimulatedFile(self.power, blank_guard())
-        self._log = SimulatedFile(self.power)
+        self.household = Household(Random(self.random.getrandbits(64)), self.pace.interval_s)
+        self.disk = NodeDisk(self.genesis, self.random)
 
     @property
     def up(self) -> bool:
         """Whether it runs."""
         return self.turns is not None
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs and signs."""
+        return self.turns is not None and self.turns.core.active
 
     @property
     def core(self) -> NodeCore:
@@ -153,70 +147,50 @@ class ClusterNode:
     @property
     def store(self) -> Store:
         """Its ledger as it is on disk."""
-        return Store(IN_MEMORY, self.genesis.cell_id, self._connection)
+        return Store(IN_MEMORY, self.genesis.cell_id, self.disk.ledger)
+
+    @property
+    def power(self) -> Power:
+        """What its disk lives on."""
+        return self.disk.power
+
+    @property
+    def lag_ns(self) -> int:
+        """How long the disk has taken in this turn."""
+        return (self.disk.power.operations - self._operations) * self.disk.operation_ns
 
     def start(self) -> None:
         """Power is back, or the daemon is started: trust the disk, as the real daemon does, and begin."""
-        self.power.restore()
+        self.disk.power.restore()
         self.starts += 1
-        store = PoweredStore(IN_MEMORY, self.genesis.cell_id, self._connection)
-        store.power = self.power
-        signer = Signer(
-            self.genesis.cell_id,
-            self.keys.feed,
-            self.keys.consensus,
-            SignGuard(self._guard),
-            WriteAheadLog(self._log),
-        )
-        now = self.world.now()
-        opened = trusted(
-            self.genesis,
-            store,
-            signer,
-            lambda tip: next(m for m in tip.membership.members if m.id == self.keys.member),
-            ExitStack(),
-        )
-        config = Config(
-            node=NodeSection(name=f"home-{self.index}", last_trading_interval=self.last_trading_interval),
-            clock=ClockSection(speed=now.speed),
-            timing=TIMING,
-        )
-        core = assemble(config, opened, now)
-        assert core.trading is not None
-        core.trading.bidder = self.household
-        log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[])
-        self.turns = Turns(core, store, signer, self, self, log, self.world.now)
-        self._attempt([], starting=True)
+        self.inbox.clear()
+        self.read_only = None
+        self._rotten_ledger = False
+        self._guarded(self._begin)
 
     def take(self, *inputs: ev.Input) -> None:
-        """One turn of the daemon, if it is up; power may fail in it."""
+        """One turn of the daemon, if it is up; power may fail in it, and the disk may refuse."""
         if self.turns is not None:
-            self._attempt(list(inputs), starting=False)
+            turns = self.turns
+            self._guarded(lambda: turns.take(inputs))
 
     def black_out(self) -> None:
         """Power is gone: all that was not flushed may be lost or torn."""
         self.turns = None
-        self._guard.lose_power(self.random)
-        self._log.lose_power(self.random)
+        self.disk.lose_power()
 
-    def back_up(self) -> DiskCopy:
-        """A copy of its disk."""
-        return DiskCopy(_copied(self._connection), self._guard.read(), self._log.read())
-
-    def put_back(self, copy: DiskCopy) -> None:
-        """An old backup takes the place of its disk, sign guard included."""
-        self.turns = None
-        self._connection = _copied(copy.ledger)
-        self._guard = SimulatedFile(self.power, copy.guard)
-        self._log = SimulatedFile(self.power, copy.log)
+    def repair(self) -> str:
+        """What the operator does before the next start; says what it was."""
+        done = self.disk.repair()
+        if self._rotten_ledger:
+            self.disk.empty_ledger()
+            done = "the ledger is moved away"
+        self.refused = None
+        return done
 
     def save(self, directory: Path) -> None:
         """Write its disk as a data directory, for `wattswarm ledger`."""
-        directory.mkdir(parents=True)
-        (directory / GENESIS_FILE).write_bytes(self.genesis.encode())
-        (directory / GUARD_FILE).write_bytes(self._guard.read())
-        (directory / AGREEMENT_LOG_FILE).write_bytes(self._log.read())
-        self._connection.execute("VACUUM INTO ?", (str(directory / LEDGER_FILE),))
+        self.disk.save(directory)
 
     def deliver_meter(self, interval: int) -> None:
         """An interval is over; control keeps its record until the daemon acknowledges it."""
@@ -233,23 +207,86 @@ class ClusterNode:
         if self.turns is None:
             return None
         core = self.turns.core
-        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.validators)
+        archive = StoreArchive(self.turns.store, core.ordering.proposed, lambda: core.ordering.tip.epochs)
         try:
             return answer(request, archive)
         except PeerError:
             return None
 
-    def _attempt(self, inputs: list[ev.Input], *, starting: bool) -> None:
-        assert self.turns is not None
+    def _begin(self) -> None:
+        guard, log = self.disk.open_guard(), self.disk.open_log()
+        self._rotten_ledger = True
+        store = self.disk.open_store()
+        signer = Signer(self.genesis.cell_id, self.keys.feed, self.keys.consensus, guard, log)
+        opened = trusted(
+            self.genesis,
+            store,
+            signer,
+            self._member,
+            ExitStack(),
+        )
+        self._rotten_ledger = False
+        now = self.world.now(self.index)
+        config = Config(
+            node=NodeSection(name=f"home-{self.index}", last_trading_interval=self.last_trading_interval),
+            clock=ClockSection(speed=now.speed),
+            timing=TIMING,
+            retention=RetentionSection(blocks=self.retention.blocks, votes=self.retention.votes),
+        )
+        core = assemble(config, opened, now)
+        begin = core.begin_trading
+        assert begin is not None
+        core.begin_trading = lambda tip, at: self._settled_in(begin(tip, at))
+        self._settled_in(core.trading)
+        core.joining.every = SNAPSHOT_EVERY
+        log_of_daemon = cast(structlog.typing.FilteringBoundLogger, _Log(self.index, self.world))
+        self.turns = Turns(
+            core,
+            store,
+            signer,
+            self,
+            self,
+            log_of_daemon,
+            lambda: self.world.now(self.index),
+            retention=self.retention,
+        )
+        self.turns.start()
+
+    def _member(self, tip: Tip[CellState]) -> Member:
+        name, consensus_key = b"home-%d" % self.index, self.keys.consensus.verify_key.encode()
+        return member_with_keys(tip.membership, name, self.keys.public, consensus_key)
+
+    def _settled_in(self, trading: Trading | None) -> Trading | None:
+        """The household trades, where the cell has a place for it."""
+        if trading is not None:
+            trading.bidder = self.household
+            trading.prices = PriceHistory(1, (RETAIL,))
+        return trading
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Do something; end as the daemon ends when power fails or its software refuses to go on."""
+        self._operations = self.disk.power.operations
+        running = self.turns is not None
         try:
-            if starting:
-                self.turns.start()
-            else:
-                self.turns.take(inputs)
+            act()
         except PowerLost:
             self.black_out()
             return
-        self.read_only = self.turns.core.read_only or self.read_only
+        except (LocalError, NodeError, OSError) as fault:
+            self._refuse(fault, running=running)
+            return
+        assert self.turns is not None
+        self.read_only = self.turns.core.read_only
+        self.busy_until_ns = self.world.now(self.index).real_ns + self.lag_ns
+
+    def _refuse(self, fault: Exception, *, running: bool) -> None:
+        """The daemon says why and exits. What it wrote is with the system; a failing disk may still lose it."""
+        self.turns = None
+        self.refused = f"{type(fault).__name__}: {fault}"
+        self._rotten_ledger = isinstance(fault, Corrupt) and (running or self._rotten_ledger)
+        if self.disk.health.refuses is not None:
+            self.disk.lose_power()
+        self.world.report(self.index, "refused", {"reason": self.refused})
 
     # The daemon's network and devices.
 
@@ -269,6 +306,10 @@ class ClusterNode:
         """Ask a peer."""
         self.world.request(self.index, peer, tag, data)
 
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        """Who may connect."""
+        self.world.allow(self.index, frozenset(key for key, _ in members))
+
     def send_position(self, interval: int, energy: int) -> None:
         """A position for the devices."""
         self.world.commanded(self.index, interval, energy)
@@ -276,9 +317,3 @@ class ClusterNode:
     def acknowledge(self, interval: int) -> None:
         """The reading is in the feed: control forgets it."""
         self.unread = [record for record in self.unread if record.interval != interval]
-
-
-def _copied(source: sqlite3.Connection) -> sqlite3.Connection:
-    target = sqlite3.connect(IN_MEMORY, isolation_level=None)
-    source.backup(target)
-    return target

@@ -195,8 +195,13 @@ def settings(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, Any]
         elif path:
             yield (
                 f"{path}{name}",
-                ... if field.is_required() else field.get_default(call_default_factory=True),
+                ... if field.is_required() else one(field.get_default(call_default_factory=True)),
             )
+
+
+def one(default: Any) -> Any:
+    """A default; of a list of one its only element, as a file may have it too."""
+    return default[0] if isinstance(default, tuple) and len(default) == 1 else default
 
 
 def test_the_table_of_the_configuration_has_every_key_with_its_default() -> None:

@@ -76,15 +76,18 @@ def program(folder: Path, name: str, script: str) -> Path:
 
 
 def test_every_dependency_has_an_exact_version() -> None:
-    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["dev"]]
+    optional = project()["optional-dependencies"].values()
+    wanted = [*project()["dependencies"], *(each for extra in optional for each in extra)]
     assert {distribution(requirement) for requirement in wanted} <= set(constraints())
 
 
 def test_every_import_is_declared() -> None:
     needed = {distribution(requirement) for requirement in project()["dependencies"]}
-    dev = {distribution(requirement) for requirement in project()["optional-dependencies"]["dev"]}
+    extras = project()["optional-dependencies"]
+    dev, fuzz = ({distribution(each) for each in extras[name]} for name in ("dev", "fuzz"))
     assert third_party(*PACKAGES) - needed == set()
-    assert third_party("tests", "benchmarks", "scripts") - needed - dev == set()
+    assert third_party("tests", "benchmarks") - needed - dev == set()
+    assert third_party("scripts") - needed - dev == fuzz
 
 
 def test_libp2p_is_pinned_exactly() -> None:

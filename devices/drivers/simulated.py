@@ -1,16 +1,20 @@
 """The simulated devices that a configuration asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from devices.cell_clock import Instant
-from devices.control_config import BatteryConfig, ControlConfig, ReplayedConfig, reversions
+from devices.control_config import BatteryConfig, ControlConfig, ModelConfig, ReplayedConfig, reversions
 from devices.der import Der, Nameplate
+from devices.drivers.modelled import AttachedLoad, ModelledDer
 from devices.drivers.simulated_battery import SimulatedBattery
 from devices.drivers.simulated_load import SimulatedLoad
 from devices.drivers.simulated_pv import SimulatedPv
 from devices.errors import ConfigurationError
 from devices.image import DerKind
+from devices.models.model import Surroundings
+from devices.models.simulation import Simulation
 from devices.profiles import Profile, Series
+from devices.sensor_port import ExpansionPort
 
 
 def build_ders(
@@ -21,7 +25,11 @@ def build_ders(
     `stored_wh` is what batteries held when last seen; one that is not in it begins at its initial state of
     charge. Raises ConfigurationError when the profile needs more power than a device has.
     """
-    batteries = tuple(_battery(battery, stored_wh, start) for battery in config.batteries)
+    modelled = {each.name for each in config.models}
+    batteries: tuple[Der, ...] = tuple(
+        _battery(battery, stored_wh, start) for battery in config.batteries if battery.name not in modelled
+    )
+    batteries += tuple(der for each in config.models for der in _modelled(each, config, stored_wh, start))
     if profile is None:
         return batteries
     return batteries + tuple(_replayed(each, profile, config, start) for each in config.replayed)
@@ -41,6 +49,23 @@ def _battery(config: BatteryConfig, stored_wh: Mapping[str, float], start: Insta
     held_wh = stored_wh.get(config.name, config.initial_state_of_charge * config.capacity_wh)
     stored = min(max(held_wh, 0.0), config.capacity_wh)
     return SimulatedBattery(config.name, nameplate, stored, config.reversion_w, start)
+
+
+def _modelled(
+    each: ModelConfig, config: ControlConfig, stored_wh: Mapping[str, float], start: Instant
+) -> tuple[Der, ...]:
+    """The device and, where it feeds one, the load behind it."""
+    reversion_w = reversions(config)[each.name]
+    held_wh = stored_wh.get(each.name)
+    simulation = Simulation(each.model, surroundings(config), reversion_w, start, held_wh)
+    der = ModelledDer(each.name, simulation)
+    return (der,) if each.feeds is None else (der, AttachedLoad(each.feeds, simulation))
+
+
+def surroundings(config: ControlConfig) -> Callable[[int], Surroundings]:
+    """What acts on the models at a cell time: the site, with the temperature that outdoor sensors show."""
+    port = ExpansionPort(config.sensors, max_age_ns=0)
+    return lambda cell_ns: port.observed(config.site.at(cell_ns), 0)
 
 
 def _replayed(each: ReplayedConfig, profile: Profile, config: ControlConfig, start: Instant) -> Der:

@@ -67,6 +67,7 @@ class SimulatedBattery:
 
     def _advance(self, now: Instant) -> None:
         earlier = self._time
+        now = now.no_earlier_than(earlier)
         flowing = True
         for end, setpoint_w in self._setpoint.pieces(earlier, now):
             for power_w, duration_ns in self._ramp(setpoint_w, end.cell_ns - earlier.cell_ns):

@@ -19,6 +19,7 @@ class SimulatedLoad:
         self._nameplate = nameplate
         self._series = series
         self._origin = series.energy_until(start.cell_ns)
+        self._seen = start
 
     @property
     def name(self) -> str:
@@ -32,6 +33,7 @@ class SimulatedLoad:
 
     def measure(self, now: Instant) -> DeviceImage:
         """Read the loads' meter at `now`."""
+        now = self._seen = now.no_earlier_than(self._seen)
         missing = Reading.missing(now.real_ns)
         power_w = self._series.power_w(now.cell_ns)
         known = power_w is not None or now.cell_ns == self._series.edges[-1]

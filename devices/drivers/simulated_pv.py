@@ -64,6 +64,7 @@ class SimulatedPv:
 
     def _advance(self, now: Instant) -> None:
         earlier = self._time
+        now = now.no_earlier_than(earlier)
         for end, limit_w in self._setpoint.pieces(earlier, now):
             start_ns = earlier.cell_ns
             while start_ns < end.cell_ns:

@@ -1,4 +1,4 @@
-"""Shell: `wattswarm cell`: found a cell."""
+"""Shell: `wattswarm cell`: found a cell; what changes it later is in `membership.py` and `operator.py`."""
 
 import os
 import sys
@@ -14,13 +14,16 @@ from market.feeder import Feeder
 from market.feeder_file import read_feeder
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
+from node.cli import membership, operator
 from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
 from node.member_card import MemberCard, read_card
 from node.tariff_file import load_tariff
 
-app = App(name="cell", help="Found a cell: members, tariff and feeder into one genesis.")
+app = App(name="cell", help="Found a cell, and change who belongs to it.")
+membership.add_commands(app)
+operator.add_commands(app)
 
 
 @app.command

@@ -19,10 +19,14 @@ from market.report_source import candidates
 from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 from node import ledger_view
+from node.cli.proof import check_proof, prove
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 
 app = App(name="ledger", help="Verify and show a node's ledger, offline.")
+
+app.command(prove)
+app.command(check_proof, name="check-proof")
 
 SHORT = 16
 """Characters of an id in tables."""
@@ -60,7 +64,10 @@ def verify(
 
 @app.command
 def show(directory: Path, what: str = "blocks", which: str | None = None, /) -> None:
-    """Show a node's ledger: all blocks, one block, a member's feed, or the proof of a member's balance.
+    """Show a node's ledger: all blocks, one block, a member's feed, the proof of a member's balance, or its witnesses.
+
+    A feed shows how firmly each entry stands: authored (no block has it yet), final (a block that a quorum decided
+    has it), witnessed (a neighbouring cell has cosigned that block as well).
 
     Examples:
 
@@ -68,21 +75,24 @@ def show(directory: Path, what: str = "blocks", which: str | None = None, /) -> 
         wattswarm ledger show ./home-7 block 12
         wattswarm ledger show ./home-7 feed home-3
         wattswarm ledger show ./home-7 proof home-3
+        wattswarm ledger show ./home-7 witnesses
 
     Parameters
     ----------
     directory
         A node's data directory, or a testnet's, of which the first node is shown.
     what
-        blocks, block, feed or proof.
+        blocks, block, feed, proof or witnesses.
     which
         The height of a block, or a member's name or the start of its id.
     """
     if what == "blocks":
         return _show_blocks(directory)
+    if what == "witnesses":
+        return _show_witnesses(directory)
     if which is None or what not in ("block", "feed", "proof"):
         raise InputRefusedError(
-            f"show what? {what!r}: one of blocks, block HEIGHT, feed MEMBER, proof MEMBER"
+            f"show what? {what!r}: one of blocks, block HEIGHT, feed MEMBER, proof MEMBER, witnesses"
         )
     match what:
         case "block":
@@ -103,6 +113,7 @@ def _as_json(node: Path, report: AuditReport[CellState]) -> dict[str, Any]:
         "verified": report.verified,
         "cell": None if report.genesis is None else report.genesis.cell_id.hex(),
         "blocks": 0 if report.tip is None else report.tip.height,
+        "base": report.base,
         "last_block": None if report.tip is None else report.tip.header_id.hex(),
         "entries": report.entries,
         "votes": report.votes,
@@ -128,8 +139,10 @@ def _as_text(node: Path, report: AuditReport[CellState]) -> str:
     unguarded = (
         "" if report.guarded else "; without its sign guard: rows lost at the end would not be noticed"
     )
-    rows = f"{height} blocks, {report.entries} entries, {report.votes} votes"
-    return f"{node}: holds: {rows}; last block {last}{unguarded}"
+    blocks = f"{height} blocks" if not report.base else f"blocks {report.base + 1} to {height}"
+    rows = f"{blocks}, {report.entries} entries, {report.votes} votes"
+    pruned = "" if not report.base else f"; verified from the certified snapshot of block {report.base} on"
+    return f"{node}: holds: {rows}; last block {last}{pruned}{unguarded}"
 
 
 def _show_blocks(directory: Path) -> None:
@@ -166,7 +179,7 @@ def _show_block(directory: Path, which: str) -> None:
     if replayed is None:
         raise InputRefusedError(f"{directory}: has no block {which}")
     console = table_console()
-    names = {member.id: member.name.decode() for member in replayed.tip.membership.members}
+    names = {member.id: member.name.decode() for member in replayed.tip.membership.everyone}
     for field, value in ledger_view.header_fields(replayed):
         console.print(f"{field:>24}  {value}", highlight=False)
     table = Table(title="heads that moved", title_justify="left")
@@ -188,14 +201,25 @@ def _show_block(directory: Path, which: str) -> None:
 
 def _show_feed(directory: Path, which: str) -> None:
     table = Table()
-    for heading in ("sequence", "kind", "interval", "time (cell)", "says, kWh", "id"):
+    for heading in ("sequence", "kind", "interval", "time (cell)", "says, kWh", "id", "state"):
         table.add_column(heading)
-    for signed_id, envelope in ledger_view.feed(directory, which):
+    view = ledger_view.feed_view(directory, which)
+    for signed_id, envelope in view.entries:
         entry = decode_entry(unseal(envelope, len(envelope))[0])
         kind = Kind(entry.kind).name.lower() if entry.kind in set(Kind) else str(entry.kind)
         says = ledger_view.payload_text(entry)
         row = (str(entry.sequence), kind, str(entry.interval), _time(entry.time_ns), says)
-        table.add_row(*row, signed_id.hex()[:SHORT])
+        table.add_row(*row, signed_id.hex()[:SHORT], view.state_of(entry))
+    table_console().print(table)
+
+
+def _show_witnesses(directory: Path) -> None:
+    table = Table()
+    for heading in ("witness", "cosigned up to block", "root of the log", "at (its clock)"):
+        table.add_column(heading)
+    for each in ledger_view.cosignatures(directory):
+        root = each.checkpoint.root.hex()
+        table.add_row(each.signer.hex()[:SHORT], str(each.checkpoint.size), root[:SHORT], _time(each.time_ns))
     table_console().print(table)
 
 

@@ -23,12 +23,13 @@ def init(
     /,
     *,
     name: str,
-    listen: str = "/ip4/127.0.0.1/tcp/9400",
+    listen: Annotated[tuple[str, ...], Parameter(negative="")] = ("/ip4/127.0.0.1/tcp/9400",),
     address: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     branch: str | None = None,
     max_injection_w: int = 17_250,
     max_withdrawal_w: int = 17_250,
     validator: bool = True,
+    joins: bool = False,
 ) -> None:
     """Make a node's keys, its configuration and the public card for the founder of the cell.
 
@@ -43,9 +44,9 @@ def init(
     name
         The member's name, unique in the cell.
     listen
-        The multiaddress to listen on.
+        The multiaddress to listen on; given several times, one of each network the node is on.
     address
-        Where others reach this node, if not at the listen address; may be given several times.
+        Where others reach this node, if not where it listens; may be given several times.
     branch
         The branch of the feeder the member sits on; the root branch if not given.
     max_injection_w
@@ -54,18 +55,24 @@ def init(
         Most power the member may draw, W.
     validator
         Whether the member votes on blocks.
+    joins
+        Join a cell that was founded before: the node waits until the cell has admitted it.
     """
     fields: dict[str, object] = {
         "name": name,
         "branch": branch,
         "max_injection_w": max_injection_w,
         "max_withdrawal_w": max_withdrawal_w,
-        "addresses": address or (listen,),
+        "addresses": address or listen,
     }
     card = init_node(directory, fields, validator=validator, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     table: dict[str, object] = {
-        "node": {"name": name, "genesis": "genesis.cbor"},
-        "network": {"listen": listen, "members": "members.toml"},
+        "node": {"name": name, "genesis": "genesis.cbor", **({"joins": True} if joins else {})},
+        "network": {
+            "listen": listen[0] if len(listen) == 1 else listen,
+            "addresses": address or None,
+            "members": "members.toml",
+        },
         "site": {"ders": []},
     }
     (directory / CONFIG_FILE).write_text(config_text(table), "utf-8")

@@ -12,12 +12,15 @@ from node.errors import NodeError
 from node.exit_codes import ExitCode
 
 GROUPS = {
-    "cell": ("node.cli.cell:app", "Found a cell: members, tariff and feeder into one genesis."),
+    "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
     "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
-    "sim": ("sim.cli:app", "Simulate the grid around a cell."),
+    "sim": (
+        "sim.cli:app",
+        "Simulate the grid around a cell, and search seeded worlds for what must never happen.",
+    ),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 

@@ -49,7 +49,7 @@ class Gossip:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message on the persistent stream of a directly connected peer; in order while it stays up."""
+    """One message of a directly connected peer, once; in order while it comes over one path alone."""
 
     peer: bytes
     data: bytes
@@ -57,14 +57,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class PeerUp:
-    """A new path to the peer: frames and requests reach it now; what was queued on an older path is lost."""
+    """The peer is reached, maybe again: it may have restarted since, and what was queued for it may be lost."""
 
     peer: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PeerDown:
-    """The path to the peer is gone; always preceded by a PeerUp of the same peer."""
+    """The last path to the peer is gone; always preceded by a PeerUp of the same peer."""
 
     peer: bytes
 
@@ -97,10 +97,10 @@ class Transport(Protocol):
         """
 
     def set_members(self, addresses: Mapping[bytes, tuple[str, ...]]) -> None:
-        """Allow exactly these keys and keep a connection to each; the others are disconnected.
+        """Allow exactly these keys and keep a connection to each; the others are disconnected and unheard.
 
-        The addresses of a member are tried in turn; a member without any may only call us. Our own key is
-        ignored. May be called before and while `run` runs.
+        The addresses of a member are tried in turn, and with several a second path is kept over another one; a
+        member without any may only call us. Our own key is ignored. May be called before and while `run` runs.
         """
 
     def serve(self, handler: RequestHandler) -> None:

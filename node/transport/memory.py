@@ -231,7 +231,10 @@ class MemoryTransport:
             self._schedule(PeerDown(other.own_key), 0.0)
 
     def arrive(self, source: "MemoryTransport", event: Gossip | Frame) -> bool:
-        """A message from another end; False when our queue for it is full."""
+        """A message from another end; False when our queue for it is full, or it is no member's."""
+        if source.own_key not in self._members:
+            self._counters.add("gossip_of_strangers")
+            return False
         if self._waiting[source.own_key] >= self._queues.frames_per_peer:
             if isinstance(event, Gossip):
                 self._counters.add("gossip_dropped")
@@ -295,11 +298,11 @@ class MemoryTransport:
                     await self._arrived.wait()
                 continue
             _due, _order, event = heapq.heappop(self._incoming)
-            await self._events_in.send(event)
-            match event:
-                case Gossip(author=author):
-                    self._waiting[author] -= 1
-                    self._counters.add("gossip_received")
-                case Frame(peer=peer):
-                    self._waiting[peer] -= 1
-                    self._counters.add("frames_received")
+            if isinstance(event, Gossip | Frame):
+                source = event.author if isinstance(event, Gossip) else event.peer
+                if source in self._members:
+                    await self._events_in.send(event)
+                    self._counters.add("gossip_received" if isinstance(event, Gossip) else "frames_received")
+                self._waiting[source] -= 1
+            else:
+                await self._events_in.send(event)

@@ -34,6 +34,7 @@ class PeerRates:
 
     def __init__(self, limits: RateLimits, patience: Patience, now_s: float) -> None:
         self.frames = TokenBucket(limits.frames_per_peer, limits.frames_burst, now_s)
+        self.copies = TokenBucket(limits.frames_per_peer, limits.frames_burst, now_s)
         self.requests = TokenBucket(limits.requests_per_peer, limits.requests_burst, now_s)
         self.gossip = TokenBucket(limits.gossip_per_peer, limits.gossip_per_peer_burst, now_s)
         self.size = TokenBucket(limits.bytes_per_peer, limits.bytes_burst, now_s)

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import trio
 from cyclopts import App, Parameter
@@ -13,6 +13,8 @@ from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from sim.households import load_households
 from sim.neighbourhood import HouseholdError
+from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
+from sim.testnet.chaos_plan import plan
 from sim.testnet.feeder import default_feeder
 from sim.testnet.preparation import Parameters
 from sim.testnet.progress import ProgressView, branch_names
@@ -32,12 +34,13 @@ def run(
     data: str = "fontana",
     season: Literal["summer", "winter"] = "summer",
     seed: int = 0,
+    chaos: int | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Found a cell, run one daemon per home on loopback, and verify every ledger at the end.
 
-    The homes are measured ones. Exit status 0 only if all nodes agree and all ledgers verify. Interrupted, it stops
-    every node first.
+    The homes are measured ones. Exit status 0 only if all nodes agree and all ledgers verify, and with --chaos if every
+    invariant holds. Interrupted, it stops every node first.
 
     Example: wattswarm testnet run --nodes 8 --intervals 24 --speed 1200 --data-dir ./demo-cell
 
@@ -57,6 +60,9 @@ def run(
         Which of the two weeks of a committed sample.
     seed
         Chooses the homes and who has a battery.
+    chaos
+        A seed that chooses what is killed, paused, restarted, cut off, slowed down or restored from old files; at least
+        four nodes.
     as_json
         Print the summary as one JSON object, the last line of standard output.
     """
@@ -68,12 +74,18 @@ def run(
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
+    _check_chaos(chaos, nodes, intervals)
     # A shell starts its background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with ProgressView(names, intervals) as view:
-            summary = trio.run(run_testnet, data_dir, parameters, neighbourhood, view.update)
+            arguments = (data_dir, parameters, neighbourhood, view.update)
+            summary: Summary | ChaosSummary
+            if chaos is None:
+                summary = trio.run(run_testnet, *arguments)
+            else:
+                summary = trio.run(run_chaos, *arguments, chaos, view.say)
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
         raise
@@ -85,7 +97,16 @@ def run(
         sys.exit(ExitCode.FAILED)
 
 
-def _print(summary: Summary) -> None:
+def _check_chaos(seed: int | None, nodes: int, intervals: int) -> None:
+    if seed is None:
+        return
+    try:
+        plan(seed, nodes, intervals)
+    except ValueError as error:
+        raise ConfigError([str(error)]) from error
+
+
+def _print(summary: Summary | ChaosSummary) -> None:
     share = summary["local_share"]
     rows = (
         ("blocks", f"{summary['blocks']}, all nodes hold the same: {'yes' if summary['agreed'] else 'NO'}"),
@@ -110,6 +131,26 @@ def _print(summary: Summary) -> None:
     )
     for name, text in rows:
         sys.stdout.write(f"{name:>20}  {text}\n")
+    if "chaos" in summary:
+        _print_chaos(cast(ChaosSummary, summary)["chaos"])
+
+
+def _print_chaos(report: ChaosReport) -> None:
+    done = report["carried_out"]
+    rows = [
+        ("chaos", f"seed {report['seed']}: {len(done)} of {len(report['planned'])} disturbances carried out"),
+        (
+            "longest silence",
+            f"{report['longest_silence_s']:.1f} s of {report['allowed_silence_s']:.1f} s allowed,"
+            f" {report['missed_intervals']} intervals missed",
+        ),
+        *(
+            (name.replace("_", " "), "; ".join(invariant["found"]) if invariant["found"] else "holds")
+            for name, invariant in report["invariants"].items()
+        ),
+    ]
+    for name, text in rows:
+        sys.stdout.write(f"{name:>28}  {text}\n")
 
 
 def _figure(value: object, form: str) -> str:

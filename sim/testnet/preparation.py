@@ -14,8 +14,8 @@ from market.units import NS_PER_S
 from node.config import TimingSection
 from node.config_file import config_text
 from node.errors import ConfigError
-from node.founding import CONFIG_FILE, CellTerms, found_cell, init_node
-from node.member_card import MemberCard
+from node.founding import CARD_FILE, CONFIG_FILE, CellTerms, found_cell, init_node
+from node.member_card import MemberCard, read_card
 from sim.neighbourhood import Home, Neighbourhood
 from sim.profiles import write_profile
 from sim.testnet.feeder import default_feeder, street_of
@@ -96,12 +96,8 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
         directory / CELL_DIRECTORY,
         passphrase=None,
     )
-    last = neighbourhood.first_interval + parameters.intervals - 1
     for node, card, home in zip(nodes, cards, neighbourhood.homes, strict=True):
-        write_profile(neighbourhood, home, node / PROFILE_FILE)
-        table = _config(card, cards, home, last)
-        table["timing"] = _timing(neighbourhood.interval_s * 1000 // parameters.speed)
-        (node / CONFIG_FILE).write_text(config_text(table), "utf-8")
+        _write_node(node, _config(card, cards, home), home, parameters, neighbourhood)
     return Prepared(
         directory=directory,
         nodes=nodes,
@@ -111,6 +107,31 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
         speed=parameters.speed,
         first_gate_ns=neighbourhood.start_ns - lead_s * NS_PER_S,
     )
+
+
+def prepare_newcomer(
+    prepared: Prepared, parameters: Parameters, neighbourhood: Neighbourhood, home: Home
+) -> Path:
+    """Write the directory of one more home, which knows the cell and is not in its genesis; nobody knows it."""
+    node = prepared.nodes[0].parent / f"home-{len(prepared.nodes) + 1:02d}"
+    (port,) = _free_ports(1)
+    card = init_node(node, _card_fields(node.name, home, port), validator=True, passphrase=None)
+    table = _config(card, [read_card(other / CARD_FILE) for other in prepared.nodes], home, joins=True)
+    _write_node(node, table, home, parameters, neighbourhood)
+    return node
+
+
+def _write_node(
+    node: Path,
+    table: dict[str, dict[str, object]],
+    home: Home,
+    parameters: Parameters,
+    neighbourhood: Neighbourhood,
+) -> None:
+    write_profile(neighbourhood, home, node / PROFILE_FILE)
+    table["node"]["last_trading_interval"] = neighbourhood.first_interval + parameters.intervals - 1
+    timing = _timing(neighbourhood.interval_s * 1000 // parameters.speed)
+    (node / CONFIG_FILE).write_text(config_text({**table, "timing": timing}), "utf-8")
 
 
 def _card_fields(name: str, home: Home, port: int) -> dict[str, object]:
@@ -155,12 +176,14 @@ def _tariff(neighbourhood: Neighbourhood) -> tuple[TariffStep, ...]:
     return tuple(steps)
 
 
-def _config(card: MemberCard, cards: list[MemberCard], home: Home, last_interval: int) -> dict[str, object]:
+def _config(
+    card: MemberCard, cards: list[MemberCard], home: Home, *, joins: bool = False
+) -> dict[str, dict[str, object]]:
     return {
         "node": {
             "name": card.name,
             "genesis": f"../../{CELL_DIRECTORY}/genesis.cbor",
-            "last_trading_interval": last_interval,
+            **({"joins": True} if joins else {}),
         },
         "network": {
             "listen": card.addresses[0],
@@ -177,7 +200,7 @@ def _config(card: MemberCard, cards: list[MemberCard], home: Home, last_interval
     }
 
 
-def _timing(interval_real_ms: int) -> dict[str, int]:
+def _timing(interval_real_ms: int) -> dict[str, object]:
     defaults = TimingSection()
     return {
         "propose_real_ms": max(100, min(interval_real_ms // PROPOSE_SHARE, defaults.propose_real_ms)),

@@ -1,5 +1,6 @@
 """Shell: starts, stops, kills and pauses the daemons of a testnet, each its own process, and follows their logs."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -19,6 +21,12 @@ STOP_TIMEOUT_S = 15.0
 """Real seconds a daemon has to leave after SIGTERM before it is killed."""
 
 POLL_S = 0.05
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2), Linux: the signal that a process gets when the thread that started it ends."""
+
+_LIBC = ctypes.CDLL(None)
+"""Loaded here, because between fork and exec as little as possible may happen."""
 
 PROGRAM = ("-m", "node.cli.root")
 """What Python runs: the command line of this installation."""
@@ -54,6 +62,7 @@ class Daemon:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=partial(_die_with, os.getpid()),
             )
 
     def signal(self, number: signal.Signals) -> None:
@@ -82,6 +91,16 @@ class Daemon:
         while self.process.poll() is None:
             await trio.sleep(POLL_S)
         return self.process.returncode
+
+
+def _die_with(parent: int) -> None:
+    """In a new process: be killed when the one that started it is gone. The control process then ends by itself.
+
+    A signal that can be handled would wait for ever in a process that is stopped.
+    """
+    _LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def stop_all(daemons: list[Daemon]) -> dict[str, int]:

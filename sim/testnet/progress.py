@@ -47,6 +47,10 @@ class ProgressView:
         if self._console.is_terminal:
             self._live.update(self._table(daemons), refresh=True)
 
+    def say(self, text: str) -> None:
+        """A line of its own, above the table if there is one."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def _add(self, prepared: Prepared, block: BlockSeen, daemons: list[Daemon]) -> None:
         start = datetime.fromtimestamp(block.interval * prepared.interval_s, UTC)
         waits = [

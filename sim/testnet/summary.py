@@ -19,11 +19,15 @@ from sim.testnet.watch import NodeView
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One node's ledger: the ids of its blocks if it verifies, else the first thing wrong."""
+    """One node's ledger: the ids of its blocks if it verifies, else the first thing wrong.
+
+    `money` is the sum of all accounts after the last block, pico-currency.
+    """
 
     name: str
     block_ids: tuple[bytes, ...]
     fault: str | None
+    money: int = 0
 
 
 class Summary(TypedDict):
@@ -63,7 +67,9 @@ def audit(directories: Iterable[Path]) -> list[Verdict]:
             else f"{failure.where}: expected {failure.expected}, found {failure.found}"
         )
         ids = () if report.tip is None else tuple(_block_ids(directory, report.tip.height))
-        verdicts.append(Verdict(directory.name, ids, fault))
+        balances = {} if report.tip is None else report.tip.state.balances
+        money = sum(balances[account] for account in balances)
+        verdicts.append(Verdict(directory.name, ids, fault, money))
     return verdicts
 
 

@@ -1,4 +1,4 @@
-"""What every driver must keep, simulated or real: a new driver joins by a factory in DRIVERS."""
+"""The laws of the DER protocol for the replayed devices and the plain battery, and what they owe besides."""
 
 import math
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from devices.cell_clock import Instant
+from devices.conformance import VirtualBench, examine
 from devices.der import Der, Nameplate
 from devices.drivers.simulated_battery import SimulatedBattery
 from devices.drivers.simulated_load import SimulatedLoad
@@ -146,6 +147,11 @@ def test_late_repeated_and_overlong_setpoints_are_refused(driver: Callable[[], D
     assert isinstance(der.command(lease(300.0, sequence=6), after(2)), Refused)
     endless = Lease(300.0, 0.0, START.real_ns, START.real_ns + 3600 * SECOND_NS, "control", 7)
     assert isinstance(der.command(endless, START), Refused)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_driver_keeps_every_law(driver: Callable[[], Der]) -> None:
+    assert examine(lambda: VirtualBench(driver(), START)) == ()
 
 
 def test_a_must_run_load_takes_no_setpoint() -> None:

@@ -161,3 +161,43 @@ def test_two_services_share_a_battery_without_meeting_in_one_headroom() -> None:
     armed_layer = next(each for each in decision.layers if each.layer is Layer.ARMED_SERVICES)
     assert armed_layer.allowed.maximum_w == 1500.0
     assert (decision.offset_w, decision.power_w) == (1500.0, 3000.0)
+
+
+def derated(part: float) -> BatteryInput:
+    """The battery with so much of its power left by its health."""
+    built = PowerRange(BATTERY.minimum_w, BATTERY.maximum_w)
+    left = PowerRange(built.minimum_w * part, built.maximum_w * part)
+    return replace(BATTERY, name="sick", minimum_w=left.minimum_w, maximum_w=left.maximum_w, built=built)
+
+
+def test_headroom_is_withheld_from_what_health_leaves() -> None:
+    half = replace(armed(50.0, 1000.0, 500.0, wish_w=5000.0), batteries=(derated(0.5),))
+    assert (dispatch(half).power_w, dispatch(half).armed_available) == (500.0, True)
+    low = replace(half, response=replace(half.response, frequency_hz=49.5))
+    assert dispatch(low).power_w == 1500.0
+    resting = replace(half, batteries=(derated(0.0),))
+    assert (dispatch(resting).power_w, dispatch(resting).armed_available) == (0.0, False)
+
+
+def test_a_battery_that_must_rest_backs_no_service() -> None:
+    # 250 Wh are to be sustained, and only the resting battery has them.
+    spent = replace(BATTERY, stored_wh=1600.0)
+    case = armed(50.0, 1000.0, 0.0, wish_w=0.0)
+    alone = dispatch(replace(case, batteries=(spent, derated(0.0))))
+    assert not alone.armed_available
+    assert dispatch(replace(case, batteries=(BATTERY, derated(0.0)))).armed_available
+    unknown = replace(derated(0.0), stored_wh=None)
+    assert dispatch(replace(case, batteries=(BATTERY, unknown))).armed_available
+
+
+def test_a_mandatory_droop_counts_what_is_built_and_asks_no_more_than_is_left() -> None:
+    response = ResponseInput(50.7, 1.0, (), (LFSM_O,))
+    case = replace(HOME, response=response, wish=FollowPosition(1500.0))
+    charging_only = replace(derated(1.0), maximum_w=0.0)
+    assert dispatch(replace(case, batteries=(charging_only,))).power_w == pytest.approx(-600.0)
+    assert dispatch(replace(case, batteries=(derated(0.1),))).power_w == pytest.approx(-300.0)
+
+
+def test_a_battery_that_nothing_measures_is_feared_at_its_nameplate() -> None:
+    blind = replace(HOME, batteries=(derated(0.0),), batteries_w=None, connection=PowerRange(-8000.0, 4000.0))
+    assert dispatch(blind).setpoints[1].power_w == 4000.0 + 500.0 - 3000.0

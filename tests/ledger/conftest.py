@@ -11,8 +11,9 @@ from nacl.signing import SigningKey
 from ledger.application import BlockInput
 from ledger.blocks import Block
 from ledger.chain import Draft, Tip, genesis_tip, propose
+from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
 from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
-from ledger.encoding import Value, encode
+from ledger.encoding import Value, decode, encode
 from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
@@ -58,8 +59,14 @@ class TallyApplication:
         pairs = ((b"summary", summary), *((signed.id, member) for member, signed in block.entries))
         return Tally(tuple((m, *tallies[m]) for m in sorted(tallies))), TallyOutcomes(pairs)
 
+    def accepts(self, state: Tally, member: bytes, terms: tuple[Value, ...]) -> bool:
+        return terms != (b"nowhere",)
+
     def leaves(self, state: Tally) -> Iterable[tuple[bytes, bytes]]:
         return [(member, encode((count, digest))) for member, count, digest in state.per_member]
+
+    def restore(self, genesis: Genesis, leaves: Iterable[tuple[bytes, bytes]]) -> Tally:
+        return Tally(tuple((member, *decode(value, max_bytes=100)) for member, value in leaves))
 
 
 @dataclass
@@ -71,6 +78,7 @@ class ToyCell:
     tips: list[Tip[Tally]] = field(default_factory=list)
     blocks: list[tuple[Block, Certificate]] = field(default_factory=list)
     feeds: dict[bytes, list[SignedEntry]] = field(default_factory=dict)
+    fresh_keys: list[SigningKey] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keys = [SigningKey(sha256(b"feed%d" % index).digest()) for index in range(self.size)]
@@ -84,7 +92,8 @@ class ToyCell:
             )
             for index, (key, vote_key) in enumerate(zip(self.keys, self.consensus_keys, strict=True))
         )
-        self.genesis = Genesis(b"toy", 100, 1, (), founders, ())
+        self.admission_key = SigningKey(sha256(b"admission").digest())
+        self.genesis = Genesis(b"toy", 100, 1, (self.admission_key.verify_key.encode(),), founders, ())
         self.cell_id = self.genesis.cell_id
         self.ids = [member_id(key.verify_key.encode()) for key in self.keys]
         self.feeds = {member: [] for member in self.ids}
@@ -116,6 +125,36 @@ class ToyCell:
         self.feeds[self.ids[index]].append(signed)
         return signed
 
+    def fresh(self, name: str) -> bytes:
+        """A key that somebody may rotate to; the cell can vote with it."""
+        self.fresh_keys.append(SigningKey(sha256(name.encode()).digest()))
+        return self.fresh_keys[-1].verify_key.encode()
+
+    def newcomer(self) -> int:
+        """Keys of somebody who is no member yet; the index by which it is named here from now on."""
+        index = len(self.keys)
+        self.keys.append(SigningKey(sha256(b"feed%d" % index).digest()))
+        self.consensus_keys.append(SigningKey(sha256(b"vote%d" % index).digest()))
+        self.ids.append(member_id(self.keys[index].verify_key.encode()))
+        self.feeds[self.ids[index]] = []
+        self.size += 1
+        return index
+
+    def admission(self, *, validator: bool = True, terms: tuple[Value, ...] = ()) -> Admit:
+        """The admission of a newcomer."""
+        index = self.newcomer()
+        roles = Role.PROSUMER | (Role.VALIDATOR if validator else 0)
+        key = self.consensus_keys[index].verify_key.encode() if validator else None
+        return Admit(b"member %d" % index, self.keys[index].verify_key.encode(), key, int(roles), terms)
+
+    def announce(
+        self, change: Change, *, by: int = 0, number: int | None = None, key: SigningKey | None = None
+    ) -> SignedEntry:
+        """A change in a member's feed, signed by the admission key and numbered next unless told otherwise."""
+        numbered = NumberedChange(self.tip.membership.changes + 1 if number is None else number, change)
+        envelope = sign_change(self.admission_key if key is None else key, self.cell_id, numbered)
+        return self.author(by, kind=CHANGE_KIND, payload=change_payload(envelope))
+
     def head(self, index: int) -> Head:
         entry = self.feeds[self.ids[index]][-1]
         return Head(self.ids[index], entry.entry.incarnation, entry.entry.sequence, entry.id)
@@ -136,7 +175,7 @@ class ToyCell:
     def draft(self, **changes: object) -> Draft:
         """A draft of the next block with all feeds in it."""
         values = {
-            "proposer": self.tip.height % self.size,
+            "proposer": self.tip.height % self.tip.validators.size,
             "time_ns": 1000 * (self.tip.height + 1),
             "last_interval": self.tip.last_interval + 1,
             "heads": self.heads(),
@@ -151,7 +190,7 @@ class ToyCell:
     def certificate(self, block: Block, round_: int = 0, signers: int | None = None) -> Certificate:
         """A certificate of the first validators, a quorum unless told."""
         validators = self.tip.validators
-        by_key = {key.verify_key.encode(): key for key in self.consensus_keys}
+        by_key = {key.verify_key.encode(): key for key in (*self.consensus_keys, *self.fresh_keys)}
         block_id = block.block_id(self.cell_id)
         height = block.header.height
         signatures = tuple(
@@ -170,6 +209,12 @@ class ToyCell:
         self.blocks.append((block, self.certificate(block, round_)))
         self.tips.append(tip)
         return block
+
+
+@pytest.fixture(scope="session")
+def new_cell_class() -> type[ToyCell]:
+    """The class, for fixtures that outlive a test."""
+    return ToyCell
 
 
 @pytest.fixture
@@ -191,7 +236,6 @@ def store_cell(cell: ToyCell, directory: Path, *, own: int = 0, first_seen_ns: i
     for member, feed in cell.feeds.items():
         for signed in feed:
             store.append(member, signed, first_seen_ns)
-    validators = cell.tips[0].validators
     guard = SignGuard.open(directory / GUARD_FILE, create=True)
     own_key = cell.consensus_keys[own].verify_key.encode()
     for block, certificate in cell.blocks:
@@ -202,7 +246,7 @@ def store_cell(cell: ToyCell, directory: Path, *, own: int = 0, first_seen_ns: i
             if signature is not None:
                 row = VoteRow(height, vote.round, int(vote.step), index, seal(vote.encode(), signature))
                 store.put_vote(row)
-                if validators.keys[index] == own_key:
+                if cell.tips[height - 1].validators.keys[index] == own_key:
                     guard.advance_vote(height, vote.round, vote.step, vote.encode())
     store.commit()
     feed = cell.feeds[cell.ids[own]]

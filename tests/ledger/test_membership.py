@@ -4,7 +4,10 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ledger.errors import Malformed
 from ledger.genesis import FoundingMember, Genesis, Role, member_id
 from ledger.membership import Membership
 from ledger.merkle import map_root
@@ -100,3 +103,15 @@ def test_leaves_commit_to_everything_about_a_member() -> None:
     ]
     assert len({map_root(membership.leaves()) for membership in changed}) == len(changed)
     assert [key for key, _ in MEMBERSHIP.leaves()] == [member.id for member in MEMBERSHIP.members]
+
+
+@given(
+    st.binary(max_size=60), st.sampled_from([b"number", b"key/" + key("a"), b"pending/" + bytes(8), b"other"])
+)
+def test_leaves_of_anything_else_are_malformed_or_a_membership(data: bytes, name: bytes) -> None:
+    for leaves, changes in (([(key("a"), data)], []), ([], [(name, data)])):
+        try:
+            read = Membership.from_leaves(leaves, changes)
+        except Malformed:
+            continue
+        assert dict(changes).items() <= dict(read.change_leaves()).items()

@@ -28,6 +28,15 @@ class Archive:
     def block(self, height):
         return self.rows.get(height)
 
+    def base(self):
+        return 0
+
+    def snapshots(self):
+        return []
+
+    def snapshot_part(self, height, part):
+        return None
+
     def entries(self, member, incarnation, after, through):
         return self.cell.entries(member, incarnation, after, through)
 

@@ -48,7 +48,7 @@ class Node:
         self.tip = cell.tips[0]
         self.feeds = Feeds(cell.cell_id, self.tip.membership)
         self.undecided = {}
-        self.archive = StoreArchive(self.store, self.undecided.get, lambda: self.tip.validators)
+        self.archive = StoreArchive(self.store, self.undecided.get, lambda: self.tip.epochs)
 
     def take(self, envelopes, now_ns=7):
         result = ingest(envelopes, self.feeds, self.tip.membership, self.store, now_ns)
@@ -225,16 +225,16 @@ def test_a_peer_recalls_ones_last_entry_vote_and_proposal(cell, new_node):
     node.store.commit()
     feed_key, consensus_key = cell.keys[2].verify_key.encode(), key.verify_key.encode()
     reply = answer(recall_request(cell.ids[2], consensus_key), node.archive)
-    recalled = read_recall_reply(reply, cell.cell_id, feed_key, consensus_key)
+    recalled = read_recall_reply(reply, cell.cell_id, {feed_key}, consensus_key)
     assert recalled.entry == cell.feeds[cell.ids[2]][-1]
     assert (recalled.vote, recalled.proposal, recalled.height) == (vote.vote, proposal.proposal, 0)
     other_key = cell.keys[1].verify_key.encode()
     with pytest.raises(BadSignature):
-        read_recall_reply(reply, cell.cell_id, other_key, consensus_key)
+        read_recall_reply(reply, cell.cell_id, {other_key}, consensus_key)
     with pytest.raises(BadSignature):
-        read_recall_reply(reply, cell.cell_id, feed_key, other_key)
+        read_recall_reply(reply, cell.cell_id, {feed_key}, other_key)
     nothing = answer(recall_request(cell.ids[3], None), node.archive)
-    assert read_recall_reply(nothing, cell.cell_id, other_key, None).entry is None
+    assert read_recall_reply(nothing, cell.cell_id, {other_key}, None).entry is None
 
 
 def test_entries_of_strangers_and_damaged_ones_are_counted_and_not_kept(cell, new_node):
@@ -278,7 +278,7 @@ def test_hostile_replies_end_in_a_value_or_the_declared_errors(cell, data):
         read_feeds_reply,
         lambda reply: read_blocks_reply(reply, 1),
         lambda reply: read_block_reply(reply, cell.cell_id, bytes(32)),
-        lambda reply: read_recall_reply(reply, cell.cell_id, key, key),
+        lambda reply: read_recall_reply(reply, cell.cell_id, {key}, key),
     ):
         try:
             value = read(data)

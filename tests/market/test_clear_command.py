@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from market.clear_command import MAX_ROWS, clear_command
+from market.clear_command import clear_command
+from market.clear_tables import MAX_ROWS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "market-clearing.md"
 

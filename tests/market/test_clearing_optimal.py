@@ -20,8 +20,9 @@ FREE = 1_000  # more than all orders of a market together
 def feeders(draw: st.DrawFn) -> Feeder:
     count = draw(st.integers(1, 7))
     limits = st.none() | st.integers(0, 30)
+    fees = st.integers(0, 6) if draw(st.booleans()) else st.just(0)
     branches = [
-        Branch(f"b{index}", draw(st.integers(0, index - 1)) if index else None, draw(limits))
+        Branch(f"b{index}", draw(st.integers(0, index - 1)) if index else None, draw(limits), draw(fees))
         for index in range(count)
     ]
     grid = None
@@ -57,7 +58,7 @@ def connection_limits(feeder: Feeder) -> tuple[int, int]:
 
 
 def most(orders: list[Order], feeder: Feeder) -> tuple[int, int]:
-    """The greatest welfare, and the greatest volume with it; the connection carries energy one way at a time."""
+    """The greatest welfare less fees, and the greatest volume with it; the connection carries energy one way."""
     least, greatest = connection_limits(feeder)
     return max(
         best(orders, feeder, least, 0, volume_counts=True),
@@ -68,7 +69,7 @@ def most(orders: list[Order], feeder: Feeder) -> tuple[int, int]:
 def best(
     orders: list[Order], feeder: Feeder, least: int, greatest: int, *, volume_counts: bool
 ) -> tuple[int, int]:
-    """Welfare and volume of an optimum of the linear program with this import and export at most, in integers.
+    """Welfare less fees, and volume, of an optimum of the linear program with this import and export at most.
 
     The program is a network flow with integer bounds, so its vertices are integral and rounding one is exact. Prices
     and quantities are small enough that one unit of welfare outweighs any volume, which makes one objective of both.
@@ -82,12 +83,14 @@ def best(
         else (-order.price * scale - bonus, order.quantity, None, order.branch)
         for order in orders
     ]
-    columns.append((grid.import_price * scale, least, feeder.root, None))
-    columns.append((-grid.export_price * scale - bonus, greatest, None, feeder.root))
+    fee = feeder.branches[feeder.root].fee
+    columns.append(((grid.import_price + fee) * scale, least, feeder.root, None))
+    columns.append(((fee - grid.export_price) * scale - bonus, greatest, None, feeder.root))
     for index, branch in enumerate(feeder.branches):
         if branch.parent is not None:
             limit = FREE if branch.limit is None else branch.limit
-            columns += [(0, limit, branch.parent, index), (0, limit, index, branch.parent)]
+            fee = branch.fee * scale
+            columns += [(fee, limit, branch.parent, index), (fee, limit, index, branch.parent)]
     model = highspy.Highs()
     model.setOptionValue("output_flag", False)
     for cost, upper, _, _ in columns:
@@ -110,7 +113,7 @@ def best(
     trade = solution[: len(orders) + 2]
     sold = {place for place, order in enumerate(orders) if order.side == Side.SELL}
     volume = sum(x for place, x in enumerate(trade) if place not in sold and place != len(orders))
-    total = sum(-column[0] * x for column, x in zip(columns, trade, strict=False))
+    total = sum(-column[0] * x for column, x in zip(columns, solution, strict=True))
     return (total - bonus * volume) // scale, volume
 
 
@@ -121,8 +124,9 @@ def test_no_plan_has_more_welfare_and_none_of_equal_welfare_more_volume(
 ) -> None:
     orders, feeder = market
     clearing = clear(OrderBook.from_orders(orders), feeder)
-    assert clearing.welfare == best(orders, feeder, *connection_limits(feeder), volume_counts=False)[0]
-    assert (clearing.welfare, clearing.volume) == most(orders, feeder)
+    net = clearing.welfare - clearing.fees
+    assert net == best(orders, feeder, *connection_limits(feeder), volume_counts=False)[0]
+    assert (net, clearing.volume) == most(orders, feeder)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -202,22 +206,24 @@ def check_prices(orders: list[Order], feeder: Feeder, clearing: Clearing) -> Non
             for other_fill, other_quantity in group:
                 assert abs(fill * other_quantity - other_fill * quantity) < quantity + other_quantity
     for index, branch in enumerate(feeder.branches):
-        if branch.parent is not None and local[index] != local[branch.parent]:
-            assert branch.limit is not None
-            assert clearing.flows[index] == (
-                branch.limit if local[index] < local[branch.parent] else -branch.limit
-            )
+        if branch.parent is not None:
+            flow, difference = clearing.flows[index], local[branch.parent] - local[index]
+            if abs(difference) > branch.fee:
+                assert branch.limit is not None
+                assert flow == (branch.limit if difference > 0 else -branch.limit)
+            assert flow <= 0 or difference >= branch.fee
+            assert flow >= 0 or -difference >= branch.fee
     if feeder.grid is not None:
         least, greatest = connection_limits(feeder)
-        flow, price = clearing.flows[feeder.root], local[feeder.root]
+        flow, price, fee = clearing.flows[feeder.root], local[feeder.root], feeder.branches[feeder.root].fee
         if -least < flow:
-            assert price <= feeder.grid.import_price
+            assert price <= feeder.grid.import_price + fee
         if flow < greatest:
-            assert price >= feeder.grid.export_price
+            assert price >= feeder.grid.export_price - fee
         if flow < 0:
-            assert price >= feeder.grid.import_price
+            assert price >= feeder.grid.import_price + fee
         if flow > 0:
-            assert price <= feeder.grid.export_price
+            assert price <= feeder.grid.export_price - fee
 
 
 def check_money(orders: list[Order], feeder: Feeder, clearing: Clearing) -> None:
@@ -232,7 +238,9 @@ def check_money(orders: list[Order], feeder: Feeder, clearing: Clearing) -> None
         )
         paid, value = paid + supplier, value + supplier
     assert clearing.welfare == value
-    assert clearing.rent == paid >= 0
+    fees = sum(branch.fee * abs(flow) for branch, flow in zip(feeder.branches, clearing.flows, strict=True))
+    assert clearing.fees == fees
+    assert clearing.rent == paid - fees >= 0
 
 
 def test_every_binding_limit_alone_has_a_rent_that_is_not_negative() -> None:
@@ -241,3 +249,35 @@ def test_every_binding_limit_alone_has_a_rent_that_is_not_negative() -> None:
     clearing = clear(OrderBook.from_orders(orders), feeder)
     assert clearing.prices == (30, 10, 30)
     assert clearing.rent == 5 * 20
+
+
+def test_a_fee_stands_between_the_price_of_who_withdraws_and_of_who_injects() -> None:
+    feeder = Feeder((Branch("root"), Branch("sun", 0, fee=2), Branch("load", 0, fee=3)))
+    orders = [Order(1, b"m", 1, Side.SELL, 10, 9), Order(2, b"m", 2, Side.BUY, 30, 5)]
+    clearing = clear(OrderBook.from_orders(orders), feeder)
+    assert clearing.prices == (12, 10, 15)
+    assert (clearing.fees, clearing.rent, clearing.flows) == (5 * 5, 0, (0, 5, -5))
+
+
+def test_a_trade_that_does_not_bear_its_fees_is_not_made() -> None:
+    feeder = Feeder((Branch("root"), Branch("sun", 0, fee=11), Branch("load", 0, fee=10)))
+    orders = [Order(1, b"m", 1, Side.SELL, 10, 9), Order(2, b"m", 2, Side.BUY, 30, 5)]
+    assert clear(OrderBook.from_orders(orders), feeder).volume == 0
+    cheaper = Feeder((Branch("root"), Branch("sun", 0, fee=10), Branch("load", 0, fee=10)))
+    assert clear(OrderBook.from_orders(orders), cheaper).volume == 5
+
+
+def test_neighbours_behind_one_branch_pay_no_fee_to_each_other() -> None:
+    feeder = Feeder((Branch("root"), Branch("street", 0, fee=50)), Grid(30, 5))
+    orders = [Order(1, b"m", 1, Side.SELL, 10, 9), Order(2, b"m", 1, Side.BUY, 30, 5)]
+    clearing = clear(OrderBook.from_orders(orders), feeder)
+    assert (clearing.volume, clearing.fees, clearing.flows) == (5, 0, (0, 0))
+
+
+def test_the_fee_of_the_root_is_that_of_the_grid_connection() -> None:
+    feeder = Feeder((Branch("root", fee=4),), Grid(30, 9))
+    buyer = clear(OrderBook.from_orders([Order(1, b"m", 0, Side.BUY, 40, 5)]), feeder)
+    assert (buyer.prices, buyer.grid_import, buyer.fees, buyer.rent) == ((34,), 5, 20, 0)
+    seller = clear(OrderBook.from_orders([Order(1, b"m", 0, Side.SELL, 1, 5)]), feeder)
+    assert (seller.prices, seller.grid_export, seller.fees, seller.rent) == ((5,), 5, 20, 0)
+    assert clear(OrderBook.from_orders([Order(1, b"m", 0, Side.BUY, 33, 5)]), feeder).volume == 0

@@ -27,7 +27,7 @@ RULES = CellRules(
     branches=(
         BranchRule("substation"),
         BranchRule("north", 0, 4_000_000),
-        BranchRule("south", 0, 7_000_001),
+        BranchRule("south", 0, 7_000_001, 12_000),
     ),
     grid=GridRule(20_000_000, None),
     tariff=(TariffStep(0, 310_000, 40_000), TariffStep(10, 250_000, 40_000), TariffStep(20, 410_000, -5)),
@@ -56,6 +56,7 @@ def test_rules_survive_the_genesis() -> None:
         ({"branches": (BranchRule("a"), BranchRule("a", 0))}, r"branches\[1\].name"),
         ({"branches": (BranchRule("a"), BranchRule("b", 1))}, r"branches\[1\].parent"),
         ({"branches": (BranchRule("a", None, -1),)}, r"branches\[0\].limit_mw"),
+        ({"branches": (BranchRule("a", None, None, -1),)}, r"branches\[0\].fee"),
         ({"grid": GridRule(-1)}, "grid.import_limit_mw"),
         ({"tariff": ()}, "tariff"),
         ({"tariff": (TariffStep(0, 1, 2),)}, r"tariff\[0\].export_price"),
@@ -125,3 +126,26 @@ def test_an_islanded_cell_has_a_tariff_but_no_grid() -> None:
     assert islanded.feeder_for(0).grid is None
     assert islanded.tariff_at(0).import_price == 310_000
     assert decode_rules(encode_rules(islanded)) == islanded
+
+
+def test_a_branch_without_a_fee_is_written_as_before_there_were_fees() -> None:
+    branches = encode_rules(RULES)[4]
+    assert isinstance(branches, tuple)
+    assert branches[1] == (b"north", 0, 4_000_000)
+    assert branches[2] == (b"south", 0, 7_000_001, 12_000)
+    fields = list(encode_rules(RULES))
+    fields[4] = (*branches[:2], (b"south", 0, 7_000_001, 0))
+    with pytest.raises(InvalidRules, match=r"branches\[2\].fee is zero"):
+        decode_rules(tuple(fields))
+
+
+def test_the_tariff_reaches_a_branch_with_all_fees_up_to_the_grid() -> None:
+    fees = (BranchRule("root", None, None, 5), BranchRule("a", 0, None, 20), BranchRule("b", 1, None, 100))
+    rules = replace(RULES, branches=fees)
+    tariff = TariffStep(7, 300_000, 40_000)
+    reached = [
+        (step.import_price, step.export_price) for step in (rules.tariff_on(b, tariff) for b in range(3))
+    ]
+    assert reached == [(300_005, 39_995), (300_025, 39_975), (300_125, 39_875)]
+    assert RULES.tariff_on(1, tariff) is tariff
+    assert [branch.fee for branch in rules.feeder_for(0).branches] == [5, 20, 100]

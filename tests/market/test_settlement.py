@@ -27,6 +27,7 @@ from market.settlement import (
     take_over,
 )
 
+FEES = (BranchRule("root", fee=3), BranchRule("north", 0), BranchRule("south", 0, fee=20))
 MEMBERS = tuple(bytes([index]) * 32 for index in range(1, 6))
 RULES = CellRules(
     interval_s=3600,
@@ -61,11 +62,11 @@ records = st.builds(
 )
 
 
-@given(records, meters)
+@given(records, meters, st.sampled_from((RULES.branches, FEES)))
 def test_a_settlement_sums_to_zero_and_leaves_the_community_a_margin(
-    record: IntervalRecord, counted: dict[bytes, Reading]
+    record: IntervalRecord, counted: dict[bytes, Reading], branches: tuple[BranchRule, ...]
 ) -> None:
-    settled = imbalances(replace(record, readings=counted), RULES)
+    settled = imbalances(replace(record, readings=counted), replace(RULES, branches=branches))
     assert sum(settled.amounts().values()) == 0
     assert settled.community >= 0
 

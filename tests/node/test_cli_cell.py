@@ -72,7 +72,7 @@ def test_four_homes_found_a_cell_that_every_node_can_load(run: Run, homes: list[
         (home / "members.toml").write_bytes((tmp_path / "cell" / "members.toml").read_bytes())
         config = load_config(home / "node.toml")
         assert set(config.network.peers) == {f"home-{each}" for each in range(1, 5)}
-        assert config.network.listen == f"/ip4/127.0.0.1/tcp/940{number}"
+        assert config.network.listen == (f"/ip4/127.0.0.1/tcp/940{number}",)
 
 
 def test_a_small_cell_is_told_that_it_tolerates_nobody(run: Run, homes: list[str]) -> None:

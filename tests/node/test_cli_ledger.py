@@ -113,7 +113,7 @@ def test_a_proof_that_was_changed_does_not_hold(saved: Path) -> None:
     [
         (("show", "{saved}", "block", "99"), 2, "has no block 99"),
         (("show", "{saved}", "feed", "nobody"), 2, "no member is called 'nobody'; there are home-"),
-        (("show", "{saved}", "feed"), 2, "one of blocks, block HEIGHT, feed MEMBER, proof MEMBER"),
+        (("show", "{saved}", "feed"), 2, "one of blocks, block HEIGHT, feed MEMBER, proof MEMBER, witnesses"),
         (("show", "{saved}", "everything", "1"), 2, "show what? 'everything'"),
         (("show", "{saved}/none"), 2, "holds no genesis.cbor"),
     ],

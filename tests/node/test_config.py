@@ -37,6 +37,16 @@ def test_a_name_is_enough(tmp_path: Path) -> None:
     assert (config.clock.speed, config.network.peers, config.profile_path) == (1, {}, None)
 
 
+def test_a_node_may_listen_at_one_address_or_several(tmp_path: Path) -> None:
+    other = "/ip6/2001:db8::7/tcp/9400"
+    one = load(tmp_path, NODE + f'[network]\nlisten = "{ADDRESS}"\n').network
+    both = load(
+        tmp_path, NODE + f'[network]\nlisten = ["{ADDRESS}", "{other}"]\naddresses = ["{other}"]\n'
+    ).network
+    assert (one.listen, one.addresses) == ((ADDRESS,), ())
+    assert (both.listen, both.addresses) == ((ADDRESS, other), (other,))
+
+
 def test_paths_are_seen_from_the_file_and_not_from_where_one_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,12 +82,16 @@ def test_every_mistake_gets_its_own_message(tmp_path: Path) -> None:
     [
         (
             NODE + "size = 3\n",
-            "node.size: unknown key; allowed here: name, data_dir, genesis, last_trading_interval",
+            "node.size: unknown key; allowed here: name, data_dir, genesis, joins, last_trading_interval",
         ),
         (NODE + "[site]\nders = 3\n", "site.ders: "),
         (NODE + '[clock]\nspeed = "fast"\n', "clock.speed: Input should be a valid integer; found 'fast'"),
         (NODE + "[clock]\nspeed = 200000\n", "less than or equal to 100000; found 200000"),
         (NODE + '[network]\nlisten = "x"\n', "network.listen: must be a multiaddress like /ip4/"),
+        (NODE + '[network]\nlisten = ["x"]\n', "network.listen.0: must be a multiaddress like /ip4/"),
+        (NODE + "[network]\nlisten = []\n", "network.listen: "),
+        (NODE + "[network]\nlisten = 3\n", "network.listen: "),
+        (NODE + f"[network]\naddresses = {[ADDRESS] * 9}\n", "network.addresses: "),
         (NODE + '[network.peers]\nb = ["x"]\n', "network.peers.b.0: must be a multiaddress like /ip4/"),
         (NODE + "[timing]\nvote_real_ms = 1\n", "timing.vote_real_ms: "),
         (NODE + "[site]\nimport_limit_w = 0\n", "site.import_limit_w: "),

@@ -63,7 +63,9 @@ async def test_every_mistake_of_a_configuration_gets_one_line_with_its_key_and_w
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert any("network.listen" in line and "/ip4/192.0.2.7/tcp/9400" in line for line in lines)
-    assert any("network.port: unknown key; allowed here: listen, members, peers" in line for line in lines)
+    assert any(
+        "network.port: unknown key; allowed here: listen, addresses, members, peers" in line for line in lines
+    )
     assert any("timing.gate_margin_real_ms" in line and "10" in line and "found 5" in line for line in lines)
 
 

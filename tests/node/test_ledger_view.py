@@ -1,13 +1,21 @@
 """Reading a node's ledger for people: copies, names, proofs, and what to say when there is nothing."""
 
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from nacl.signing import SigningKey
 
+from ledger.cosignatures import save_cosignatures
+from ledger.directory import COSIGNATURES_FILE, LEDGER_FILE
 from ledger.encoding import Value
 from ledger.entries import Entry, open_entry
 from ledger.errors import InvalidProof
+from ledger.merkle import Frontier
+from ledger.witness_messages import Checkpoint, cosign
 from market.payloads import Curve, Kind, Quality, Reading, Step, encode_order, encode_reading
 from node import ledger_view
 from node.errors import InputRefusedError
@@ -47,6 +55,40 @@ def test_a_feed_is_given_whole_and_in_order(saved: tuple[Cluster, Path]) -> None
     ]
     assert [signed.entry.sequence for signed in opened] == list(range(len(opened)))
     assert [signed.id for signed in opened] == [found for found, _ in ledger_view.feed(directory, "home-0")]
+
+
+def states(directory: Path, cell_id: bytes) -> list[str]:
+    view = ledger_view.feed_view(directory, "home-0")
+    return [view.state_of(open_entry(envelope, cell_id).entry) for _, envelope in view.entries]
+
+
+def test_a_member_sees_what_is_authored_final_and_witnessed(
+    saved: tuple[Cluster, Path], tmp_path: Path
+) -> None:
+    cluster, original = saved
+    directory = tmp_path / "home-0"
+    shutil.copytree(original, directory)
+    # As if the last block were still to come: what it anchors is only authored.
+    with closing(sqlite3.connect(directory / LEDGER_FILE)) as connection, connection:
+        connection.execute("DELETE FROM blocks WHERE height = (SELECT max(height) FROM blocks)")
+    cell_id = cluster.genesis.cell_id
+    log = Frontier()
+    roots = {}
+    for replayed in ledger_view.blocks(directory):
+        log = log.append(replayed.tip.header_id)
+        roots[log.size] = log.root()
+    before = states(directory, cell_id)
+    assert set(before) == {"authored", "final"}
+    assert before == sorted(before, key=["final", "authored"].index)
+    key = SigningKey(b"w" * 32)
+    held = cosign(key, cell_id, Checkpoint(2, roots[2]), 5)
+    save_cosignatures(directory / COSIGNATURES_FILE, [held])
+    after = states(directory, cell_id)
+    assert set(after) == {"witnessed", "final", "authored"}
+    assert after == sorted(after, key=["witnessed", "final", "authored"].index)
+    assert ledger_view.cosignatures(directory) == [held]
+    save_cosignatures(directory / COSIGNATURES_FILE, [cosign(key, cell_id, Checkpoint(2, bytes(32)), 5)])
+    assert states(directory, cell_id) == before
 
 
 def test_a_balance_is_proved_by_its_path_and_no_other_balance_is(saved: tuple[Cluster, Path]) -> None:

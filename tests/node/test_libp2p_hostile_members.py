@@ -193,9 +193,11 @@ async def announce_too_much(scene: Scene) -> None:
 
 async def send_beyond_the_window(scene: Scene) -> None:
     stream = await scene.hostile.open_stream(FRAMES)
+    await stream.write(b"\0\0\0\x08whatever")
     number = stream.muxed_stream.stream_id  # type: ignore[attr-defined]
+    frames = b"".join(b"\0\0\0\x08%08d" % number for number in range(5_000))
     for _ in range(200):
-        await scene.hostile.send_yamux(DATA, 0, number, 60_000, bytes(60_000))
+        await scene.hostile.send_yamux(DATA, 0, number, len(frames), frames)
 
 
 async def open_streams_without_end(scene: Scene) -> None:
@@ -236,10 +238,11 @@ async def test_half_open_request_streams_are_given_up(scene: Scene) -> None:
         await stream.write(b"\0\0\0\x20half")
     await until(lambda: scene.count("request_streams_ended") >= 1)
     await scene.survives()
-    await until(lambda: not scene.victim.transport._request_server._reading.get(public_key(HOSTILE)))  # type: ignore[attr-defined]
+    reading = scene.victim.transport._request_server._reading  # type: ignore[attr-defined]
+    await until(lambda: public_key(HOSTILE) not in {peer for peer, _connection in reading})
 
 
-@pytest.mark.parametrize(("protocol", "limit"), [(FRAMES, FRAME_BYTES), (REQUESTS, REQUEST_BYTES + 4)])
+@pytest.mark.parametrize(("protocol", "limit"), [(FRAMES, FRAME_BYTES + 8), (REQUESTS, REQUEST_BYTES + 4)])
 async def test_a_frame_above_the_limit_ends_its_stream(scene: Scene, protocol: str, limit: int) -> None:
     stream = await scene.hostile.open_stream(protocol)
     await stream.write((limit + 1).to_bytes(4, "big") + b"giant")
@@ -253,7 +256,8 @@ async def test_a_frame_above_the_limit_ends_its_stream(scene: Scene, protocol: s
 async def test_a_flood_of_frames_is_cut_and_the_offender_shut_out_for_a_while(scene: Scene) -> None:
     stream = await scene.hostile.open_stream(FRAMES)
     with contextlib.suppress(BaseLibp2pError):
-        await stream.write(b"\0\0\0\x04spam" * 2000)
+        await stream.write(b"\0\0\0\x08whatever")
+        await stream.write(b"".join(b"\0\0\0\x0c%08dspam" % number for number in range(2000)))
     await until(lambda: scene.count("bans") >= 1)
     await until(lambda: public_key(HOSTILE) not in scene.victim.transport.peers())
     assert scene.count("frames_received") < 300

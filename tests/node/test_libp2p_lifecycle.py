@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -135,7 +136,8 @@ async def test_a_stopped_process_is_noticed_and_healed_when_it_continues(cell: L
     one = await cell.start(0)
     port = free_port()
     arguments = [sys.executable, str(MEMBER_PROCESS), "1", str(port), "0", one.addresses[0]]
-    environment = {**os.environ, "PYTHONPATH": str(MEMBER_PROCESS.parent)}
+    path = os.pathsep.join([str(MEMBER_PROCESS.parent), *sys.path])
+    environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(arguments, env=environment) as process:
         try:
             one.transport.set_members({public_key(1): (f"/ip4/127.0.0.1/tcp/{port}",)})
@@ -150,6 +152,58 @@ async def test_a_stopped_process_is_noticed_and_healed_when_it_continues(cell: L
             )
         finally:
             process.kill()
+
+
+async def test_a_member_removed_in_the_middle_of_its_handshake_is_not_let_in(
+    cell: Libp2pCell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = await cell.start(0), await cell.start(1)
+    admit = swarm.MembersSwarm._admit
+
+    async def remove_meanwhile(self: swarm.MembersSwarm, muxed: Any, direction: str) -> Any:
+        one.transport.set_members({})
+        return await admit(self, muxed, direction)
+
+    monkeypatch.setattr(swarm.MembersSwarm, "_admit", remove_meanwhile)
+    one.transport.set_members({other.key: ()})
+    other.transport.set_members({one.key: one.addresses})
+    await until(lambda: one.transport.counters["connections"] >= 1)
+    await until(lambda: not one.transport._swarm.connections)  # type: ignore[attr-defined]
+    await until(lambda: one.transport.peers() == frozenset())
+    await until(lambda: other.transport.peers() == frozenset())
+    assert one.transport.counters["strangers_refused"] >= 1
+
+
+async def test_a_member_whose_connection_was_replaced_is_dialled_again_when_the_new_one_ends(
+    cell: Libp2pCell,
+) -> None:
+    small, large = sorted((0, 1), key=public_key)
+    dials, waits = await cell.start(small), await cell.start(large)
+    dials.transport.set_members({waits.key: waits.addresses})
+    waits.transport.set_members({dials.key: ()})
+    await connected(dials, waits)
+    own = dials.transport._swarm  # type: ignore[attr-defined]
+    await own.dial_once(Multiaddr(waits.addresses[0]), peer_id_of(waits.key))
+    await until(lambda: dials.transport.counters["connections"] == 2)
+    await connected(dials, waits)
+    own.disconnect(peer_id_of(waits.key))
+    await until(lambda: dials.transport.counters["connections"] >= 3)
+    await connected(dials, waits)
+    assert dials.transport.send(waits.key, b"there again")
+    await until(lambda: b"there again" in waits.frames(dials))
+
+
+async def test_a_member_that_drops_every_connection_is_not_dialled_without_end(cell: Libp2pCell) -> None:
+    """As one whose software knows another version of the frames' protocol does."""
+    small, large = sorted((0, 1), key=public_key)
+    dials, drops = await cell.start(small), await cell.start(large)
+    drops.transport._host.get_mux().handlers.pop(drops.transport._frames_protocol)  # type: ignore[attr-defined]
+    drops.transport.set_members({dials.key: ()})
+    dials.transport.set_members({drops.key: drops.addresses})
+    with trio.move_on_after(4):
+        await until(lambda: dials.transport.counters["dials"] > 40)
+    assert 3 <= dials.transport.counters["dials"] <= 15
+    assert dials.transport.counters["peers_up"] == 0
 
 
 async def publish_before_and_after_a_restart(cell: Libp2pCell) -> int:

@@ -267,10 +267,12 @@ async def peer_learns_of_the_end(monkeypatch: pytest.MonkeyPatch | None) -> bool
             await connected(stays, goes)
             if monkeypatch is not None:
                 monkeypatch.setattr(MembersHost, "close", do_nothing)
+            held = goes.transport._swarm  # type: ignore[attr-defined]  # or its sockets are closed as garbage
             await goes.stop()
             with trio.move_on_after(2):
                 await until(lambda: not stays.transport.peers())
             told = not stays.transport.peers()
+            del held
             if monkeypatch is not None:
                 monkeypatch.undo()
             nursery.cancel_scope.cancel()

@@ -17,7 +17,9 @@ cards = st.builds(
     consensus_key=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
     branch=st.none() | st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=20),
     max_injection_w=st.integers(0, 10**6),
-    addresses=st.lists(st.sampled_from(("/ip4/192.0.2.7/tcp/9400", "/dns4/a.example/tcp/1"))).map(tuple),
+    addresses=st.lists(st.sampled_from(("/ip4/192.0.2.7/tcp/9400", "/dns4/a.example/tcp/1")), max_size=8).map(
+        tuple
+    ),
 )
 
 

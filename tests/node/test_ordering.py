@@ -259,6 +259,14 @@ def test_a_certificate_without_a_quorum_is_refused_and_one_of_another_height_ign
     assert bench.ordering.certificate(replace(empty, height=9).encode(), bench.at()) == []
 
 
+def test_a_height_planned_while_the_clock_was_behind_opens_when_it_is_planned_again() -> None:
+    bench = Bench()
+    gate = bench.at()
+    behind = Now(gate.real_ns, gate.cell_ns - 24 * bench.calendar.interval_ns, SPEED)
+    assert bench.open(behind) == []
+    assert of(SignProposal, bench.open(gate))
+
+
 def test_evidence_is_stored_once_and_frozen_by_the_next_block() -> None:
     bench = Bench(1)
     first = bench.order(0, bench.at(after_gate_ms=-400))

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.encoding import decode
+from ledger.replication import Position
 from ledger.standing import Standing
-from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, SYNC_EVERY_NS
+from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, POSITIONS_COMPARED, SYNC_EVERY_NS
 from node.events import Effect, Now, Send, SendRequest
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing
 from node.wire import StandingFrame, decode_frame
@@ -42,6 +44,20 @@ def test_questions_of_other_kinds_may_be_open_beside_it() -> None:
     syncing.claims(A, 7)
     effects = [*syncing.ask_entries([], (A,)), *syncing.ask_blocks(3), *syncing.ask_recall(A, b"r")]
     assert asked(effects) == [(A, FEEDS), (A, f"{BLOCKS}:4"), (A, RECALL)]
+
+
+def test_in_a_large_cell_every_feed_is_asked_about_in_turn() -> None:
+    syncing = with_peers(A, B)
+    positions = [Position(bytes([index]) * 32, 0) for index in range(200)]
+    named: dict[bytes, set[bytes]] = {A: set(), B: set()}
+    for second in range(40):
+        (effect,) = syncing.routine(positions, 0, at(second * SYNC_EVERY_NS))
+        assert isinstance(effect, SendRequest)
+        _, listed = decode(effect.data, max_bytes=10**6)  # type: ignore[misc]
+        assert len(listed) == POSITIONS_COMPARED  # type: ignore[arg-type]
+        named[effect.peer] |= {member for member, *_ in listed}  # type: ignore[misc, union-attr]
+        syncing.answered(effect.peer, FEEDS)
+    assert named[A] == named[B] == {position.member for position in positions}
 
 
 def test_who_is_not_up_is_not_asked() -> None:

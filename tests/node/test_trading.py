@@ -112,6 +112,14 @@ def test_a_restarted_member_does_not_bid_again_for_the_same_gate() -> None:
     assert trading.bid(STATE, at(ORDER_NS)) == []
 
 
+def test_an_order_given_while_the_clock_was_ahead_holds_up_none_before_it() -> None:
+    trading = trader()
+    ahead_ns = ORDER_NS + 24 * CALENDAR.interval_ns
+    assert entries(trading.bid(STATE, at(ahead_ns))) == [(Kind.ORDER, FIRST_INTERVAL + 24)]
+    assert trading.next_order_ns(ORDER_NS) == ORDER_NS
+    assert entries(trading.bid(STATE, at(ORDER_NS))) == [(Kind.ORDER, FIRST_INTERVAL)]
+
+
 def test_a_reading_is_said_once_and_forgotten_by_control_when_it_is_safe() -> None:
     trading = trader()
     (said,) = trading.read(record(), at(0))

@@ -175,6 +175,46 @@ async def test_a_removed_member_is_disconnected_and_refused(cell: Cell) -> None:
     assert members[0].key in members[1].transport.peers()
 
 
+async def test_a_removed_member_is_not_heard_through_others_either(cell: Cell) -> None:
+    members = [await cell.start(number) for number in range(3)]
+    cell.introduce(*members)
+    await connected(*members)
+    one, relay, removed = members
+    one.transport.set_members({relay.key: relay.addresses})
+    await until(lambda: removed.key not in one.transport.peers())
+    await removed.transport.publish("entries", b"of the removed")
+    await until(lambda: relay.gossip() != [])
+    await relay.transport.publish("entries", b"of the relay")
+    await until(lambda: one.gossip() != [])
+    assert one.gossip() == [(relay.key, b"of the relay")]
+
+
+async def test_a_member_that_is_added_later_is_met_by_all_though_it_was_refused_before(cell: Cell) -> None:
+    one, other, newcomer = members = [await cell.start(number) for number in range(3)]
+    cell.introduce(one, other)
+    newcomer.transport.set_members({one.key: one.addresses, other.key: other.addresses})
+    await connected(one, other)
+    assert newcomer.transport.peers() == frozenset()
+    cell.introduce(*members)
+    await connected(*members)
+    assert one.downs(other) == other.downs(one) == 0
+    await newcomer.transport.publish("entries", b"here I am")
+    await until(lambda: one.gossip() == other.gossip() == [(newcomer.key, b"here I am")])
+
+
+async def test_a_member_that_is_removed_and_added_again_is_up_again(cell: Cell) -> None:
+    one, other = members = [await cell.start(number) for number in range(2)]
+    cell.introduce(*members)
+    await connected(*members)
+    for _ in range(3):
+        one.transport.set_members({})
+        one.transport.set_members({other.key: other.addresses})
+    await until(lambda: one.ups(other) >= 2)
+    await connected(*members)
+    assert other.transport.send(one.key, b"again")
+    await until(lambda: b"again" in one.frames(other))
+
+
 async def test_a_stranger_is_never_up(cell: Cell) -> None:
     one, other, stranger = [await cell.start(number) for number in range(3)]
     cell.introduce(one, other)

@@ -86,10 +86,11 @@ async def test_a_hundred_members_hear_each_other(cell: MemoryCell) -> None:
 
 
 async def test_gossip_passes_through_members_that_are_connected_to_both(cell: MemoryCell) -> None:
+    """The two ends are not connected: one does not know the other yet."""
     left, middle, right = [await cell.start(number) for number in range(3)]
     left.transport.set_members({middle.key: ()})
     middle.transport.set_members({left.key: (), right.key: ()})
-    right.transport.set_members({middle.key: ()})
+    right.transport.set_members({middle.key: (), left.key: ()})
     await until(lambda: len(middle.transport.peers()) == 2)
     await left.transport.publish("entries", b"pass it on")
     await until(lambda: right.gossip() == [(left.key, b"pass it on")])

@@ -1,6 +1,6 @@
 """Turns and signer: in which order things become durable and leave, and what every crash between them leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -87,6 +87,9 @@ class NotedWorld:
 
     def request(self, peer: bytes, tag: str, data: bytes) -> None:
         self._journal.note(f"request {tag}")
+
+    def set_members(self, members: Sequence[tuple[bytes, str]]) -> None:
+        self._journal.note("members " + ", ".join(name for _, name in members))
 
     def send_position(self, interval: int, energy: int) -> None:
         self._journal.note("position")

@@ -5,9 +5,22 @@ import pytest
 from ledger.replay import Replayed
 from market.cell_state import CellState
 from node import ordering
-from sim.cluster import INTERVAL_NS, Cluster, run_seed, search
+from sim.cluster import INTERVAL_NS, Cluster
 from sim.cluster_checks import chain_of, outcomes_of
-from sim.cluster_faults import MS, Cheat, ClusterPlan, OldBackup, Outage, S, Separation
+from sim.cluster_faults import (
+    MS,
+    Cheat,
+    ClockFault,
+    Clog,
+    ClusterPlan,
+    Damage,
+    DiskFault,
+    GuardKept,
+    OldBackup,
+    Outage,
+    S,
+    Separation,
+)
 
 GOOD_NETWORK = {"loss": 0.0, "repetition": 0.0, "delay_ns": 20 * MS}
 
@@ -23,17 +36,9 @@ def settled(cluster: Cluster) -> list[Replayed[CellState]]:
     return chain_of(cluster.honest[0].store, cluster.genesis)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_cell_of_four_survives_what_its_seed_brings(seed: int) -> None:
-    assert run_seed(seed, size=4, ill_intervals=4).violation is None
-
-
 def test_a_single_member_that_loses_power_goes_on() -> None:
-    assert run_seed(14, size=1, ill_intervals=10).violation is None
-
-
-def test_a_seed_decides_everything() -> None:
-    assert run_seed(3, size=2, ill_intervals=2) == run_seed(3, size=2, ill_intervals=2)
+    outages = tuple(Outage(5 * S + each * 3 * S, 0, S, 1 + 5 * each) for each in range(6))
+    assert Cluster(14, 1, 8, plan(8, outages=outages)).run().violation is None
 
 
 def test_without_faults_every_interval_is_traded_in_the_first_round() -> None:
@@ -80,6 +85,45 @@ def test_an_old_backup_is_noticed_by_what_peers_hold_and_its_node_only_reads() -
     assert "does not remember" in str(cluster.nodes[2].read_only)
 
 
+@pytest.mark.parametrize("kept", [GuardKept.NEW, GuardKept.NONE])
+def test_a_cell_lives_with_a_member_whose_old_ledger_came_back(kept: GuardKept) -> None:
+    cluster = Cluster(8, 4, 6, plan(6, backups=(OldBackup(6 * S, 14 * S, 2, kept),)))
+    assert cluster.run().violation is None
+    assert (cluster.nodes[2].read_only is None) == (kept is GuardKept.NEW)
+
+
+@pytest.mark.parametrize("fault", list(DiskFault))
+def test_a_cell_lives_with_a_disk_that_goes_wrong(fault: DiskFault) -> None:
+    damages = tuple(Damage(at_ns, 1, fault, 2 * S, 7) for at_ns in (6 * S, 12 * S))
+    assert Cluster(11, 4, 6, plan(6, damages=damages)).run().violation is None
+
+
+def test_a_full_disk_ends_the_daemon_and_a_repaired_one_lets_it_trade_again() -> None:
+    cluster = Cluster(12, 4, 6, plan(6, damages=(Damage(6 * S, 1, DiskFault.FULL, 8 * S, 400),)))
+    assert cluster.run().violation is None
+    assert cluster.nodes[1].starts > 1
+    assert set(range(cluster.calm_from, cluster.last_interval + 1)) <= set(cluster.positions[1])
+
+
+def test_clocks_that_jump_drift_or_stand_still_stop_nobody_else() -> None:
+    clocks = (
+        ClockFault(4 * S, 9 * S, 0, frozen=True),
+        ClockFault(6 * S, 12 * S, 1, jump_ns=-20 * 3600 * S),
+        ClockFault(3 * S, 15 * S, 2, jump_ns=24 * 3600 * S, drift_ppm=10_000),
+    )
+    assert Cluster(13, 7, 6, plan(6, clocks=clocks)).run().violation is None
+
+
+def test_clogs_flaps_and_one_way_links_are_survived() -> None:
+    apart = (
+        Separation(4 * S, 14 * S, (0, 0, 1, 1), flaps_ns=400 * MS),
+        Separation(6 * S, 12 * S, (0, 1, 0, 0), one_way=True),
+    )
+    clogs = (Clog(5 * S, 9 * S, 3),)
+    faults = plan(6, separations=apart, clogs=clogs, slow=((0, 300 * MS),), repetition=0.5)
+    assert Cluster(14, 4, 6, faults).run().violation is None
+
+
 def test_an_outage_of_the_network_costs_one_block_and_settles_at_tariff() -> None:
     apart = Separation(5 * S, 5 * S + 5 * INTERVAL_NS, (0, 0, 1, 1))
     chain = settled(Cluster(6, 4, 8, plan(8, separations=(apart,))))
@@ -99,9 +143,7 @@ def test_a_last_look_is_noticed_when_nobody_judges_proposals(monkeypatch: pytest
 
 def test_a_lost_block_is_noticed_when_nobody_keeps_what_it_prevotes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.turns.block_records", lambda block: ())
-    outcome = Cluster(14, 1, 10).run()
+    gates_ns = (2 * S + 4 * each * INTERVAL_NS for each in range(1, 14))
+    outages = tuple(Outage(gate_ns + 280 * MS, 0, S, 22 + each) for each, gate_ns in enumerate(gates_ns))
+    outcome = Cluster(14, 1, 60, plan(60, outages=outages)).run()
     assert outcome.violation is not None and "not live" in outcome.violation
-
-
-def test_a_search_finds_nothing_in_small_cells() -> None:
-    assert search(28, 1) is None

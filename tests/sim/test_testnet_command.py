@@ -3,14 +3,22 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ledger.directory import CONSENSUS_KEY_FILE, LEDGER_FILE
+from ledger.genesis import Genesis
+from ledger.keys import load_key
+from ledger.membership import Membership
+from ledger.votes import Step, Vote, sign_vote
 from node.exit_codes import ExitCode
+from sim.testnet.chaos_checks import signed_twice
 from sim.testnet.waiting import until
 
 pytestmark = pytest.mark.processes
@@ -28,11 +36,21 @@ BACKGROUND = ("sh", "-c", "trap '' INT; exec \"$@\"", "job")
 """Starts a command as a shell starts one in the background: it ignores SIGINT until it says otherwise."""
 
 
-def begin(directory: Path) -> subprocess.Popen[bytes]:
-    """Start a testnet of two nodes that would take a minute; its messages go to a file beside the directory."""
+def begin(directory: Path, *more: str, nodes: int = 2) -> subprocess.Popen[bytes]:
+    """Start a testnet that would take a minute; its messages go to a file beside the directory."""
     with directory.with_suffix(".err").open("wb") as messages:
         return subprocess.Popen(
-            [*BACKGROUND, *COMMAND, "--nodes", "2", "--intervals", "24", "--data-dir", str(directory)],
+            [
+                *BACKGROUND,
+                *COMMAND,
+                "--nodes",
+                str(nodes),
+                "--intervals",
+                "24",
+                "--data-dir",
+                str(directory),
+                *more,
+            ],
             stdout=messages,
             stderr=messages,
         )
@@ -108,6 +126,7 @@ def test_half_hourly_homes_of_london_agree_and_verify(tmp_path: Path) -> None:
         ("--speed", 0, "--speed"),
         ("--data", "nowhere.csv", "no such file"),
         ("--season", "autumn", "winter"),
+        ("--chaos", "loud", "--chaos"),
     ],
 )
 def test_a_wrong_option_is_named_and_nothing_is_founded(
@@ -118,6 +137,87 @@ def test_a_wrong_option_is_named_and_nothing_is_founded(
     assert words in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "net").exists()
+
+
+@pytest.mark.parametrize(("nodes", "intervals", "words"), [(3, 24, "--nodes"), (4, 6, "--intervals")])
+def test_chaos_without_room_for_it_is_refused(tmp_path: Path, nodes: int, intervals: int, words: str) -> None:
+    done = run("--data-dir", tmp_path / "net", "--nodes", nodes, "--intervals", intervals, "--chaos", 1)
+    assert done.returncode == ExitCode.USAGE
+    assert f"{words}: chaos needs at least" in done.stderr
+    assert not (tmp_path / "net").exists()
+
+
+def test_under_chaos_a_stop_and_an_old_copy_break_nothing_and_a_planted_second_vote_is_found(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "net"
+    size = ("--nodes", 4, "--intervals", 14, "--speed", 1800)
+    done = run(*size, "--chaos", 15, "--data-dir", directory, "--json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    report = json.loads(done.stdout.splitlines()[-1])["chaos"]
+    assert report["seed"] == 15
+    assert [each["action"] for each in report["planned"]] == ["stop", "old-copy"]
+    assert report["carried_out"][0]["back_s"] > report["carried_out"][0]["began_s"]
+    assert all(invariant == {"holds": True, "found": []} for invariant in report["invariants"].values())
+    assert 0 < report["longest_silence_s"] <= report["allowed_silence_s"]
+    assert "chaos: stop home-04 is over" in done.stderr
+    assert processes_of(directory) == []
+    nodes = sorted((directory / "nodes").iterdir())
+    genesis = Genesis.decode((directory / "cell" / "genesis.cbor").read_bytes())
+    assert signed_twice(nodes, genesis) == []
+    plant_second_vote(nodes, genesis)
+    (found,) = signed_twice(nodes, genesis)
+    assert "two bodies" in found
+
+
+def plant_second_vote(nodes: list[Path], genesis: Genesis) -> None:
+    """Let the first node vote for something else where it voted already; another node has kept that vote."""
+    key = load_key(nodes[0] / CONSENSUS_KEY_FILE, None)
+    index = Membership.founding(genesis).validators().index_of(bytes(key.verify_key))
+    with closing(sqlite3.connect(nodes[2] / LEDGER_FILE)) as ledger, ledger:
+        query = "SELECT height, round FROM votes WHERE step = ? AND validator = ?"
+        height, round_ = ledger.execute(query, (int(Step.PRECOMMIT), index)).fetchone()
+        assert index is not None
+        vote = Vote(height, round_, Step.PRECOMMIT, bytes(32), -1, index)
+        envelope = sign_vote(key, genesis.cell_id, vote).envelope
+        row = (height, round_, int(Step.PRECOMMIT), index, envelope)
+        ledger.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?)", row)
+
+
+async def test_interrupted_while_it_disturbs_it_stops_every_process_even_those_that_are_paused(
+    tmp_path: Path,
+) -> None:
+    directory = tmp_path / "net"
+    process = begin(directory, "--chaos", "13", nodes=4)
+    messages = directory.with_suffix(".err")
+    assert await until(
+        lambda: "chaos: pause" in messages.read_text("utf-8") or process.poll() is not None, 90
+    )
+    assert process.poll() is None, messages.read_text("utf-8")
+    process.send_signal(signal.SIGINT)
+    assert await until(lambda: process.poll() is not None, 30)
+    assert process.returncode == 130
+    assert processes_of(directory) == []
+    text = messages.read_text("utf-8")
+    assert str(directory) in text
+    assert "Traceback" not in text
+
+
+async def test_killed_itself_it_takes_its_daemons_along_even_those_that_are_stopped(tmp_path: Path) -> None:
+    directory = tmp_path / "net"
+    process = begin(directory)
+    await first_interval(process, directory)
+    configurations = [directory / "nodes" / name / "node.toml" for name in ("home-01", "home-02")]
+    (paused,) = processes_of(configurations[1])
+    os.kill(paused, signal.SIGSTOP)
+    process.kill()
+    process.wait()
+    try:
+        assert await until(lambda: not any(map(processes_of, configurations)), 10)
+    finally:
+        for control in processes_of(directory):  # these would end half a minute after they lost their daemons
+            os.kill(control, signal.SIGTERM)
+    assert await until(lambda: not processes_of(directory), 10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,11 +1,13 @@
 """Shell: the node's transport on libp2p: TCP, Noise, Yamux, GossipSub 1.1, and three protocols of our own.
 
 entries, capacity   GossipSub topics `<cell>/entries`, `<cell>/capacity`
-frames              one persistent stream per neighbour and direction, `/wattswarm/<cell>/frames/1`
-requests            one persistent stream per neighbour and direction, `/wattswarm/<cell>/requests/1`
+frames              one persistent stream per connection and direction, `/wattswarm/<cell>/frames/2`
+requests            one persistent stream per connection and direction, `/wattswarm/<cell>/requests/1`
 """
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -14,8 +16,8 @@ from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.peer.id import ID
+from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
 from libp2p.tools.anyio_service import background_trio_service
-from multiaddr import Multiaddr  # type: ignore[import-untyped]  # no stubs
 from nacl.signing import SigningKey
 
 from node.constants import (
@@ -29,15 +31,17 @@ from node.constants import (
     RateLimits,
 )
 from node.transport.counters import Counters
-from node.transport.errors import AddressInUse, MessageTooLarge, RequestFailed
+from node.transport.errors import AddressInUse, MessageTooLarge
 from node.transport.interface import Gossip, RequestHandler, TransportEvent
 from node.transport.libp2p.containment import quiet_library
 from node.transport.libp2p.gossip import MembersGossip, MembersPubsub
 from node.transport.libp2p.identity import peer_id_of, public_key_of
-from node.transport.libp2p.links import FrameServer, Link
+from node.transport.libp2p.links import NUMBER_BYTES, FrameServer, Link
+from node.transport.libp2p.paths import Paths
 from node.transport.libp2p.requests import RequestServer
 from node.transport.libp2p.supervisor import Supervisor
 from node.transport.libp2p.swarm import MembersHost, MembersSwarm, check_library
+from node.transport.libp2p.yamux import YamuxConnection
 from node.transport.rates import PeerRates, TokenBucket
 
 if TYPE_CHECKING:
@@ -73,14 +77,15 @@ class Libp2pTransport:
         self._limits = limits or ConnectionLimits()
         self._patience = patience or Patience()
         self._topic_names = {f"{cell_id.hex()}/{topic}": topic for topic in TOPICS}
-        self._frames_protocol = TProtocol(f"/wattswarm/{cell_id.hex()}/frames/1")
+        self._frames_protocol = TProtocol(f"/wattswarm/{cell_id.hex()}/frames/2")
         self._requests_protocol = TProtocol(f"/wattswarm/{cell_id.hex()}/requests/1")
         self._counters = Counters()
         self._addresses: dict[bytes, tuple[str, ...]] = {}
-        self._links: dict[bytes, Link] = {}
         self._peer_rates: dict[bytes, PeerRates] = {}
         self._author_rates: dict[bytes, TokenBucket] = {}
         self._events_in, self._events = trio.open_memory_channel[TransportEvent](self._queues.events)
+        self._run_number = secrets.token_bytes(NUMBER_BYTES)
+        self._paths = Paths(self._events_in, self._link_ended, self._patience, self._counters)
         self._frame_server = FrameServer(
             accept=self._accept_frame,
             offend=self._offend,
@@ -120,7 +125,7 @@ class Libp2pTransport:
         """See Transport."""
         swarm = self._create_swarm()
         host = MembersHost(swarm)
-        router = MembersGossip(self._counters, self._limits)
+        router = MembersGossip(self._counters, self._limits, self._copy_gossip)
         pubsub = self._create_pubsub(host, router)
         supervisor = Supervisor(
             swarm, self._own_key, may_dial=self._is_welcome, patience=self._patience, counters=self._counters
@@ -150,7 +155,7 @@ class Libp2pTransport:
         finally:
             pubsub.seen_messages.stop()
             self._nursery = self._swarm = self._host = self._pubsub = self._supervisor = None
-            self._links.clear()
+            self._paths.clear()
         if in_use is not None:
             raise in_use
 
@@ -160,6 +165,7 @@ class Libp2pTransport:
         for known in (self._peer_rates, self._author_rates):
             for key in known.keys() - self._addresses.keys():
                 del known[key]
+                self._frame_server.forget(key)
         if self._supervisor is not None:
             self._supervisor.set_members(self._addresses)
 
@@ -182,22 +188,13 @@ class Libp2pTransport:
         """See Transport."""
         if len(data) > REQUEST_BYTES:
             raise MessageTooLarge("request", len(data), REQUEST_BYTES)
-        link = self._links.get(peer)
-        if link is None or not link.is_up:
-            await trio.lowlevel.checkpoint()
-            raise RequestFailed(peer, "not connected")
-        self._counters.add("requests_sent")
-        return await link.requests.request(data, timeout_s)
+        return await self._paths.request(peer, data, timeout_s)
 
     def send(self, peer: bytes, frame: bytes) -> bool:
         """See Transport."""
         if len(frame) > FRAME_BYTES:
             raise MessageTooLarge("frame", len(frame), FRAME_BYTES)
-        link = self._links.get(peer)
-        if link is None:
-            self._counters.add("frames_unsendable")
-            return False
-        return link.send(frame)
+        return self._paths.send(peer, frame)
 
     def broadcast(self, frame: bytes) -> int:
         """See Transport."""
@@ -205,7 +202,7 @@ class Libp2pTransport:
 
     def peers(self) -> frozenset[bytes]:
         """See Transport."""
-        return frozenset(peer for peer, link in self._links.items() if link.is_up)
+        return self._paths.peers()
 
     def _create_swarm(self) -> MembersSwarm:
         return MembersSwarm(
@@ -231,14 +228,21 @@ class Libp2pTransport:
         )
 
     async def _start_listening(self, swarm: MembersSwarm) -> tuple[str, ...]:
-        for address in self._listen:
-            if not await swarm.listen(Multiaddr(address)):
-                raise AddressInUse(
-                    f"cannot listen on {address}: the port is in use or the address is not ours"
-                )
+        absent = await swarm.listen_at(self._listen)
+        if absent:
+            assert self._nursery is not None
+            self._nursery.start_soon(self._listen_later, swarm, absent)
         return tuple(
             str(address) for listener in swarm.listeners.values() for address in listener.get_addrs()
         )
+
+    async def _listen_later(self, swarm: MembersSwarm, absent: tuple[str, ...]) -> None:
+        """An interface that was down at the start may come up, and what is taken by then is left alone."""
+        while absent:
+            self._counters.add("addresses_absent", len(absent))
+            await trio.sleep(self._patience.redial_longest_s)
+            with suppress(AddressInUse):
+                absent = await swarm.listen_at(absent)
 
     def _serving(self, serve: _ServeStream) -> Callable[[INetStream], Awaitable[None]]:
         """A handler for the library that runs ours where its exceptions end the transport, not the stream."""
@@ -260,26 +264,29 @@ class Libp2pTransport:
     def _connected(self, connection: SwarmConn) -> None:
         assert self._host is not None and self._nursery is not None and self._supervisor is not None
         peer = public_key_of(connection.muxed_conn.peer_id.to_bytes())
+        beside = isinstance(connection.muxed_conn, YamuxConnection) and connection.muxed_conn.beside
         link = Link(
             peer,
             connection,
             self._host,
+            run=self._run_number,
             frames=self._frames_protocol,
             requests=self._requests_protocol,
+            gossip=TProtocol(PROTOCOL_ID_V11) if beside else None,
             queues=self._queues,
             patience=self._patience,
             counters=self._counters,
         )
-        self._links[peer] = link
-        self._supervisor.connected(peer)
-        self._nursery.start_soon(self._run_link, link)
+        self._paths.add(link, beside=beside)
+        self._supervisor.connected(peer, connection, beside=beside)
+        self._nursery.start_soon(self._paths.run, link)
 
-    async def _run_link(self, link: Link) -> None:
-        await link.run(self._events_in)
-        if self._links.get(link.peer) is link:
-            del self._links[link.peer]
-            if self._supervisor is not None:
-                self._supervisor.disconnected(link.peer)
+    def _link_ended(self, peer: bytes, beside: bool) -> None:
+        if self._supervisor is not None:
+            self._supervisor.disconnected(peer, beside=beside)
+
+    def _copy_gossip(self, peer_id: ID, packet: bytes) -> None:
+        self._paths.copy_gossip(public_key_of(peer_id.to_bytes()), packet)
 
     def _replaced(self, peer_id: ID) -> None:
         if self._pubsub is not None:
@@ -294,19 +301,20 @@ class Libp2pTransport:
     def _is_welcome(self, key: bytes) -> bool:
         return key in self._addresses and trio.current_time() >= self._rates_of(key).banned_until_s
 
-    def _accept_frame(self, peer: bytes, size: int) -> bool:
+    def _accept_frame(self, peer: bytes, size: int, new: bool) -> bool:
         rates, now_s = self._rates_of(peer), trio.current_time()
-        return rates.frames.take(1, now_s) and rates.size.take(size, now_s)
+        frames = rates.frames if new else rates.copies
+        return peer in self._addresses and frames.take(1, now_s) and rates.size.take(size, now_s)
 
     def _accept_request(self, peer: bytes, size: int) -> bool:
         rates, now_s = self._rates_of(peer), trio.current_time()
-        return rates.requests.take(1, now_s) and rates.size.take(size, now_s)
+        return peer in self._addresses and rates.requests.take(1, now_s) and rates.size.take(size, now_s)
 
     def _accept_gossip(self, forwarder: ID, author: bytes | None) -> bool:
         now_s = trio.current_time()
         if author is None:
             peer = public_key_of(forwarder.to_bytes())
-            accepted = self._rates_of(peer).gossip.take(1, now_s)
+            accepted = peer in self._addresses and self._rates_of(peer).gossip.take(1, now_s)
             if not accepted:
                 self._counters.add("gossip_over_limit")
                 self._offend(peer)

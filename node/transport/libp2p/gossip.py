@@ -161,9 +161,14 @@ class MembersPubsub(Pubsub):
 
 
 class MembersGossip(GossipSub):
-    """The router: a mesh of four per topic that does not collapse, and gossip to everybody outside it."""
+    """The router: a mesh of four per topic that does not collapse, and gossip to everybody outside it.
 
-    def __init__(self, counters: Counters, limits: ConnectionLimits) -> None:
+    `copy(peer, packet)` is given what is published to a peer, to be sent over its second connection too.
+    """
+
+    def __init__(
+        self, counters: Counters, limits: ConnectionLimits, copy: Callable[[ID, bytes], None]
+    ) -> None:
         super().__init__(
             protocols=[TProtocol(PROTOCOL_ID_V11)],
             degree=4,
@@ -178,6 +183,7 @@ class MembersGossip(GossipSub):
         )
         self._counters = counters
         self._limits = limits
+        self._copy = copy
 
     async def publish(self, msg_forwarder: ID, pubsub_msg: rpc_pb2.Message) -> None:
         """Queue a message for the mesh, encoded once for all of it."""
@@ -194,6 +200,7 @@ class MembersGossip(GossipSub):
                     packet = encode_varint_prefixed(rpc_pb2.RPC(publish=[pubsub_msg]).SerializeToString())
                 if not queue.push(packet):  # type: ignore[arg-type]  # write_msg takes both
                     self._counters.add("gossip_queue_full")
+                self._copy(peer, packet)
 
     async def handle_rpc(self, rpc: rpc_pb2.RPC, sender_peer_id: ID) -> None:
         """Act on control messages about our topics; never connect to peers that others recommend."""

@@ -142,24 +142,25 @@ class RequestServer:
         self._counters = counters
         self._in_progress = 0
         self._in_progress_of: dict[bytes, int] = {}
-        self._reading: dict[bytes, trio.CancelScope] = {}
+        self._reading: dict[tuple[bytes, object], trio.CancelScope] = {}
 
     async def serve(self, peer: bytes, stream: INetStream) -> None:
-        """Answer the requests of one stream until it ends or the peer opens another."""
-        before = self._reading.get(peer)
+        """Answer the requests of one stream until it ends or the peer opens another on its connection."""
+        place = (peer, stream.muxed_conn)
+        before = self._reading.get(place)
         if before is not None:
             before.cancel()
         writing = trio.Lock()
         reader = FrameReader(stream, REQUEST_BYTES + _NUMBER_BYTES, self._patience)
         with trio.CancelScope() as scope:
-            self._reading[peer] = scope
+            self._reading[place] = scope
             try:
                 async with trio.open_nursery() as nursery:
                     await self._read_requests(peer, reader, stream, writing, nursery)
                     nursery.cancel_scope.cancel()
             finally:
-                if self._reading.get(peer) is scope:
-                    del self._reading[peer]
+                if self._reading.get(place) is scope:
+                    del self._reading[place]
                 await abandon(stream, self._patience)
 
     async def _read_requests(

@@ -1,12 +1,16 @@
-"""Shell: the library's connections, held to members only, one per member, and none for ever unfinished."""
+"""Shell: the library's connections, held to members only, and none for ever unfinished.
+
+A member has one connection that the library knows of, and at most one beside it, over another path, that only we know
+of. Which one it is, the dialling end says when the multiplexer is chosen.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 import trio
-from libp2p.abc import IMuxedConn, INetStream, IRawConnection, ISecureConn
+from libp2p.abc import IMuxedConn, INetConn, INetStream, IRawConnection, ISecureConn
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import StreamHandlerFn, TProtocol
@@ -31,13 +35,16 @@ from nacl.signing import SigningKey
 
 from node.constants import ConnectionLimits, Patience
 from node.transport.counters import Counters
-from node.transport.errors import UnsupportedLibrary
+from node.transport.errors import AddressInUse, UnsupportedLibrary
 from node.transport.libp2p.containment import Contained
 from node.transport.libp2p.identity import peer_id_of
 from node.transport.libp2p.tcp import BufferedTcpStream, TcpTransport
 from node.transport.libp2p.yamux import YamuxConnection
 
 LIBRARY_VERSION = "0.8.1"
+
+YAMUX_BESIDE = "/wattswarm/yamux-beside/1"
+"""Yamux on a connection that is to stay beside the first."""
 
 _YOUNG_S = 3.0
 """seconds in which two connections of one pair are taken for simultaneous dials rather than for a reboot."""
@@ -58,7 +65,7 @@ class RefusedError(SwarmException):
 
 
 class MembersSwarm(Swarm):
-    """The library's swarm with a gate, bounded handshakes and one connection per member.
+    """The library's swarm with a gate, bounded handshakes, and one connection per member and one beside it.
 
     `allowed` says who may connect now and counts whom it refuses, `on_connection` takes each new connection, and
     `on_replaced` the peer whose connections are about to be replaced by a newer one; both return at once.
@@ -82,6 +89,8 @@ class MembersSwarm(Swarm):
         noise = NoiseTransport(key_pair, noise_privkey=create_noise_key_pair().private_key)
         upgrader = TransportUpgrader({NOISE: noise}, {})
         upgrader.muxer_multistream = _YamuxOnly(limits, patience, counters)
+        self._beside_muxer = _YamuxOnly(limits, patience, counters, (YAMUX_BESIDE,))
+        self._beside: dict[ID, SwarmConn] = {}
         self._tcp = TcpTransport(counters)
         self._allowed = allowed
         self._on_connection = on_connection
@@ -122,21 +131,42 @@ class MembersSwarm(Swarm):
 
         super().set_stream_handler(contained_handler)
 
-    async def dial_once(self, address: Multiaddr, peer_id: ID) -> None:
+    async def listen_at(self, addresses: Iterable[str]) -> tuple[str, ...]:
+        """Listen at all of these; returns those that no interface has now, if any has another of them.
+
+        Raises AddressInUse.
+        """
+        absent: list[str] = []
+        for address in map(Multiaddr, addresses):
+            if await self.listen(address):
+                continue
+            if str(address) not in self._tcp.absent:
+                raise AddressInUse(f"cannot listen on {address}: the port is in use")
+            absent.append(str(address))
+        if absent and not self.listeners:
+            raise AddressInUse(f"cannot listen on {', '.join(absent)}: no interface of this machine has it")
+        return tuple(absent)
+
+    async def dial_once(self, address: Multiaddr, peer_id: ID, *, beside: bool = False) -> None:
         """One attempt at one address, with neither the library's retries nor its penalty for a failure.
 
         Whether it worked shows in the connections; a failure is counted.
         """
-        raw: IRawConnection | None = None
+        connection: IRawConnection | ISecureConn | None = None
+        muxer = self._beside_muxer if beside else self.upgrader.muxer_multistream
         with trio.move_on_after(self._patience.dial_timeout_s), Contained(self._counters, "dials_failed"):
             try:
-                raw = await self._tcp.dial(address)
+                connection = await self._tcp.dial(address)
+                connection = await self.upgrader.upgrade_security(connection, True, peer_id)
+                muxed = await muxer.new_conn(connection, peer_id)
+                if isinstance(muxed, YamuxConnection):
+                    muxed.dialled = str(address)
                 with suppress(RefusedError):
-                    await self.upgrade_outbound_raw_conn(raw, peer_id)
-                raw = None
+                    await self.add_conn(muxed, "outbound")
+                connection = None
             finally:
-                if raw is not None:
-                    await _close_now(raw)
+                if connection is not None:
+                    await _close_now(connection)
 
     async def _handle_inbound_connection(self, read_write_closer: ReadWriteCloser, maddr: Multiaddr) -> None:
         """Serve one accepted socket; the library's own never gives back its slots and is deaf after 250."""
@@ -159,34 +189,47 @@ class MembersSwarm(Swarm):
     async def add_conn(self, muxed_conn: IMuxedConn, direction: str = "unknown") -> SwarmConn:
         """Admit an authenticated connection, or close it and raise RefusedError.
 
-        The newest connection of a peer wins, because a peer that lost power comes back while its old connection still
-        looks alive. Only of two simultaneous dials the one of the smaller id wins, on both ends.
+        Of each kind the newest connection of a peer wins, because a peer that lost power comes back while its old
+        connection still looks alive. Only of two simultaneous dials the one of the smaller id wins, on both ends.
         """
         peer_id = muxed_conn.peer_id
         if not self._allowed(peer_id):
             await _close_now(muxed_conn)
             raise RefusedError(f"{peer_id} is not a member, or shut out for now")
         async with self._admitting.setdefault(peer_id, trio.Lock()):
-            return await self._admit(muxed_conn, direction)
+            if isinstance(muxed_conn, YamuxConnection) and muxed_conn.beside:
+                connection = await self._admit_beside(muxed_conn, direction)
+            else:
+                connection = await self._admit(muxed_conn, direction)
+        if not self._allowed(peer_id):
+            self.disconnect(peer_id)
+            raise RefusedError(f"{peer_id} ceased to be a member meanwhile")
+        return connection
 
     def remove_conn(self, swarm_conn: SwarmConn) -> None:
         """Called by the library when a connection has ended."""
         self._connected_at_s.pop(swarm_conn, None)
+        if self._beside.get(swarm_conn.muxed_conn.peer_id) is swarm_conn:
+            del self._beside[swarm_conn.muxed_conn.peer_id]
         super().remove_conn(swarm_conn)
 
     def disconnect(self, peer_id: ID) -> None:
         """Close all connections of a peer soon."""
-        for connection in tuple(self.connections.get(peer_id, ())):
-            self.manager.run_task(self._close_contained, connection)
+        self._close_soon(*self.connections.get(peer_id, ()))
+        if peer_id in self._beside:
+            self._close_soon(self._beside[peer_id])
+
+    async def close(self) -> None:
+        """Called by the library's host at the end."""
+        for connection in tuple(self._beside.values()):
+            await self._close_contained(connection)
+        await super().close()
 
     async def _admit(self, muxed_conn: IMuxedConn, direction: str) -> SwarmConn:
         peer_id = muxed_conn.peer_id
-        if self._loses_against_simultaneous_dial(muxed_conn):
-            self._counters.add("simultaneous_dials_refused")
-            await _close_now(muxed_conn)
-            raise RefusedError(f"{peer_id} is being connected the other way round")
+        await self._prefer_one_dial(muxed_conn, self.connections.get(peer_id, ()))
         if self.connections.get(peer_id):
-            self.disconnect(peer_id)
+            self._close_soon(*self.connections[peer_id])
             del self.connections[peer_id]
             self._on_replaced(peer_id)
         connection = await super().add_conn(muxed_conn, direction)
@@ -195,7 +238,36 @@ class MembersSwarm(Swarm):
         self._on_connection(connection)
         return connection
 
-    def _loses_against_simultaneous_dial(self, muxed_conn: IMuxedConn) -> bool:
+    async def _admit_beside(self, muxed_conn: YamuxConnection, direction: str) -> SwarmConn:
+        """As the library admits a connection, but without its tables: gossip and closing go by the first alone."""
+        peer_id = muxed_conn.peer_id
+        older = self._beside.get(peer_id)
+        await self._prefer_one_dial(muxed_conn, () if older is None else (older,))
+        connection = self._beside[peer_id] = _BesideConn(muxed_conn, self, direction)
+        if older is not None:
+            self._close_soon(older)
+        try:
+            self.manager.run_task(muxed_conn.start)
+            await muxed_conn.event_started.wait()
+            self.manager.run_task(connection.start)
+            await connection.event_started.wait()
+        except BaseException:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + self._patience.close_timeout_s):
+                await self._close_contained(connection)
+            raise
+        self._connected_at_s[connection] = trio.current_time()
+        self._counters.add("connections_beside")
+        self._on_connection(connection)
+        return connection
+
+    async def _prefer_one_dial(self, muxed_conn: IMuxedConn, present: Iterable[INetConn]) -> None:
+        """Raise RefusedError if the connection loses against a simultaneous one that the other end dialled."""
+        if self._loses_against_simultaneous_dial(muxed_conn, present):
+            self._counters.add("simultaneous_dials_refused")
+            await _close_now(muxed_conn)
+            raise RefusedError(f"{muxed_conn.peer_id} is being connected the other way round")
+
+    def _loses_against_simultaneous_dial(self, muxed_conn: IMuxedConn, present: Iterable[INetConn]) -> bool:
         smaller_is_us = self.self_id.to_bytes() < muxed_conn.peer_id.to_bytes()
         if muxed_conn.is_initiator == smaller_is_us:
             return False
@@ -203,13 +275,24 @@ class MembersSwarm(Swarm):
             connection.muxed_conn.is_initiator == smaller_is_us
             and not connection.is_closed
             and trio.current_time() - self._connected_at_s.get(connection, -_YOUNG_S) < _YOUNG_S
-            for connection in self.connections.get(muxed_conn.peer_id, ())
+            for connection in present
             if isinstance(connection, SwarmConn)
         )
 
-    async def _close_contained(self, connection: SwarmConn) -> None:
+    def _close_soon(self, *connections: INetConn) -> None:
+        for connection in connections:
+            self.manager.run_task(self._close_contained, connection)
+
+    async def _close_contained(self, connection: INetConn) -> None:
         with Contained(self._counters, "closes_failed"):
             await connection.close()
+
+
+class _BesideConn(SwarmConn):
+    """A connection beside the first. The library takes the end of any connection for the end of the peer's gossip."""
+
+    async def _notify_disconnected(self) -> None:
+        await trio.lowlevel.checkpoint()
 
 
 class MembersHost(BasicHost):
@@ -238,17 +321,28 @@ class _NoAutoConnector(AutoConnector):
 class _YamuxOnly(MuxerMultistream):
     """Negotiates Yamux and nothing else; the library ignores the class that is asked for and builds its own."""
 
-    def __init__(self, limits: ConnectionLimits, patience: Patience, counters: Counters) -> None:
-        super().__init__({TProtocol(YAMUX): YamuxConnection}, int(patience.dial_timeout_s))
+    def __init__(
+        self,
+        limits: ConnectionLimits,
+        patience: Patience,
+        counters: Counters,
+        names: tuple[str, ...] = (YAMUX, YAMUX_BESIDE),
+    ) -> None:
+        super().__init__({TProtocol(name): YamuxConnection for name in names}, int(patience.dial_timeout_s))
         self._limits = limits
         self._patience = patience
         self._counters = counters
 
     async def new_conn(self, conn: ISecureConn, peer_id: ID) -> IMuxedConn:
         """Agree with the other end and wrap the connection."""
-        await self.select_transport(conn)
+        name, _ = await self._selector.select(conn, conn.is_initiator, self.negotiate_timeout)
         return YamuxConnection(
-            conn, peer_id, limits=self._limits, patience=self._patience, counters=self._counters
+            conn,
+            peer_id,
+            limits=self._limits,
+            patience=self._patience,
+            counters=self._counters,
+            beside=name == YAMUX_BESIDE,
         )
 
 
@@ -285,7 +379,7 @@ class _Handshakes:
             self._counters.add("handshakes_expired")
 
 
-async def _close_now(connection: IMuxedConn | IRawConnection) -> None:
+async def _close_now(connection: IMuxedConn | ISecureConn | IRawConnection) -> None:
     """Close also while being cancelled, without waiting for the peer."""
     with trio.CancelScope(shield=True):
         await (connection.secured_conn if isinstance(connection, YamuxConnection) else connection).close()

@@ -4,6 +4,8 @@ The library's own TCP reads a Noise message with several system calls and opens 
 two daemons on one port share the connections without an error.
 """
 
+import errno
+
 import trio
 from libp2p.abc import IListener, IRawConnection, ITransport
 from libp2p.custom_types import THandler
@@ -73,6 +75,8 @@ class TcpTransport(ITransport):
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
+        self.absent: set[str] = set()
+        """Addresses to listen on that no interface of this machine had when it was tried last."""
 
     async def dial(self, maddr: Multiaddr) -> IRawConnection:
         """Connect. Raises OpenConnectionError."""
@@ -88,7 +92,7 @@ class TcpTransport(ITransport):
 
     def create_listener(self, handler_function: THandler) -> IListener:
         """A listener that is not listening yet."""
-        return TcpListener(handler_function, self._counters)
+        return TcpListener(handler_function, self._counters, self.absent)
 
     def can_dial(self, maddr: Multiaddr) -> bool:
         """Whether the address is TCP and nothing on top."""
@@ -108,18 +112,22 @@ class TcpListener(IListener):
 
     background_nursery: trio.Nursery
 
-    def __init__(self, handler: THandler, counters: Counters) -> None:
+    def __init__(self, handler: THandler, counters: Counters, absent: set[str]) -> None:
         self._handler = handler
         self._counters = counters
+        self._absent = absent
         self._addresses: tuple[Multiaddr, ...] = ()
         self._serving = trio.CancelScope()
 
     async def listen(self, maddr: Multiaddr) -> None:
         """Bind, without sharing the port, and accept from now on. Raises OpenConnectionError."""
         host, port = _host_and_port(maddr)
+        self._absent.discard(str(maddr))
         try:
             listeners = await trio.open_tcp_listeners(port, host=host)
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                self._absent.add(str(maddr))
             raise OpenConnectionError(f"{maddr}: {error}") from error
         self._addresses = tuple(_address_of(listener) for listener in listeners)
         self.background_nursery.start_soon(self._serve, listeners)

@@ -174,7 +174,7 @@ class YamuxStream(IMuxedStream):
 
 
 class YamuxConnection(IMuxedConn):
-    """All streams over one secured connection to one peer."""
+    """All streams over one secured connection to one peer; `dialled` is the address, None if the peer dialled us."""
 
     def __init__(
         self,
@@ -184,7 +184,10 @@ class YamuxConnection(IMuxedConn):
         limits: ConnectionLimits | None = None,
         patience: Patience | None = None,
         counters: Counters | None = None,
+        beside: bool = False,
     ) -> None:
+        self.beside = beside
+        self.dialled: str | None = None
         self.secured_conn = conn
         self.peer_id = peer_id
         self.limits = limits or ConnectionLimits()
@@ -237,10 +240,7 @@ class YamuxConnection(IMuxedConn):
         """Say goodbye and close; safe to call again."""
         if not self._closing:
             self._closing = True
-            with (
-                trio.move_on_after(self.patience.close_timeout_s),
-                suppress(IOException),
-            ):
+            with trio.move_on_after(self.patience.close_timeout_s), suppress(IOException):
                 await self._write(_HEADER.pack(0, _GO_AWAY, 0, 0, 0), interruptible=True)
         await self._end()
 
@@ -359,10 +359,7 @@ class YamuxConnection(IMuxedConn):
         while True:
             await trio.sleep(self.patience.ping_every_s * random.uniform(0.8, 1.2))
             self._pong = trio.Event()
-            with (
-                trio.move_on_after(self.patience.ping_timeout_s),
-                suppress(IOException),
-            ):
+            with trio.move_on_after(self.patience.ping_timeout_s), suppress(IOException):
                 await self._write(_HEADER.pack(0, _PING, _SYN, 0, 0), interruptible=True)
                 await self._pong.wait()
             with trio.move_on_after(_OWN_STALL_S):

@@ -30,7 +30,7 @@ from transport_cells import CELL_ID, Running, signing_key
 from node.transport.libp2p.identity import peer_id_of
 
 ENTRIES = f"{CELL_ID.hex()}/entries"
-FRAMES = f"/wattswarm/{CELL_ID.hex()}/frames/1"
+FRAMES = f"/wattswarm/{CELL_ID.hex()}/frames/2"
 REQUESTS = f"/wattswarm/{CELL_ID.hex()}/requests/1"
 SECURITY = ("noise", "plaintext", "secio", "tls")
 MUXERS = ("yamux", "mplex")

@@ -25,6 +25,8 @@ from node.transport.libp2p.swarm import MembersSwarm
 class StockYamux(Yamux):
     """The library's multiplexer, made from the arguments of ours."""
 
+    beside = False
+
     def __init__(self, conn: Any, peer_id: ID, **_bounds: object) -> None:
         super().__init__(conn, peer_id)
 

@@ -140,11 +140,12 @@ class Libp2pCell:
         queues: QueueLimits | None = None,
         rates: RateLimits | None = None,
         limits: ConnectionLimits | None = None,
+        hosts: tuple[str, ...] = ("127.0.0.1",),
     ) -> Running:
         transport = Libp2pTransport(
             signing_key(number),
             CELL_ID,
-            [f"/ip4/127.0.0.1/tcp/{self.port(number)}"],
+            [f"/ip4/{host}/tcp/{self.port(number)}" for host in hosts],
             queues=queues,
             rates=rates,
             limits=limits,

@@ -6,11 +6,15 @@ import trio
 
 
 class Wire:
-    """Forwards TCP to a port that may change; what passed before `cut` stays open and silent."""
+    """Forwards TCP to a port that may change; what passed before `cut` stays open and silent.
+
+    While it is `dead`, new connections are taken and stay silent too.
+    """
 
     def __init__(self, target: Callable[[], int]) -> None:
         self._target = target
         self._cut = trio.Event()
+        self.dead = False
         self.port = 0
 
     @property
@@ -22,6 +26,15 @@ class Wire:
         self._cut.set()
         self._cut = trio.Event()
 
+    def die(self) -> None:
+        """From now on nothing passes, and nobody is told."""
+        self.dead = True
+        self.cut()
+
+    def mend(self) -> None:
+        """New connections work again."""
+        self.dead = False
+
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         self.port = listeners[0].socket.getsockname()[1]
@@ -29,6 +42,8 @@ class Wire:
         await trio.serve_listeners(self._forward, listeners)
 
     async def _forward(self, near: trio.SocketStream) -> None:
+        if self.dead:
+            await trio.sleep_forever()
         cut = self._cut
         try:
             far = await trio.open_tcp_stream("127.0.0.1", self._target())

@@ -1,0 +1,158 @@
+"""Reading the agreed state of a cell back from its leaves: the strict inverse of `cell_state.state_leaves`.
+
+The leaves say all there is but the rules that the genesis fixes. Everything that does not read raises
+`Malformed` or `MalformedPayload`. Energies are mWh, prices µ/kWh, money pico-currency.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ledger.encoding import Value, big_int_from, decode
+from ledger.errors import Malformed, Unbalanced
+from ledger.journal import Balances
+from ledger.limits import ID_BYTES, SYNC_BYTES
+from market.admission import with_points
+from market.cell_state import CellState, ClearedInterval, IntervalRecord
+from market.errors import InvalidRules
+from market.payloads import Curve, Reading, decode_limit, decode_order, decode_reading, decode_tariff
+from market.rules import BranchLimit, CellRules, TariffStep
+
+_INTERVAL_BYTES: Final = 8
+
+
+def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> CellState:
+    """The state that has these leaves under the cell's rules. Raises `PeerError`."""
+    amounts: dict[bytes, int] = {}
+    curves: dict[tuple[int, bytes], Curve] = {}
+    records: dict[int, IntervalRecord] = {}
+    measured: dict[bytes, tuple[int, Reading]] = {}
+    points: dict[bytes, Value] = {}
+    single: dict[bytes, Value] = {}
+    for key, data in leaves:
+        name, slash, rest = key.partition(b"/")
+        if slash and name == b"account":
+            amounts[rest] = big_int_from(data)
+            continue
+        value = decode(data, max_bytes=SYNC_BYTES)
+        if slash and name == b"curve":
+            curves[_interval_and_member(rest)] = decode_order(_array(value))
+        elif slash and name == b"interval":
+            records[int.from_bytes(rest, "big")] = _record_from(rules, value)
+        elif slash and name == b"point":
+            points[rest] = value
+        elif slash and name == b"measured":
+            interval, reading = _fields(value, 2)
+            measured[rest] = (_integer(interval), decode_reading(_array(reading)))
+        else:
+            single[key] = value
+    if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
+        raise Malformed("a leaf is missing from the state, or is none of it")
+    rules = _with_points(rules, points)
+    return CellState(
+        rules=rules,
+        last_interval=_integer(single[b"last"]),
+        balances=_balances(amounts),
+        tariffs=tuple(_tariff_from(step) for step in _array(single[b"tariffs"])),
+        limits=tuple(_limit_from(rules, limit) for limit in _array(single[b"limits"])),
+        curves=curves,
+        pending=None if single[b"pending"] is None else _cleared_from(rules, single[b"pending"]),
+        records=records,
+        last_measured=measured,
+    )
+
+
+def _with_points(rules: CellRules, points: Mapping[bytes, Value]) -> CellRules:
+    """The founding rules with the metering points that came later or are gone."""
+    try:
+        return with_points(rules, points.items()) if points else rules
+    except InvalidRules as fault:
+        raise Malformed(str(fault)) from fault
+
+
+def _balances(amounts: Mapping[bytes, int]) -> Balances:
+    try:
+        return Balances(amounts)
+    except Unbalanced as fault:
+        raise Malformed(str(fault)) from fault
+
+
+def _interval_and_member(key: bytes) -> tuple[int, bytes]:
+    if len(key) != _INTERVAL_BYTES + ID_BYTES:
+        raise Malformed("an order is kept under an interval and a member")
+    return int.from_bytes(key[:_INTERVAL_BYTES], "big"), key[_INTERVAL_BYTES:]
+
+
+def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
+    interval, tariff, prices, contracts, readings, settled = _fields(value, 6)
+    return IntervalRecord(
+        interval=_integer(interval),
+        tariff=_tariff_from(tariff),
+        prices=_prices_from(rules, prices),
+        contracts=_energies(contracts),
+        readings={member: decode_reading(_array(reading)) for member, reading in _pairs(readings)},
+        settled=bool(_integer(settled)),
+    )
+
+
+def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
+    interval, tariff, prices, contracts, grid_import, grid_export = _fields(value, 6)
+    return ClearedInterval(
+        interval=_integer(interval),
+        tariff=_tariff_from(tariff),
+        prices=_prices_from(rules, prices),
+        contracts=_energies(contracts),
+        grid_import=_integer(grid_import),
+        grid_export=_integer(grid_export),
+    )
+
+
+def _tariff_from(value: Value) -> TariffStep:
+    interval, import_price, export_price = _fields(value, 3)
+    return decode_tariff((import_price, export_price), _integer(interval))
+
+
+def _limit_from(rules: CellRules, value: Value) -> BranchLimit:
+    limit = decode_limit(_array(value))
+    if not 0 <= limit.branch < len(rules.branches):
+        raise Malformed("a limit of a branch that the cell does not have")
+    return limit
+
+
+def _prices_from(rules: CellRules, value: Value) -> tuple[int | None, ...]:
+    prices = _array(value)
+    if len(prices) != len(rules.branches):
+        raise Malformed("every branch has a price, or null")
+    return tuple(None if price is None else _integer(price) for price in prices)
+
+
+def _energies(value: Value) -> dict[bytes, int]:
+    return {member: _integer(energy) for member, energy in _pairs(value)}
+
+
+def _pairs(value: Value) -> list[tuple[bytes, Value]]:
+    pairs = []
+    for item in _array(value):
+        key, content = _fields(item, 2)
+        if not isinstance(key, bytes):
+            raise Malformed("a member's id is a byte string")
+        pairs.append((key, content))
+    return pairs
+
+
+def _array(value: Value) -> tuple[Value, ...]:
+    if not isinstance(value, tuple):
+        raise Malformed("not an array")
+    return value
+
+
+def _fields(value: Value, count: int) -> tuple[Value, ...]:
+    fields = _array(value)
+    if len(fields) != count:
+        raise Malformed(f"{len(fields)} fields where {count} are expected")
+    return fields
+
+
+def _integer(value: Value) -> int:
+    if not isinstance(value, int):
+        raise Malformed("not an integer")
+    return value

@@ -1,0 +1,1 @@
+"""Market mechanisms behind one interface: `uniform` is what blocks use, the others are there to compare with."""

@@ -1,0 +1,103 @@
+"""Shell: `wattswarm cell tariff|deposit`: what the operator says in its own node's feed, left for that node."""
+
+import sys
+import time
+from pathlib import Path
+
+from cyclopts import App
+
+from ledger.chain import Tip
+from ledger.genesis import Role, member_id
+from ledger.replay import load_chain
+from market.cell import EnergyCell
+from market.cell_state import CellState
+from market.errors import InvalidRules, MalformedPayload
+from market.payloads import Deposit, Kind, encode_deposit, encode_tariff
+from market.rules import TariffStep
+from market.units import DECIMALS, MONEY_DECIMALS, money_text, price_from_text, price_text
+from node.errors import InputRefusedError
+from node.founding import CARD_FILE
+from node.instructions import Instruction
+from node.ledger_view import find_member, opened
+from node.member_card import read_card
+from node.spool import Spool
+
+
+def add_commands(app: App) -> None:
+    """Give `wattswarm cell` the commands of this module."""
+    app.command(tariff)
+    app.command(deposit)
+
+
+def tariff(import_price: str, export_price: str, /, *, node: Path, from_interval: int) -> None:
+    """Set the supplier's prices from an interval on whose gate is still open when the next block is made.
+
+    Example: wattswarm cell tariff 0.29 0.05 --from-interval 1994700 --node ./home-1
+
+    Parameters
+    ----------
+    import_price
+        What the supplier takes per kWh.
+    export_price
+        What it pays per kWh; at most the import price.
+    node
+        The data directory of the operator's node.
+    from_interval
+        Index of the first interval: unix time divided by the interval.
+    """
+    tip = _tip_of_operator(node)
+    first = tip.last_interval + 1
+    if from_interval <= first:
+        raise InputRefusedError(
+            f"--from-interval: {from_interval} is too late; the first possible is {first + 1}"
+        )
+    step = TariffStep(from_interval, price_from_text(import_price), price_from_text(export_price))
+    try:
+        payload = encode_tariff(step)
+    except (InvalidRules, MalformedPayload) as error:
+        raise InputRefusedError(str(error)) from error
+    Spool(node).leave(Instruction(int(Kind.TARIFF), from_interval, payload))
+    prices = f"{price_text(step.import_price)} and {price_text(step.export_price)}"
+    sys.stdout.write(f"From interval {from_interval} on: {prices} per kWh. It waits for the node.\n")
+
+
+def deposit(member: str, amount: str, /, *, node: Path) -> None:
+    """Book money between a member's account and the world outside; a negative amount is a payout.
+
+    Example: wattswarm cell deposit home-3 25.50 --node ./home-1
+
+    Parameters
+    ----------
+    member
+        The member's name, or the start of its id; one that left may still be paid out.
+    amount
+        Currency units, with at most six decimals.
+    node
+        The data directory of the operator's node.
+    """
+    tip = _tip_of_operator(node)
+    receiver = find_member(tip.membership, member, ever=True)
+    money = price_from_text(amount) * 10 ** (MONEY_DECIMALS - DECIMALS)
+    try:
+        payload = encode_deposit(Deposit(receiver.id, money))
+    except MalformedPayload as error:
+        raise InputRefusedError(str(error)) from error
+    # The interval of a deposit is free: here it makes two equal deposits two, and one that is left twice one.
+    Spool(node).leave(Instruction(int(Kind.DEPOSIT), time.time_ns(), payload))
+    currency = tip.state.rules.currency
+    sys.stdout.write(f"{money_text(money)} {currency} for {receiver.name.decode()}. It waits for the node.\n")
+
+
+def _tip_of_operator(node: Path) -> Tip[CellState]:
+    """The tip of the ledger of a node whose member is an operator. Raises `InputRefusedError` or `ConfigError`."""
+    card = read_card(node / CARD_FILE)
+    with opened(node) as (genesis, store):
+        tip = load_chain(store, genesis, EnergyCell())
+    own = tip.membership.by_feed_key(bytes.fromhex(card.feed_key)) or tip.membership.by_id(
+        member_id(bytes.fromhex(card.feed_key))
+    )
+    if own is None or not own.roles & Role.OPERATOR:
+        names = [m.name.decode() for m in tip.membership.members if m.roles & Role.OPERATOR]
+        known = f"those of {', '.join(names)} would" if names else "this cell has no operator"
+        raise InputRefusedError(f"{node}: what {card.name} says of tariffs and money does not count; {known}")
+    return tip

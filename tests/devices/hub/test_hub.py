@@ -1,0 +1,171 @@
+"""The hub on a simulated week: it names devices, finds the desk's cluster, puts the monitor to sleep, advises."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from device_examples import configuration
+
+from devices.cell_clock import Instant
+from devices.control import ControlCore
+from devices.control_state import FRESH
+from devices.cycle_record import replays
+from devices.drivers.simulated import build_ders
+from devices.hub.advice import Topic
+from devices.hub.clusters import Cluster
+from devices.hub.demand import NS_PER_S
+from devices.hub.hub import Hub
+from devices.hub.privacy import Audience, Policy
+from devices.hub.recognition import DeviceKind, UsbIdentity, UsbProduct
+from devices.hub.watched import Watched
+from devices.image import DerKind, DeviceImage, ProcessImage, Reading
+
+DAY_S = 86_400
+STEP_S = 60
+PRICES = tuple(0.15 if hour < 6 else 0.35 for hour in range(24))
+Power = Callable[[float, int], float]
+
+
+def at_the_desk(hour: float, day: int) -> bool:
+    return day % 7 < 5 and (9 + day % 3 / 2 <= hour < 12 or 13 <= hour < 17 + day % 2)
+
+
+DEVICES: dict[str, Power] = {
+    "laptop": lambda hour, day: 60 - 35 * (hour % 3) / 3 if at_the_desk(hour, day) else 0.4,
+    "monitor": lambda hour, day: 28.0 if at_the_desk(hour, day) else 0.4,
+    "router": lambda hour, day: 9.0,
+    "fridge": lambda hour, day: 85.0 + 20 * math.exp(-(hour * 60 % 45)) if hour * 60 % 45 < 15 else 0.2,
+    "kettle": lambda hour, day: 2100.0 if 7 <= hour < 7.06 or 16 <= hour < 16.05 else 0.0,
+    "dishes": lambda hour, day: (1900.0 if hour % 1 < 0.3 else 70.0) if 18.5 <= hour < 20.4 else 0.3,
+    "set-top box": lambda hour, day: 12.0 if hour < 19 or hour > 22 else 18.0,
+}
+WATCHED = (
+    Watched("laptop", UsbIdentity(UsbProduct.NONE, 65.0, battery=True), direct_current=True),
+    Watched("monitor", UsbIdentity(UsbProduct.NONE, 60.0, battery=False), may_stand_by=True),
+    Watched("router"),
+    Watched("fridge"),
+    Watched("kettle"),
+    Watched("dishes"),
+    Watched("set-top box", told=DeviceKind.UNKNOWN),
+)
+
+
+def image(second: int, devices: dict[str, Power] = DEVICES) -> ProcessImage:
+    time = Instant(second * NS_PER_S, second * NS_PER_S)
+    missing = Reading.missing(time.real_ns)
+    return ProcessImage(
+        time,
+        tuple(
+            DeviceImage(
+                name,
+                DerKind.FLEXIBLE,
+                Reading.of(-power(second % DAY_S / 3600, second // DAY_S), time.real_ns),
+                missing,
+                missing,
+                missing,
+                missing,
+                0,
+            )
+            for name, power in devices.items()
+        ),
+    )
+
+
+def watched_for(hub: Hub, seconds: int) -> Hub:
+    for second in range(0, seconds + 1, STEP_S):
+        hub.observe(image(second), NS_PER_S)
+    return hub
+
+
+@pytest.fixture(scope="module")
+def week() -> Hub:
+    return watched_for(Hub(WATCHED), 3 * DAY_S + 19 * 3600)
+
+
+def test_devices_are_named_from_enumeration_and_from_their_traces(week: Hub) -> None:
+    kinds = {name: found.kind for name, found in week.recognised().items()}
+    assert kinds == {
+        "laptop": DeviceKind.LAPTOP,
+        "monitor": DeviceKind.MONITOR,
+        "router": DeviceKind.NETWORK,
+        "fridge": DeviceKind.FRIDGE,
+        "kettle": DeviceKind.KETTLE,
+        "dishes": DeviceKind.DISHWASHER,
+        "set-top box": DeviceKind.UNKNOWN,
+    }
+
+
+def test_the_desk_is_a_cluster_and_its_monitor_sleeps_when_the_laptop_is_off(week: Hub) -> None:
+    assert week.clusters() == (Cluster("laptop", ("monitor",)),)
+    (limit,) = week.limits()
+    assert (limit.name, limit.power_w) == ("monitor", -1.0)
+
+
+def test_while_the_laptop_is_on_or_unknown_nothing_sleeps() -> None:
+    hub = watched_for(Hub(WATCHED), DAY_S + 15 * 3600)
+    assert hub.clusters() == (Cluster("laptop", ("monitor",)),)
+    assert hub.limits() == ()
+
+
+def test_advice_names_what_was_seen_and_the_greatest_saving_comes_first(week: Hub) -> None:
+    advice = week.advice(PRICES)
+    found = {(each.topic, each.name) for each in advice}
+    assert (Topic.SHIFT, "dishes") in found
+    assert (Topic.FOR_NOTHING, "set-top box") in found
+    assert (Topic.TO_DC, "router") in found
+    assert not {name for _, name in found} & {"fridge", "laptop", "kettle"}
+    assert [each.saves_money for each in advice] == sorted(
+        (each.saves_money for each in advice), reverse=True
+    )
+    nothing = next(each for each in advice if each.name == "set-top box")
+    assert "12.0 W even at night" in nothing.text
+    assert nothing.saves_kwh == pytest.approx(11.5 * 8.76, rel=1e-6)
+
+
+def test_by_default_only_totals_of_quarters_of_an_hour_leave(week: Hub) -> None:
+    rows = week.released(Policy("ada"), Audience.CELL)
+    assert rows
+    assert {row.name for row in rows} == {""}
+    noon = next(row for row in rows if row.start_ns == (DAY_S + 12 * 3600) * NS_PER_S)
+    drawn = sum(
+        power(12 + second / 3600, 1) * STEP_S
+        for power in DEVICES.values()
+        for second in range(0, 900, STEP_S)
+    )
+    assert noon.energy_wh == pytest.approx(drawn / 3600)
+
+
+def test_control_puts_a_forgotten_monitor_into_standby_and_wakes_it_with_the_laptop() -> None:
+    """The monitor is left on after work; from the third day on the hub knows better."""
+    work = [[9, 12, 35.0], [13, 17, 35.0]]
+    socket = {"type": "dc-socket", "device_wh": 0, "charge_w": 0}
+    ders: list[dict[str, Any]] = [
+        {
+            **socket,
+            "name": "laptop",
+            "device_wh": 70,
+            "charge_w": 30,
+            "initial_state_of_charge": 1.0,
+            "use": work,
+        },
+        {**socket, "name": "monitor", "use": [[9, 17.75, 28.0]], "may_stand_by": True},
+    ]
+    start = Instant(0, 0)
+    config = configuration(ders)
+    built = {der.name: der for der in build_ders(config, None, {}, start)}
+    core = ControlCore(config, tuple(built.values()), None, FRESH, start, "test")
+    drawn: dict[tuple[int, int], float] = {}
+    for minute in range(0, 3 * 1440 + 1, 10):
+        now = Instant(minute * NS_PER_S // 100, minute * 60 * NS_PER_S)
+        core.cycle(now)
+        power_w = built["monitor"].measure(now).power_w.value
+        assert power_w is not None
+        drawn[divmod(minute, 1440)] = -power_w
+    after_work, at_work, morning = 17 * 60 + 40, 16 * 60 + 50, 9 * 60 + 20
+    assert drawn[0, after_work] == pytest.approx(28 / 0.92 + 0.3)
+    assert drawn[2, at_work] == drawn[2, morning] == drawn[0, after_work]
+    assert drawn[2, after_work] < 1.5
+    assert all(replays(record) for record in core.cycles)
+    shown = core.cycles[-1]
+    assert {each.name for each in shown.permitted} == {"laptop", "monitor"}

@@ -1,0 +1,95 @@
+"""Random histories of a cell: what its members say, interval by interval, played on a world of the tests."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from ledger.encoding import Value
+from market.payloads import Quality
+
+FIRST = 100
+MEMBERS = 4
+
+RELAXED = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+VALUES: st.SearchStrategy[Value] = st.recursive(
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.integers(-3, 400)
+    | st.binary(max_size=8)
+    | st.binary(min_size=32, max_size=32),
+    lambda inner: st.lists(inner, max_size=3).map(tuple),
+    max_leaves=10,
+)
+rows = st.dictionaries(st.integers(-20, 400), st.integers(1, 700), max_size=3)
+
+
+@st.composite
+def blocks(draw: Any) -> dict[str, Any]:
+    """One block: who orders, reads, books and changes what, relative to the interval of the gate."""
+    offset = st.integers(-7, 3)
+    member = st.integers(0, MEMBERS - 1)
+    return {
+        "orders": draw(st.lists(st.tuples(member, st.integers(-1, 2), rows, rows), max_size=6)),
+        "readings": draw(
+            st.lists(
+                st.tuples(member, offset, st.integers(-1200, 1200), st.sampled_from(Quality)), max_size=8
+            )
+        ),
+        "complete": draw(st.booleans()),
+        "deposits": draw(st.lists(st.tuples(member, st.integers(-(10**6), 10**6).filter(bool)), max_size=1)),
+        "tariffs": draw(st.lists(st.tuples(st.integers(0, 3), prices, prices), max_size=1)),
+        "limits": draw(
+            st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 800)), max_size=1)
+        ),
+        "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
+        "timely": draw(st.sampled_from([True, True, True, False])),
+        "freeze": draw(st.sampled_from([None] * 9 + [0])),
+        "voided": draw(st.sampled_from([()] * 9 + [(1,)])),
+        "late": draw(st.sampled_from([-1, -1, -1, 0, 1])),
+    }
+
+
+prices = st.integers(-50, 500)
+histories = st.lists(blocks(), min_size=1, max_size=9)
+
+
+def play(world: Any, history: list[dict[str, Any]]) -> None:
+    for step in history:
+        if step["freeze"] is not None:
+            world.freeze(step["freeze"])
+        apply(world, step, entries_of(world, step))
+
+
+def apply(world: Any, step: dict[str, Any], entries: list[Any]) -> None:
+    gate = world.state.last_interval + 1 + step["skip"]
+    world.block(
+        *entries,
+        skip=step["skip"],
+        timely=step["timely"],
+        voided=step["voided"],
+        time_ns=world.rules.calendar.start_ns(gate + step["late"]),
+    )
+
+
+def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
+    gate = world.state.last_interval + 1 + step["skip"]
+    entries = [
+        world.order(
+            member,
+            gate + offset,
+            buys=sorted(buys.items(), reverse=True),
+            sells=sorted(sells.items()),
+        )
+        for member, offset, buys, sells in step["orders"]
+    ]
+    if step["complete"]:
+        entries += [world.reading(member, gate - 2, 10 * member - 15) for member in range(MEMBERS)]
+    entries += [world.reading(member, gate + offset, *rest) for member, offset, *rest in step["readings"]]
+    entries += [world.deposit(*deposit) for deposit in step["deposits"]]
+    entries += [world.tariff(gate + offset, max(a, b), min(a, b)) for offset, a, b in step["tariffs"]]
+    entries += [world.limit(branch, gate, gate + length, power) for branch, length, power in step["limits"]]
+    return entries
