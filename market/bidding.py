@@ -17,12 +17,39 @@ PRICE_TICK = 1
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """A storage as it will be when the interval begins; energies at its terminals, mWh.
+
+    `room` is what it can take until it is full and `stored` what it can give until only the owner's reserve is left,
+    both however long that takes. `most_charge` and `most_discharge` are what its power allows in one interval.
+    `efficiency_ppm` is the round trip in millionths, `wear` what a kWh given at the terminals costs in lifetime, µ/kWh.
+    """
+
+    room: int
+    stored: int
+    most_charge: int
+    most_discharge: int
+    efficiency_ppm: int = 1_000_000
+    wear: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deferrable:
+    """A load that may wait: `energy` mWh within the next `intervals` (the one bid for counts), `most` of it in each."""
+
+    energy: int
+    intervals: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Flexibility:
     """What a member expects to use and make in one interval, and what its storage could do in it.
 
     `load` and `generation` are must-run energies, both positive. `charge` is the most energy the storage can
     take from its terminals in this interval, `discharge` the most it can give at them without touching the
-    reserve. `efficiency_ppm` is the round trip (energy out per energy in) in millionths.
+    reserve. `efficiency_ppm` is the round trip (energy out per energy in) in millionths. `interval` is its index.
+    `storage` says more of the storage to a bidder that looks beyond the interval, and `deferrable` what may wait.
     """
 
     load: int = 0
@@ -30,6 +57,9 @@ class Flexibility:
     charge: int = 0
     discharge: int = 0
     efficiency_ppm: int = 1_000_000
+    interval: int = 0
+    storage: Storage | None = None
+    deferrable: tuple[Deferrable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +105,15 @@ class SimpleBidder:
             floor=account.export_price + PRICE_TICK,
             dearest=account.import_price,
         )
-        return Curve(
-            _first(curve.buys, account.max_withdrawal),
-            _first(curve.sells, account.max_injection),
-        )
+        return within_nameplate(curve, account)
+
+
+def within_nameplate(curve: Curve, account: Account) -> Curve:
+    """The best steps of the curve, up to what the metering point can carry."""
+    return Curve(
+        _first(curve.buys, account.max_withdrawal),
+        _first(curve.sells, account.max_injection),
+    )
 
 
 def net_curve(

@@ -16,6 +16,26 @@ class PriceForecast:
 
     low: int
     high: int
+    horizon: "tuple[Outlook, ...]" = ()
+    """The interval of the bid and those after it; empty where nobody looks ahead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a member expects of one interval. Floats, because nobody else must agree with them.
+
+    `buy` are the prices at which it may have to buy, `sell` those at which it may sell, both µ/kWh, `surplus` its
+    must-run generation less load, mWh: ascending quantiles at the levels of `market.forecasting`, or one value each
+    that is certain. In a market where everything trades locally the first two are the same; at a tariff they are
+    import and export price. `carbon` is the grid's intensity in g/kWh, 0 where it is not known.
+    """
+
+    import_price: int
+    export_price: int
+    buy: tuple[float, ...]
+    sell: tuple[float, ...]
+    surplus: tuple[float, ...]
+    carbon: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

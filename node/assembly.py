@@ -6,13 +6,14 @@ from ledger.chain import Tip
 from ledger.entries import Entry, open_entry
 from ledger.genesis import Role
 from ledger.membership import Membership
-from market.bidding import SimpleBidder
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
+from market.units import PRICE_PER_UNIT, S_PER_HOUR
 from node.belonging import Identity, confirmations_needed
+from node.bidding import carbon_of, configured_bidder, configured_expectations
 from node.config import Config, control_table
 from node.core import NodeCore
 from node.events import Now
@@ -103,7 +104,7 @@ def _trading(
     return Trading(
         rules=rules,
         rule=rule,
-        bidder=SimpleBidder(),
+        bidder=configured_bidder(config.bidding, season),
         first_interval=max(opened.genesis.first_interval, rule.since),
         last_trading_interval=config.node.last_trading_interval,
         order_lead_ns=2 * margin_ns,
@@ -113,6 +114,10 @@ def _trading(
         prices=_known_prices(rules, opened, season),
         reported={said.interval for said in recent if said.kind == Kind.READING},
         bid_for=max((said.interval for said in recent if said.kind == Kind.ORDER), default=-1),
+        expectations=configured_expectations(config, rules, season, now),
+        horizon=config.bidding.horizon_hours * S_PER_HOUR // rules.interval_s,
+        carbon=carbon_of(config.bidding, rules.interval_s),
+        wear=round(config.bidding.wear * PRICE_PER_UNIT),
     )
 
 

@@ -5,14 +5,16 @@ position is decided before the dispatch deadline it leases that position to its 
 positive.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from devices.control_messages import Attached, ImageReport, MeterRecord
 from devices.image import DerKind
 from ledger.encoding import Value
-from market.bidding import Account, Bidder, Flexibility
+from market.bidders.expectations import Expectations
+from market.bidding import Account, Bidder, Flexibility, Storage
 from market.cell_state import CellState
-from market.forecast import EnergyForecaster, PriceHistory
+from market.forecast import EnergyForecaster, Outlook, PriceHistory
 from market.intervals import Calendar
 from market.outcomes import BlockOutcomes
 from market.payloads import Curve, Kind, Reading, encode_order, encode_reading
@@ -23,11 +25,18 @@ from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, 
 
 MW_PER_W = 1000
 PPM = 1_000_000
+NO_STORAGE = Storage(room=0, stored=0, most_charge=0, most_discharge=0)
+"""What a member without a storage has, and one whose storage is not known."""
 
 
 @dataclass(slots=True)
 class Trading:
-    """One metering point's trading. `rule` is its place in the cell's rules."""
+    """One metering point's trading. `rule` is its place in the cell's rules.
+
+    A bidder that looks ahead is shown `horizon` intervals of what `expectations` make of the tariff, the grid's
+    `carbon` (g/kWh of an interval) and what was metered; `wear` is what a kWh out of the storage costs in lifetime,
+    µ/kWh.
+    """
 
     rules: CellRules
     rule: MemberRule
@@ -41,6 +50,10 @@ class Trading:
     prices: PriceHistory
     reported: set[int] = field(default_factory=set)
     bid_for: int = -1
+    expectations: Expectations | None = None
+    horizon: int = 0
+    carbon: Callable[[int], float] = lambda _: 0.0
+    wear: int = 0
     positions: dict[int, int] = field(default_factory=dict)
     _image: ImageReport | None = None
     _nameplate: Attached | None = None
@@ -91,6 +104,9 @@ class Trading:
         clearing = outcomes.clearing
         price = clearing.prices[self.rule.branch]
         self.prices = self.prices.with_price(clearing.tariff.import_price if price is None else price)
+        if self.expectations is not None:
+            tariff = clearing.tariff
+            self.expectations.priced(clearing.interval, tariff.import_price, tariff.export_price, price)
         if self.last_trading_interval is not None and clearing.interval > self.last_trading_interval:
             return []
         position = outcomes.position_of(self.rule.member)
@@ -141,6 +157,8 @@ class Trading:
         generation = sum(device.injected for device in record.devices if device.kind in sources)
         self.load = self.load.observe(record.interval, load)
         self.generation = self.generation.observe(record.interval, generation)
+        if self.expectations is not None:
+            self.expectations.metered(record.interval, load, generation)
 
     def _curve(self, interval: int, state: CellState, now: Now) -> Curve:
         tariff = self.rules.tariff_on(self.rule.branch, self.rules.tariff_at(interval, state.tariffs))
@@ -153,31 +171,59 @@ class Trading:
         history = self.prices if self.prices.prices else self.prices.with_price(tariff.import_price)
         forecast = history.forecast()
         assert forecast is not None, "a history with a price has quartiles"
+        if self.expectations is not None:
+            forecast = replace(forecast, horizon=self._horizon(self.expectations, interval, state))
         return self.bidder.orders(self._flexibility(interval, now), forecast, account)
 
-    def _flexibility(self, interval: int, now: Now) -> Flexibility:
-        load, generation = self.load.expect(interval), self.generation.expect(interval)
-        charge, discharge = self._storage(interval, now)
-        return Flexibility(load, generation, charge, discharge, self.efficiency_ppm)
+    def _horizon(self, expectations: Expectations, interval: int, state: CellState) -> tuple[Outlook, ...]:
+        def tariff(ahead: int) -> tuple[int, int]:
+            step = self.rules.tariff_at(ahead, state.tariffs)
+            return step.import_price, step.export_price
 
-    def _storage(self, interval: int, now: Now) -> tuple[int, int]:
-        """What the storage can take and give in `interval`, after what it still has to do in the running one."""
+        return expectations.horizon(interval, self.horizon, tariff, self.carbon)
+
+    def _expected(self, interval: int) -> tuple[int, int]:
+        """Load and generation to expect in an interval."""
+        known = None if self.expectations is None else self.expectations.expected(interval)
+        return (self.load.expect(interval), self.generation.expect(interval)) if known is None else known
+
+    def _flexibility(self, interval: int, now: Now) -> Flexibility:
+        load, generation = self._expected(interval)
+        storage = self._storage(interval, now)
+        return Flexibility(
+            load=load,
+            generation=generation,
+            charge=min(storage.room, storage.most_charge),
+            discharge=min(storage.stored, storage.most_discharge),
+            efficiency_ppm=self.efficiency_ppm,
+            interval=interval,
+            storage=storage,
+        )
+
+    def _storage(self, interval: int, now: Now) -> Storage:
+        """The storage at the start of `interval`, after what it still has to do in the running one."""
         image = self._fresh_image(now)
         if image is None or self._nameplate is None:
-            return 0, 0
+            return NO_STORAGE
         if image.chargeable_wh is None or image.dischargeable_wh is None:
-            return 0, 0
+            return NO_STORAGE
         running = interval - 1
-        surplus = self.generation.expect(running) - self.load.expect(running)
+        load, generation = self._expected(running)
+        surplus = generation - load
         elapsed = now.cell_ns - self.calendar.start_ns(running)
         left = max(0, self.calendar.interval_ns - max(0, elapsed))
         planned = (self.positions.get(running, 0) - surplus) * left // self.calendar.interval_ns
         chargeable = int(image.chargeable_wh * MW_PER_W) + planned
         dischargeable = int(image.dischargeable_wh * MW_PER_W) - planned
         seconds = self.rules.interval_s
-        most_charge = energy_of_power(int(self._nameplate.charge_w * MW_PER_W), seconds)
-        most_discharge = energy_of_power(int(self._nameplate.discharge_w * MW_PER_W), seconds)
-        return max(0, min(chargeable, most_charge)), max(0, min(dischargeable, most_discharge))
+        return Storage(
+            room=max(0, chargeable),
+            stored=max(0, dischargeable),
+            most_charge=energy_of_power(int(self._nameplate.charge_w * MW_PER_W), seconds),
+            most_discharge=energy_of_power(int(self._nameplate.discharge_w * MW_PER_W), seconds),
+            efficiency_ppm=self.efficiency_ppm,
+            wear=self.wear,
+        )
 
     def _fresh_image(self, now: Now) -> ImageReport | None:
         if self._image is None or now.real_ns - self._image.real_ns > IMAGE_AGE_NS:

@@ -1,14 +1,14 @@
 """Shell: cuts the committed sample of measured households out of the full source files.
 
 Two weeks in summer and two in winter of the Fontana homes (CityLearn challenge 2022, hourly, with solar and
-time-of-use price) and of the London homes (Low Carbon London, half-hourly, with the dynamic tariff of 2013)
-become small Parquet files in sim/data/, with a manifest of their hashes. Values are copied, never filled or
-changed; a missing reading stays null. The same input gives the same bytes with the versions of
-constraints.txt.
+time-of-use price), of the London homes (Low Carbon London, half-hourly, with the dynamic tariff of 2013) and of
+the Swiss homes (storagesizer, quarter-hourly, with solar and a dynamic tariff of 2024) become small Parquet
+files in sim/data/, with a manifest of their hashes. Values are copied, never filled or changed; a missing
+reading stays null. The same input gives the same bytes with the versions of constraints.txt.
 
     python scripts/make_sample_data.py --source DIR [--out sim/data]
 
-DIR holds the six source files named in SOURCES; sim/data/README.md says where they come from and how they
+DIR holds the nine source files named in SOURCES; sim/data/README.md says where they come from and how they
 were cleaned.
 """
 
@@ -27,6 +27,9 @@ FONTANA_LICENCE = "MIT, Copyright (c) 2020 Jose Ramon Vazquez-Canteli, Intellige
 FONTANA_SOURCE = "CityLearn challenge 2022, github.com/intelligent-environments-lab/CityLearn @b8bad314"
 LONDON_LICENCE = "CC BY 4.0"
 LONDON_SOURCE = "UK Power Networks, Low Carbon London, London Datastore"
+
+SWISS_LICENCE = "MIT"
+SWISS_SOURCE = "storagesizer, github.com/moixpo/storagesizer @3b7eb916"
 
 LONDON_FIXED_TARIFF_HOMES = 16
 """Homes on the flat tariff to keep beside the 16 on the dynamic one: 32 in all keeps the sample small."""
@@ -78,6 +81,18 @@ SOURCES = {
         ),
         source=LONDON_SOURCE,
         licence=LONDON_LICENCE,
+    ),
+    "swiss": Source(
+        name="swiss",
+        homes="community_swiss_15min_2024.parquet",
+        tariff="tariff_swiss_groupe_e_vario_15min_2024.parquet",
+        facts="community_swiss_meta.parquet",
+        seasons=(
+            Season("summer", datetime(2024, 6, 30, 22, tzinfo=UTC), datetime(2024, 7, 14, 22, tzinfo=UTC)),
+            Season("winter", datetime(2024, 12, 1, 23, tzinfo=UTC), datetime(2024, 12, 15, 23, tzinfo=UTC)),
+        ),
+        source=SWISS_SOURCE,
+        licence=SWISS_LICENCE,
     ),
 }
 
@@ -134,6 +149,28 @@ def london_tables(source: Source, folder: Path) -> dict[str, pl.DataFrame]:
     }
 
 
+def swiss_tables(source: Source, folder: Path) -> dict[str, pl.DataFrame]:
+    """Five houses and an apartment building with solar, and the dynamic tariff of their supplier.
+
+    School and factory of the source are left out: their dates are not those of the tariff.
+    """
+    names = [*(f"house{number}" for number in range(1, 6)), "building1"]
+    facts = read(folder / source.facts).select(
+        pl.col("site_id").cast(pl.String).alias("home_id"), pl.col("type").cast(pl.String)
+    )
+    homes = read(folder / source.homes).with_columns(pl.col("site_id").cast(pl.String).alias("home_id"))
+    kept = homes.filter(pl.col("home_id").is_in(names)).select("ts_utc", "home_id", "load_kw", "pv_kw")
+    tariff = read(folder / source.tariff).select("ts_utc", pl.col("vario_chf_per_kwh").alias("import_price"))
+    return {
+        "homes": cut_seasons(kept, source.seasons).sort("season", "home_id", "start_utc"),
+        "tariff": cut_seasons(tariff, source.seasons).sort("season", "start_utc"),
+        "facts": facts.filter(pl.col("home_id").is_in(names)).sort("home_id"),
+    }
+
+
+TABLES = {"fontana": fontana_tables, "london": london_tables, "swiss": swiss_tables}
+
+
 def read(path: Path) -> pl.DataFrame:
     """One source file, or a message that names the file that is missing."""
     if not path.is_file():
@@ -154,7 +191,7 @@ def make_samples(folder: Path, out: Path, names: list[str]) -> None:
     manifest: dict[str, dict[str, object]] = {}
     for name in names:
         source = SOURCES[name]
-        tables = (fontana_tables if name == "fontana" else london_tables)(source, folder)
+        tables = TABLES[name](source, folder)
         for role, table in tables.items():
             path = out / f"{name}_{role}.parquet"
             write(table, path, source)
@@ -172,7 +209,7 @@ def make_samples(folder: Path, out: Path, names: list[str]) -> None:
 def main(arguments: list[str]) -> int:
     """The command line: where the source files are and where the sample goes."""
     parser = argparse.ArgumentParser(description="Cut the committed sample out of the full source files.")
-    parser.add_argument("--source", type=Path, required=True, help="folder with the six source files")
+    parser.add_argument("--source", type=Path, required=True, help="folder with the nine source files")
     parser.add_argument("--out", type=Path, default=Path("sim/data"), help="folder to write to")
     parser.add_argument("--only", choices=sorted(SOURCES), action="append", help="only this source")
     options = parser.parse_args(arguments)

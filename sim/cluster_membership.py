@@ -130,6 +130,7 @@ class ChangingCluster(Cluster):
         last = store.last_sequence(member, incarnation)
         if last < 0:
             return
+        self.watch.robbed.add(member)
         (signed,) = store.entries(member, incarnation, last - 1, last)
         stolen = entries_under_an_old_key(old, self.genesis.cell_id, signed)
         for again in range(THEFTS):

@@ -29,7 +29,8 @@ class Watch:
     """What the world remembers of what honest nodes said and decided.
 
     `interval_ns` is in cell time, `provable` are members (by id) that may be accused; `forgetful` are nodes whose disk
-    may have lost what it had.
+    may have lost what it had. Of the `robbed` somebody else has the keys that they gave up: whoever does not know yet
+    that those are void finds true evidence, with which nobody may be frozen.
     """
 
     cell_id: bytes
@@ -38,6 +39,7 @@ class Watch:
     forgetful: frozenset[int]
     decided: dict[int, bytes] = field(default_factory=dict)
     positions: dict[tuple[int, int], int] = field(default_factory=dict)
+    robbed: set[bytes] = field(default_factory=set)
     _signed: dict[tuple[object, ...], bytes] = field(default_factory=dict)
     _checked: set[bytes] = field(default_factory=set)
     _heights: dict[int, int] = field(default_factory=dict)
@@ -141,7 +143,7 @@ class Watch:
         membership = node.core.ordering.tip.membership
         for encoded in node.core.ordering.evidence:
             offender = Evidence.decode(encoded).check(self.cell_id, membership)
-            if offender not in self.provable:
+            if offender not in self.provable and offender not in self.robbed:
                 return f"node {node.index} holds evidence against the honest member {offender.hex()[:8]}"
         return None
 

@@ -16,16 +16,17 @@ from sim.neighbourhood import (
     price_from_units,
 )
 
-SOURCES = ("fontana", "london")
+SOURCES = ("fontana", "london", "swiss")
 SEASONS = ("summer", "winter")
 
-_CURRENCY = {"fontana": "USD", "london": "GBP"}
-_EXPORT_PRICE = {"fontana": 60_000, "london": 35_000}
+_CURRENCY = {"fontana": "USD", "london": "GBP", "swiss": "CHF"}
+_EXPORT_PRICE = {"fontana": 60_000, "london": 35_000, "swiss": 80_000}
 """Assumed, not measured: what a supplier pays for surplus, micro-currency per kWh (sim/data/README.md).
 
-Below the lowest price of the tariff (London: 39,900), because nobody should earn by buying and selling back.
+Below the lowest price of the tariff (London: 39,900, Switzerland: 100,000), because nobody should earn by buying and
+selling back.
 """
-_INTERVAL_S = {"fontana": 3600, "london": 1800}
+_INTERVAL_S = {"fontana": 3600, "london": 1800, "swiss": 900}
 
 
 def load_sample(source: str, season: str) -> Recording:

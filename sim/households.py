@@ -17,19 +17,19 @@ def load_households(
     seed: int = 0,
     intervals: int = 1,
 ) -> Neighbourhood:
-    """The neighbourhood of `homes` homes from "fontana", "london", or a CSV file.
+    """The neighbourhood of `homes` homes from "fontana", "london", "swiss", or a CSV file.
 
     A file is one season: `season` is for the samples. Trustworthy and complete records are chosen first, by
     seed; every second home gets a battery (sim/data/README.md). Raises HouseholdError, or its
     HouseholdFileError for a bad row in a file.
     """
-    recording = (
-        load_sample(source, season) if isinstance(source, str) and source in SOURCES else _read(source)
-    )
-    return choose(recording, homes=homes, seed=seed, intervals=intervals)
+    return choose(read_recording(source, season), homes=homes, seed=seed, intervals=intervals)
 
 
-def _read(source: str | Path) -> Recording:
+def read_recording(source: str | Path, season: str = "summer") -> Recording:
+    """Everything measured in a committed sample's season, or in a CSV file. Raises HouseholdError."""
+    if isinstance(source, str) and source in SOURCES:
+        return load_sample(source, season)
     path = Path(source)
     if not path.is_file():
         raise HouseholdError(

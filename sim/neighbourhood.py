@@ -143,7 +143,6 @@ def choose(recording: Recording, *, homes: int, seed: int, intervals: int) -> Ne
             f"{recording.source}: {homes} homes asked for, but {len(complete)} of {len(recording.records)}"
             f" homes have a complete record in the {recording.season} window; ask for 1 to {len(complete)}"
         )
-    ranked = sorted(complete, key=lambda record: (record.suspect, _draw(seed, record.id)))
     chosen = [
         Home(
             id=record.id,
@@ -151,7 +150,7 @@ def choose(recording: Recording, *, homes: int, seed: int, intervals: int) -> Ne
             pv=_present(record.pv),
             battery=CHALLENGE_BATTERY if rank % 2 == 0 else None,
         )
-        for rank, record in enumerate(ranked[:homes])
+        for rank, record in enumerate(ranked(complete, seed)[:homes])
     ]
     return Neighbourhood(
         source=recording.source,
@@ -162,6 +161,11 @@ def choose(recording: Recording, *, homes: int, seed: int, intervals: int) -> Ne
         homes=tuple(sorted(chosen, key=lambda home: home.id)),
         prices=recording.prices,
     )
+
+
+def ranked(records: Sequence[Record], seed: int) -> list[Record]:
+    """The records in the order in which they are chosen: trustworthy ones first, then complete ones, then by seed."""
+    return sorted(records, key=lambda record: (record.suspect, not record.complete, _draw(seed, record.id)))
 
 
 def energy_from_power(power_kw: float, interval_s: int) -> int:

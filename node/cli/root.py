@@ -15,7 +15,10 @@ GROUPS = {
     "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
-    "market": ("node.cli.market:app", "Clear order files by hand and report on a ledger."),
+    "market": (
+        "node.cli.root:market",
+        "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
+    ),
     "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
     "sim": (
         "sim.cli:app",
@@ -24,6 +27,11 @@ GROUPS = {
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 
+WITH_DATA = {
+    "forecast": ("sim.forecast_command:app", "Evaluate the forecasters on measured data."),
+}
+"""Commands of the market that need measured data, which only `sim` has; added here, where alone it may be named."""
+
 app = App(
     name="wattswarm",
     help="Energy cells without a central server: trade, agree, settle and dispatch between neighbours.",
@@ -31,6 +39,19 @@ app = App(
 )
 for _name, (_path, _help) in GROUPS.items():
     app.command(_path, name=_name, help=_help)
+
+
+def __getattr__(name: str) -> App:
+    """The group `market`, made when it is first asked for: `GROUPS` names it by this module."""
+    if name != "market":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from node.cli.market import app as market
+
+    known = set(market)
+    for command, (path, text) in WITH_DATA.items():
+        if command not in known:
+            market.command(path, name=command, help=text)
+    return market
 
 
 def main() -> None:

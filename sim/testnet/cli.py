@@ -55,7 +55,7 @@ def run(
     speed
         How many times faster than real time the cell's clock runs.
     data
-        fontana (hourly, with PV), london (half-hourly, dynamic tariff) or a CSV file of your own.
+        fontana (hourly, with PV), london (half-hourly, dynamic tariff), swiss (quarter-hourly, both) or a CSV file.
     season
         Which of the two weeks of a committed sample.
     seed

@@ -21,7 +21,7 @@ from sim.neighbourhood import (
 )
 
 DATA = Path(__file__).parents[2] / "sim" / "data"
-SAMPLES = [(source, season) for source in ("fontana", "london") for season in ("summer", "winter")]
+SAMPLES = [(source, season) for source in ("fontana", "london", "swiss") for season in ("summer", "winter")]
 
 GOOD = [
     "start,home,load_kwh,pv_kwh,import_price,export_price",
@@ -34,8 +34,8 @@ GOOD = [
 
 @pytest.mark.parametrize(("source", "season"), SAMPLES)
 def test_a_sample_gives_aligned_complete_homes_with_tariff(source: str, season: str) -> None:
-    place = load_households(source, season, homes=8, seed=1)
-    assert len(place.homes) == 8
+    place = load_households(source, season, homes=6, seed=1)
+    assert len(place.homes) == 6
     assert place.first_start_ns % (place.interval_s * NS_PER_S) == 0
     assert place.start_ns == place.first_start_ns + (2 * 24 + 9) * 3_600 * NS_PER_S
     assert place.first_interval * place.interval_s * NS_PER_S == place.start_ns
@@ -65,6 +65,13 @@ def test_london_has_the_dynamic_price_and_no_solar() -> None:
     assert place.interval_s == 1800
     assert set(place.prices.import_price) == {39_900, 117_600, 672_000}
     assert not any(any(home.pv) for home in place.homes)
+
+
+def test_switzerland_has_solar_and_a_price_for_every_quarter_of_an_hour() -> None:
+    place = load_households("swiss", homes=6)
+    assert place.interval_s == 900
+    assert len(set(place.prices.import_price)) > 100
+    assert all(max(home.pv) > 1_000_000 for home in place.homes)
 
 
 def test_the_same_seed_gives_the_same_homes_and_another_seed_others() -> None:
@@ -106,7 +113,7 @@ def test_too_many_homes_says_how_many_there_are() -> None:
 def test_unknown_names_say_what_there_is() -> None:
     with pytest.raises(HouseholdError, match="one of summer, winter"):
         load_households("fontana", "spring", homes=2)
-    with pytest.raises(HouseholdError, match="no source of households: fontana, london, or a CSV"):
+    with pytest.raises(HouseholdError, match="no source of households: fontana, london, swiss, or a CSV"):
         load_households("fontanna", homes=2)
 
 

@@ -1,0 +1,1 @@
+"""Forecasts of load, generation and price: quantiles, learned online; the model is chosen by what it proved."""
