@@ -17,7 +17,7 @@ from sim.grid.loss_of_infeed import loss_of_infeed
 from sim.grid.outage import outage
 from sim.grid.page import result_page, shown
 from sim.grid.result import Result
-from sim.households import load_households
+from sim.homes.households import load_households
 
 MOST_HOMES = 1_000_000
 SCENARIOS = {

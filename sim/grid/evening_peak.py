@@ -16,7 +16,7 @@ from devices.swarm.view import Member, Request, SwarmView
 from sim.grid.feeder_voltage import FeederNode, RadialFeeder
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
-from sim.neighbourhood import Neighbourhood
+from sim.homes.neighbourhood import Neighbourhood
 
 HOMES, BRANCHES = 24, 3
 INTERVALS = 48

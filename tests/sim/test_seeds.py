@@ -41,6 +41,7 @@ def test_a_seed_replays_exactly_and_another_is_another_world() -> None:
 def test_every_bug_changes_something_that_is_there(plant: Callable[[Patches], None]) -> None:
     with Patches() as patches:
         plant(patches)
+        assert len(patches) > 0
 
 
 def test_two_processes_find_what_one_finds() -> None:
