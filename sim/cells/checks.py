@@ -91,6 +91,8 @@ def final_faults(genesis: Genesis, seen: Iterable[Seen], expected: Expected) -> 
             if not node.rotten:
                 yield f"the ledger of {node.name} does not replay: {fault}"
                 return
+    if not chains:
+        return
     longest = min(chains, key=lambda chain: (-chain[-1].tip.height, chain[0].tip.height))
     for node, chain in zip(nodes, chains, strict=True):
         if not _agree(chain, longest):
