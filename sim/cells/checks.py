@@ -83,7 +83,10 @@ def final_faults(genesis: Genesis, seen: Iterable[Seen], expected: Expected) -> 
     """Everything that is wrong at the end."""
     nodes: list[Seen] = []
     chains: list[Chain] = []
-    for node in seen:
+    everyone = list(seen)
+    if not everyone:
+        yield "no honest node signs any more"
+    for node in everyone:
         try:
             chains.append(_replayed(node.store, genesis, alone=not chains))
             nodes.append(node)
