@@ -18,19 +18,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ledger.audit import verify_directory
-from ledger.directory import GENESIS_FILE, LEDGER_FILE
-from ledger.genesis import Genesis
+from ledger.audit.audit import verify_directory
+from ledger.chain.proofs import prove_state
+from ledger.chain.replay import replay
+from ledger.chain.state_snapshot import take_snapshot
+from ledger.files.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.merkle import inclusion_proof, leaf_hash, verify_inclusion
-from ledger.proofs import prove_state
-from ledger.reopening import reopen_fast
-from ledger.replay import replay
-from ledger.retention import KEEP_ALL
-from ledger.rows import VoteRow
+from ledger.records.genesis import Genesis
+from ledger.records.rows import VoteRow
+from ledger.records.votes import Step
 from ledger.signing import seal
-from ledger.state_snapshot import take_snapshot
-from ledger.store import Store
-from ledger.votes import Step
+from ledger.store.reopening import reopen_fast
+from ledger.store.retention import KEEP_ALL
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import account_key, member_account
 from sim.measuring.scripted_cell import FIRST_INTERVAL, ScriptedCell

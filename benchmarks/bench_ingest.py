@@ -22,13 +22,13 @@ from typing import NamedTuple
 from nacl.bindings import crypto_sign_open
 from nacl.signing import SigningKey
 
-from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.feeds import Feeds
-from ledger.genesis import FoundingMember, Genesis, Role
-from ledger.ingest import ingest
-from ledger.membership import Membership
+from ledger.feeds.feeds import Feeds
+from ledger.membership.members import Membership
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.genesis import FoundingMember, Genesis, Role
 from ledger.signing import MessageType, preimage
-from ledger.store import Store
+from ledger.store.store import Store
+from ledger.sync.ingest import ingest
 
 REPEATS = 3
 """Each is measured so often, in turns; the best counts, because other programs only ever slow one down."""

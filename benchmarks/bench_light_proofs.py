@@ -14,19 +14,19 @@ from math import log2
 from nacl.bindings import crypto_sign_open
 from nacl.signing import SigningKey
 
-from ledger.blocks import VERSION, Header, header_id
+from ledger.chain.epochs import CertifiedHeader, EpochLink, Trust
+from ledger.chain.header_log import HeaderLog
+from ledger.chain.proofs import LeafProof
 from ledger.encoding import encode
-from ledger.epochs import CertifiedHeader, EpochLink, Trust
-from ledger.genesis import FoundingMember, Genesis, Role
-from ledger.header_log import HeaderLog
-from ledger.light_proof import LightProof, StateClaim
-from ledger.membership import Membership
+from ledger.membership.members import Membership
 from ledger.merkle import MapProof, inclusion_proof, leaf_hash, root_of_hashes
-from ledger.proofs import LeafProof
-from ledger.validators import ValidatorSet
-from ledger.votes import Certificate, Step, Vote, sign_vote
-from ledger.witness import MayCosign, Remembered, consider
-from ledger.witness_asking import CellHistory
+from ledger.proofs.light_proof import LightProof, StateClaim
+from ledger.records.blocks import VERSION, Header, header_id
+from ledger.records.genesis import FoundingMember, Genesis, Role
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import Certificate, Step, Vote, sign_vote
+from ledger.witnesses.asking import CellHistory
+from ledger.witnesses.witness import MayCosign, Remembered, consider
 
 VALIDATORS = (4, 16, 40, 100, 200)
 LEAVES = (100, 1_000_000)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ledger.encoding import Value, big_int_bytes
-from ledger.membership import Membership
+from ledger.membership.members import Membership
 from market.errors import InvalidRules
 from market.rules import CellRules, MemberRule, member_rule
 

@@ -21,10 +21,10 @@ Money sums to zero in every posting set. Nothing a member writes makes `apply` r
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ledger.application import BlockInput
+from ledger.chain.application import BlockInput
+from ledger.chain.journal import Balances
 from ledger.encoding import Value
-from ledger.genesis import Genesis, member_id
-from ledger.journal import Balances
+from ledger.records.genesis import Genesis, member_id
 from market.admission import accepts_terms
 from market.auction import hold_auction
 from market.cell_state import DSO, CellState, ClearedInterval, IntervalRecord, state_leaves

@@ -7,9 +7,9 @@ The leaves say all there is but the rules that the genesis fixes. Everything tha
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from ledger.chain.journal import Balances
 from ledger.encoding import Value, big_int_from, decode
 from ledger.errors import Malformed, Unbalanced
-from ledger.journal import Balances
 from ledger.limits import ID_BYTES, SYNC_BYTES
 from market.admission import with_points
 from market.cell_state import CellState, ClearedInterval, IntervalRecord

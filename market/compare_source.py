@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from ledger.application import BlockInput
-from ledger.directory import LEDGER_FILE
+from ledger.chain.application import BlockInput
+from ledger.chain.replay import replay
 from ledger.errors import LedgerError
-from ledger.genesis import Genesis, member_id
-from ledger.replay import replay
-from ledger.snapshot import copy_ledger
-from ledger.store import Store
+from ledger.files.directory import LEDGER_FILE
+from ledger.records.genesis import Genesis, member_id
+from ledger.store.private_copy import copy_ledger
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.comparison import Auction

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import itemgetter
 
-from ledger.application import BlockInput
-from ledger.genesis import Role
-from ledger.journal import Balances, Posting, PostingSet
+from ledger.chain.application import BlockInput
+from ledger.chain.journal import Balances, Posting, PostingSet
+from ledger.records.genesis import Role
 from market.admission import rules_with
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.outcomes import RecordedEntry, Rejected

@@ -6,8 +6,8 @@ Every entry is a stranger's: whatever is wrong with it is a `Refusal` in the out
 from bisect import bisect_left
 from collections.abc import Callable
 
-from ledger.entries import FIRST_APPLICATION_KIND, SignedEntry
-from ledger.genesis import Role
+from ledger.records.entries import FIRST_APPLICATION_KIND, SignedEntry
+from ledger.records.genesis import Role
 from market.draft import StateDraft
 from market.errors import MalformedPayload
 from market.outcomes import RecordedEntry, Refusal, Rejected

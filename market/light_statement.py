@@ -6,11 +6,11 @@ is proved alone, never from a label beside it.
 
 from dataclasses import dataclass
 
-from ledger.commitments import APPLICATION_PREFIX
+from ledger.chain.commitments import APPLICATION_PREFIX
 from ledger.encoding import Value, big_int_from, decode
 from ledger.errors import InvalidProof, Malformed, PeerError
-from ledger.light_proof import AbsenceClaim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from ledger.limits import BLOCK_BYTES, ID_BYTES
+from ledger.proofs.light_proof import AbsenceClaim, EntryClaim, LightProof, OutcomeClaim, StateClaim
 from market.cell_state import account_key, member_account
 from market.orders import Side
 from market.outcomes import CONFIRMATION_KEY, PART_KEY, Fill

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ledger.chain.journal import PostingSet
 from ledger.encoding import Value, big_int_bytes, encode
-from ledger.journal import PostingSet
 from market.cell_state import tariff_value
 from market.orders import Side
 from market.payloads import Kind, encode_limit

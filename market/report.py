@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from ledger.genesis import Genesis
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.genesis import Genesis
 from market.cell_state import CellState, member_account
 from market.orders import Side
 from market.outcomes import BlockOutcomes, ClearingOutcome, SettlementLine

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.directory import GENESIS_FILE, LEDGER_FILE
+from ledger.chain.replay import replay
 from ledger.errors import LedgerError
-from ledger.genesis import Genesis
-from ledger.membership import Membership
-from ledger.replay import replay
-from ledger.snapshot import copy_ledger
-from ledger.store import Store
+from ledger.files.directory import GENESIS_FILE, LEDGER_FILE
+from ledger.membership.members import Membership
+from ledger.records.genesis import Genesis
+from ledger.store.private_copy import copy_ledger
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.errors import InputError
 from market.outcomes import BlockOutcomes

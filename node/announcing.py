@@ -9,9 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ledger.admission import HEIGHTS_AHEAD, why_not
-from ledger.chain import Tip
-from ledger.changes import (
+from ledger.chain.chain import Tip
+from ledger.chain.replay import load_chain
+from ledger.encoding import Value
+from ledger.errors import InvalidGenesis, PeerError
+from ledger.files.directory import GENESIS_FILE
+from ledger.files.keys import load_key
+from ledger.membership.admission import HEIGHTS_AHEAD, why_not
+from ledger.membership.members import Membership
+from ledger.records.changes import (
     CHANGE_KIND,
     Admit,
     Change,
@@ -23,14 +29,8 @@ from ledger.changes import (
     open_change,
     sign_change,
 )
-from ledger.directory import GENESIS_FILE
-from ledger.encoding import Value
-from ledger.errors import InvalidGenesis, PeerError
-from ledger.genesis import Genesis, Role, member_id
-from ledger.keys import load_key
-from ledger.membership import Membership
-from ledger.replay import load_chain
-from ledger.store import Store
+from ledger.records.genesis import Genesis, Role, member_id
+from ledger.store.store import Store
 from market.admission import encode_terms
 from market.cell import EnergyCell
 from market.cell_state import CellState

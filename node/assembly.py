@@ -2,10 +2,10 @@
 
 from devices.control_config import parse_config
 from devices.profiles import read_profile
-from ledger.chain import Tip
-from ledger.entries import Entry, open_entry
-from ledger.genesis import Role
-from ledger.membership import Membership
+from ledger.chain.chain import Tip
+from ledger.membership.members import Membership
+from ledger.records.entries import Entry, open_entry
+from ledger.records.genesis import Role
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.membership import Member, Membership
+from ledger.membership.members import Member, Membership
 from node.events import Effect, MembersChanged, Report
 
 

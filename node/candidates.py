@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
-from ledger.application import Application, Outcomes, State
-from ledger.blocks import Block, evidence_root
-from ledger.chain import Draft, EntrySource, Tip, extend, propose
-from ledger.commitments import feeds_root
+from ledger.chain.application import Application, Outcomes, State
+from ledger.chain.chain import Draft, EntrySource, Tip, extend, propose
+from ledger.chain.commitments import feeds_root
 from ledger.errors import PeerError
 from ledger.heads import Head
+from ledger.records.blocks import Block, evidence_root
 from node.constants import BLOCKS_HELD
 
 

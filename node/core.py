@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from devices.control_messages import Attached, MeterRecord
-from ledger.agreement_events import Record
-from ledger.blocks import Block
-from ledger.chain import Tip
+from ledger.agreement.events import Record
+from ledger.agreement.standing import Standing
+from ledger.chain.chain import Tip
 from ledger.errors import MissingEntries, PeerError
 from ledger.heads import Head
-from ledger.ingest import Ingested
-from ledger.replication import (
+from ledger.records.blocks import Block
+from ledger.records.votes import Certificate
+from ledger.sync.ingest import Ingested
+from ledger.sync.replication import (
     Position,
     anchored_positions,
     feed_positions,
@@ -25,8 +27,6 @@ from ledger.replication import (
     read_recall_reply,
     recall_request,
 )
-from ledger.standing import Standing
-from ledger.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev

@@ -7,14 +7,14 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 from dataclasses import dataclass
 
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
-from ledger.blocks import Header
-from ledger.chain import Tip
+from ledger.chain.chain import Tip
+from ledger.chain.epochs import EpochLink
+from ledger.chain.state_snapshot import Snapshot
 from ledger.encoding import Value
-from ledger.entries import SignedEntry
-from ledger.epochs import EpochLink
 from ledger.heads import Head
-from ledger.state_snapshot import Snapshot
-from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
+from ledger.records.blocks import Header
+from ledger.records.entries import SignedEntry
+from ledger.records.votes import Certificate, Proposal, SignedProposal, SignedVote, Vote
 from market.cell_state import CellState
 
 

@@ -8,10 +8,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.directory import CONSENSUS_KEY_FILE, GENESIS_FILE, IDENTITY_KEY_FILE
 from ledger.errors import InvalidGenesis
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
-from ledger.keys import create_key
+from ledger.files.directory import CONSENSUS_KEY_FILE, GENESIS_FILE, IDENTITY_KEY_FILE
+from ledger.files.keys import create_key
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
 from market.feeder import Feeder
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules

@@ -1,23 +1,23 @@
 """Gathering: takes entries from anywhere into the feeds, and knows which orders were here when.
 
-Everything offered is hostile until `ledger.ingest` accepts it; what it accepts is queued in the store, durable after
-the turn's commit. What joins no feed says that something is missing, which anti-entropy repairs, or that its author
-shows different branches to different members: then it is kept to prove that, and for blocks that name it.
+Everything offered is hostile until `ledger.sync.ingest` accepts it; what it accepts is queued in the store, durable
+after the turn's commit. What joins no feed says that something is missing, which anti-entropy repairs, or that its
+author shows different branches to different members: then it is kept to prove that, and for blocks that name it.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ledger.application import State
-from ledger.branches import Branches
-from ledger.chain import EntrySource, Tip
-from ledger.entries import SignedEntry
+from ledger.chain.application import State
+from ledger.chain.branches import Branches
+from ledger.chain.chain import EntrySource, Tip
 from ledger.errors import MissingEntries
-from ledger.feeds import Feeds
+from ledger.feeds.feeds import Feeds
 from ledger.heads import Head
-from ledger.ingest import Ingested, ingest, offer
-from ledger.membership import Membership
-from ledger.store import Store
+from ledger.membership.members import Membership
+from ledger.records.entries import SignedEntry
+from ledger.store.store import Store
+from ledger.sync.ingest import Ingested, ingest, offer
 from market.payloads import Kind
 from node.events import Now
 from node.timeliness import SeenOrder

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.changes import CHANGE_KIND
 from ledger.encoding import Value, decode, encode
-from ledger.entries import Entry
 from ledger.errors import Malformed
-from ledger.grants import GRANT_KIND
+from ledger.feeds.grants import GRANT_KIND
 from ledger.limits import ENTRY_BYTES
+from ledger.records.changes import CHANGE_KIND
+from ledger.records.entries import Entry
 from market.payloads import Kind
 from node.events import Effect, InstructionTaken, Now, OperatorInstructed, SignEntry
 

@@ -7,13 +7,13 @@ certified: the worst that peer can do is to stop, and then another is asked.
 
 from dataclasses import dataclass, field
 
-from ledger.epochs import EpochLink
+from ledger.chain.epochs import EpochLink
+from ledger.chain.replay import edge_of
 from ledger.errors import PeerError
-from ledger.genesis import Genesis
-from ledger.replay import edge_of
-from ledger.replication import BlocksReply, read_blocks_reply
-from ledger.snapshot_transfer import SnapshotFetch, read_snapshot_reply
-from ledger.validators import ValidatorSet
+from ledger.records.genesis import Genesis
+from ledger.records.validators import ValidatorSet
+from ledger.sync.replication import BlocksReply, read_blocks_reply
+from ledger.sync.snapshot_transfer import SnapshotFetch, read_snapshot_reply
 from market.cell_state import CellState
 from node.belonging import confirmations_needed, members_changed
 from node.constants import SNAPSHOT_EVERY_BLOCKS

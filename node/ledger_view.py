@@ -6,19 +6,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.cosignatures import load_cosignatures
-from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE
+from ledger.chain.header_log import HeaderLog
+from ledger.chain.proofs import LeafProof, prove_state, verify_state
+from ledger.chain.replay import Replayed, first_tip, load_chain, replay
 from ledger.encoding import Value, big_int_from
-from ledger.entries import Entry, open_entry
-from ledger.genesis import Genesis
-from ledger.header_log import HeaderLog
+from ledger.files.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE
 from ledger.limits import GENESIS_BYTES
-from ledger.membership import Member, Membership
-from ledger.proofs import LeafProof, prove_state, verify_state
-from ledger.replay import Replayed, first_tip, load_chain, replay
-from ledger.snapshot import copy_ledger
-from ledger.store import Store
-from ledger.witness_messages import Cosignature
+from ledger.membership.members import Member, Membership
+from ledger.records.entries import Entry, open_entry
+from ledger.records.genesis import Genesis
+from ledger.store.private_copy import copy_ledger
+from ledger.store.store import Store
+from ledger.witnesses.cosignatures import load_cosignatures
+from ledger.witnesses.messages import Cosignature
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
 from market.errors import MalformedPayload

@@ -4,11 +4,11 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from ledger.attendance import Attendance, attendance
-from ledger.changes import Admit, Change, Readmit, Remove, Rotate
-from ledger.genesis import Genesis, Role
-from ledger.membership import Member, Membership
-from ledger.replay import Replayed, replay
+from ledger.chain.attendance import Attendance, attendance
+from ledger.chain.replay import Replayed, replay
+from ledger.membership.members import Member, Membership
+from ledger.records.changes import Admit, Change, Readmit, Remove, Rotate
+from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.ledger_view import opened

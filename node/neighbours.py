@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledger.errors import InvalidGenesis
-from ledger.genesis import Genesis
+from ledger.records.genesis import Genesis
 from node.config import Config, WitnessedCell
 from node.errors import ConfigError
 

@@ -8,20 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
-from ledger import agreement_events as ae
-from ledger.agreement import Agreement
-from ledger.agreement_records import block_records, read_records
-from ledger.application import Application, State
-from ledger.blocks import Block, decode_block
-from ledger.chain import Draft, Tip
+from ledger.agreement import events as ae
+from ledger.agreement.algorithm import Agreement
+from ledger.agreement.records import block_records, read_records
+from ledger.agreement.standing import Standing
+from ledger.agreement.voters import voters_of
+from ledger.chain.application import Application, State
+from ledger.chain.chain import Draft, Tip
+from ledger.chain.replay import follow
 from ledger.errors import InvalidBlock, MissingEntries
-from ledger.evidence import Evidence
 from ledger.heads import Head
-from ledger.replay import follow
-from ledger.standing import Standing
-from ledger.voters import voters_of
-from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
-from ledger.votes import Step as Phase
+from ledger.membership.evidence import Evidence
+from ledger.records.blocks import Block, decode_block
+from ledger.records.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
+from ledger.records.votes import Step as Phase
 from market.intervals import Calendar
 from node.candidates import BranchSource, Candidates, Invalid, Leads
 from node.constants import BLOCK_IN_FRAME_BYTES

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from ledger.absence import prove_absence
-from ledger.chain import Tip, genesis_tip
-from ledger.commitments import APPLICATION_PREFIX, state_leaves
-from ledger.entries import SignedEntry
-from ledger.epochs import CertifiedHeader, EpochLink, changes_validators
-from ledger.genesis import Genesis
-from ledger.header_log import HeaderLog
+from ledger.chain.chain import Tip, genesis_tip
+from ledger.chain.commitments import APPLICATION_PREFIX, state_leaves
+from ledger.chain.epochs import CertifiedHeader, EpochLink, changes_validators
+from ledger.chain.header_log import HeaderLog
+from ledger.chain.proofs import prove_head, prove_outcome, prove_record, prove_state
+from ledger.chain.replay import Replayed, first_tip, replay, stored_cover
 from ledger.heads import Head
-from ledger.light_proof import AbsenceClaim, Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
-from ledger.membership import Member, Membership
-from ledger.proofs import prove_head, prove_outcome, prove_record, prove_state
-from ledger.replay import Replayed, first_tip, replay, stored_cover
-from ledger.store import Store
-from ledger.witnessed_header import WitnessedHeader
+from ledger.membership.members import Member, Membership
+from ledger.proofs.absence import prove_absence
+from ledger.proofs.light_proof import AbsenceClaim, Claim, EntryClaim, LightProof, OutcomeClaim, StateClaim
+from ledger.records.entries import SignedEntry
+from ledger.records.genesis import Genesis
+from ledger.store.store import Store
+from ledger.witnesses.witnessed_header import WitnessedHeader
 from market.cell import EnergyCell
 from market.cell_state import CellState, account_key, member_account
 from market.outcomes import CONFIRMATION_KEY, PART_KEY, BlockOutcomes

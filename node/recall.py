@@ -10,7 +10,7 @@ feed and the blocks from peers, and signs again when it has caught up with its g
 
 from dataclasses import dataclass, field
 
-from ledger.replication import Recalled
+from ledger.sync.replication import Recalled
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from devices.cell_clock import ClockSpec
 from devices.control_client import ControlClient
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, Upward
 from devices.errors import ControlError, ProfileError
-from ledger.archive import StoreArchive
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
-from ledger.replication import answer
-from ledger.retention import Retention
-from ledger.storage_errors import DirectoryInUse, StorageError
+from ledger.files.errors import DirectoryInUse, StorageError
+from ledger.store.archive import StoreArchive
+from ledger.store.retention import Retention
+from ledger.sync.replication import answer
 from node import events as ev
 from node.address_book import AddressBook
 from node.assembly import assemble

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from nacl.signing import SigningKey
 
-from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import DoubleSign, GuardMissing
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
 from ledger.heads import Head
-from ledger.sign_guard import SignGuard
-from ledger.votes import Proposal, SignedProposal, SignedVote, Vote, sign_proposal, sign_vote
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.votes import Proposal, SignedProposal, SignedVote, Vote, sign_proposal, sign_vote
 from node.events import SignEntry
 
 

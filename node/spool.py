@@ -10,8 +10,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from ledger.durable_file import flush_directory
 from ledger.errors import Malformed
+from ledger.files.durable_file import flush_directory
 from node.errors import InputRefusedError
 from node.instructions import INSTRUCTION_BYTES, Instruction
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
-from ledger.agreement_events import Record, Timeouts
-from ledger.agreement_records import log_is_behind, read_blocks, read_records
-from ledger.archive import StoreArchive
-from ledger.blocks import Block, decode_block
-from ledger.chain import Tip
-from ledger.directory import (
+from ledger.agreement.events import Record, Timeouts
+from ledger.agreement.records import log_is_behind, read_blocks, read_records
+from ledger.chain.chain import Tip
+from ledger.chain.epochs import EpochLink
+from ledger.errors import GuardMissing, InvalidGenesis
+from ledger.feeds.feeds import Feeds
+from ledger.files.directory import (
     AGREEMENT_LOG_FILE,
     CONSENSUS_KEY_FILE,
     GENESIS_FILE,
@@ -25,18 +26,17 @@ from ledger.directory import (
     IDENTITY_KEY_FILE,
     LEDGER_FILE,
 )
-from ledger.directory_lock import DirectoryLock
-from ledger.epochs import EpochLink
-from ledger.errors import GuardMissing, InvalidGenesis
-from ledger.feeds import Feeds
-from ledger.genesis import Genesis, member_id
-from ledger.keys import load_key
-from ledger.membership import Member, Membership
-from ledger.reopening import reopen_fast
-from ledger.sign_guard import SignGuard
-from ledger.store import Store
-from ledger.votes import Certificate
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.directory_lock import DirectoryLock
+from ledger.files.keys import load_key
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.membership.members import Member, Membership
+from ledger.records.blocks import Block, decode_block
+from ledger.records.genesis import Genesis, member_id
+from ledger.records.votes import Certificate
+from ledger.store.archive import StoreArchive
+from ledger.store.reopening import reopen_fast
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.config import Config

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Generic
 
-from ledger.application import Outcomes, State
-from ledger.blocks import Block
-from ledger.chain import Tip
+from ledger.agreement.standing import Standing
+from ledger.chain.application import Outcomes, State
+from ledger.chain.chain import Tip
 from ledger.heads import Head
-from ledger.standing import Standing
-from ledger.votes import Certificate
+from ledger.records.blocks import Block
+from ledger.records.votes import Certificate
 from market.outcomes import BlockOutcomes
 from node.events import Effect, Now, Report
 

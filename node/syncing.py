@@ -7,9 +7,9 @@ higher is asked for blocks; what a block needs is asked of those who voted for i
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger.replication import Position, block_request, blocks_request, feeds_request
-from ledger.snapshot_transfer import SnapshotFetch, part_request, snapshot_request
-from ledger.standing import Standing
+from ledger.agreement.standing import Standing
+from ledger.sync.replication import Position, block_request, blocks_request, feeds_request
+from ledger.sync.snapshot_transfer import SnapshotFetch, part_request, snapshot_request
 from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, POSITIONS_COMPARED, SYNC_EVERY_NS
 from node.events import Effect, Now, Send, SendRequest
 from node.wire import StandingFrame, encode_frame

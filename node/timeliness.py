@@ -8,9 +8,9 @@ invalid by lateness. All times are cell time (ns); the margin is a real duration
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ledger.blocks import Block
 from ledger.heads import Head
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.blocks import Block
 from market.intervals import Calendar
 
 

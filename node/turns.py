@@ -11,12 +11,12 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from ledger.agreement_records import block_records
-from ledger.entries import SignedEntry
-from ledger.retention import KEEP_ALL, Retention
-from ledger.rows import VoteRow
-from ledger.state_snapshot import take_snapshot
-from ledger.store import Store
+from ledger.agreement.records import block_records
+from ledger.chain.state_snapshot import take_snapshot
+from ledger.records.entries import SignedEntry
+from ledger.records.rows import VoteRow
+from ledger.store.retention import KEEP_ALL, Retention
+from ledger.store.store import Store
 from node import events as ev
 from node.core import NodeCore
 from node.signer import Signer

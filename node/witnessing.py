@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import trio
 
-from ledger.blocks import decode_block
-from ledger.chain import Tip, genesis_tip
-from ledger.cosignatures import load_cosignatures, save_cosignatures
-from ledger.directory import COSIGNATURES_FILE, WITNESS_FILE
-from ledger.epochs import CertifiedHeader, EpochLink
+from ledger.chain.chain import Tip, genesis_tip
+from ledger.chain.epochs import CertifiedHeader, EpochLink
+from ledger.chain.header_log import HeaderLog
+from ledger.chain.replay import first_tip, replay, stored_cover
 from ledger.errors import DoubleSign, PeerError
-from ledger.genesis import Genesis
-from ledger.header_log import HeaderLog
+from ledger.files.directory import COSIGNATURES_FILE, WITNESS_FILE
 from ledger.merkle import Frontier
-from ledger.replay import first_tip, replay, stored_cover
-from ledger.store import Store
-from ledger.votes import Certificate
-from ledger.witness import ForkShown
-from ledger.witness_asking import Asking, CellHistory
-from ledger.witness_book import Witness, WitnessBook
-from ledger.witness_messages import Cosignature
+from ledger.records.blocks import decode_block
+from ledger.records.genesis import Genesis
+from ledger.records.votes import Certificate
+from ledger.store.store import Store
+from ledger.witnesses.asking import Asking, CellHistory
+from ledger.witnesses.book import Witness, WitnessBook
+from ledger.witnesses.cosignatures import load_cosignatures, save_cosignatures
+from ledger.witnesses.messages import Cosignature
+from ledger.witnesses.witness import ForkShown
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.constants import (

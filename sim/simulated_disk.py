@@ -1,6 +1,6 @@
 """Shell: a disk that keeps its promises and no more: what was not flushed may be lost or torn when power fails.
 
-It stands in for ``ledger.durable_file.DiskFile``, byte for byte, so the real write-ahead log and the real sign
+It stands in for ``ledger.files.durable_file.DiskFile``, byte for byte, so the real write-ahead log and the real sign
 guard run on it. Power can fail before and after every single operation. A disk whose ``Health`` is bad breaks its
 promises as well: it refuses, lies about flushes, loses a write or puts it elsewhere, and bits rot.
 """

@@ -20,11 +20,11 @@ from devices.control_messages import AlarmCode
 from devices.frames import FRAME_BYTES as CONTROL_FRAME_BYTES
 from devices.profiles import read_profile
 from ledger import limits
-from ledger.blocks import Header
 from ledger.encoding import Value, encode
-from ledger.replication import REPLY_BLOCKS, REPLY_ENTRIES, REQUEST_POSITIONS
+from ledger.records.blocks import Header
+from ledger.records.validators import ValidatorSet
 from ledger.signing import MessageType
-from ledger.validators import ValidatorSet
+from ledger.sync.replication import REPLY_BLOCKS, REPLY_ENTRIES, REQUEST_POSITIONS
 from market.clear_command import clear_command
 from market.feeder_file import read_feeder
 from market.payloads import Kind

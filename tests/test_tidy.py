@@ -48,6 +48,10 @@ def test_packages_import_only_what_their_layer_may() -> None:
     expect_none([found for path, _, tree in modules(*PACKAGES) for found in tidy_rules.layers(path, tree)])
 
 
+def test_rooms_import_downwards() -> None:
+    expect_none([found for path, _, tree in modules(*PACKAGES) for found in tidy_rules.rooms(path, tree)])
+
+
 def test_cores_are_pure() -> None:
     expect_none([found for path, _, tree in modules(*PACKAGES) for found in tidy_rules.purity(path, tree)])
 
@@ -105,6 +109,23 @@ def test_nothing_names_a_machine_or_a_registry() -> None:
 def tree_of(source: str) -> ast.Module:
     """The syntax tree of an indented sample."""
     return ast.parse(textwrap.dedent(source))
+
+
+BAD_ROOMS = {
+    "ledger/merkle.py": "from ledger.records.entries import Entry",
+    "ledger/records/a.py": "def f():\n    from ledger.chain import chain",
+    "ledger/attic/a.py": "import ledger.merkle",
+}
+
+
+@pytest.mark.parametrize("path", BAD_ROOMS)
+def test_the_room_rule_bites(path: str) -> None:
+    assert len(list(tidy_rules.rooms(path, tree_of(BAD_ROOMS[path])))) == 1
+
+
+def test_rooms_may_import_downwards() -> None:
+    below = tree_of("from ledger.records.entries import Entry\nfrom ledger import limits")
+    expect_none(list(tidy_rules.rooms("ledger/chain/a.py", below)))
 
 
 BAD_LAYERS = {
@@ -189,7 +210,7 @@ def test_the_size_rule_bites() -> None:
 )
 def test_the_integer_rule_bites_where_nodes_agree(source: str) -> None:
     assert len(list(tidy_rules.integers("market/clearing.py", tree_of(source)))) == 1
-    assert len(list(tidy_rules.integers("ledger/journal.py", tree_of(source)))) == 1
+    assert len(list(tidy_rules.integers("ledger/chain/journal.py", tree_of(source)))) == 1
     for elsewhere in ("market/bidding.py", "market/report_page.py", "devices/dispatch.py"):
         expect_none(list(tidy_rules.integers(elsewhere, tree_of(source))))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cyclopts import App
 
-from ledger.directory import GENESIS_FILE
-from ledger.genesis import Genesis
-from ledger.validators import TOLERANT_SIZE
+from ledger.files.directory import GENESIS_FILE
+from ledger.records.genesis import Genesis
+from ledger.records.validators import TOLERANT_SIZE
 from market.feeder import Feeder
 from market.feeder_file import read_feeder
 from market.rules import TariffStep

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from ledger.audit import AuditReport, verify_directory
-from ledger.entries import decode_entry
+from ledger.audit.audit import AuditReport, verify_directory
+from ledger.records.entries import decode_entry
 from ledger.signing import unseal
 from market.cell import EnergyCell
 from market.cell_state import CellState

@@ -10,10 +10,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from ledger.chain import Tip
-from ledger.changes import Change
-from ledger.membership import Membership
-from ledger.validators import TOLERANT_SIZE
+from ledger.chain.chain import Tip
+from ledger.membership.members import Membership
+from ledger.records.changes import Change
+from ledger.records.validators import TOLERANT_SIZE
 from market.cell_state import CellState
 from market.terminal import table_console
 from node.announcing import Announced, admission_of, announce, readmission_of, removal_of, rotation_of

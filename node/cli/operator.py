@@ -6,9 +6,9 @@ from pathlib import Path
 
 from cyclopts import App
 
-from ledger.chain import Tip
-from ledger.genesis import Role, member_id
-from ledger.replay import load_chain
+from ledger.chain.chain import Tip
+from ledger.chain.replay import load_chain
+from ledger.records.genesis import Role, member_id
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.errors import InvalidRules, MalformedPayload

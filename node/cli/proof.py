@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from ledger.errors import InvalidProof, PeerError
-from ledger.genesis import Genesis, member_id
-from ledger.light_proof import LIGHT_PROOF_BYTES, LightProof
 from ledger.limits import KEY_BYTES
+from ledger.proofs.light_proof import LIGHT_PROOF_BYTES, LightProof
+from ledger.records.genesis import Genesis, member_id
 from market.light_statement import ProvedBalance, ProvedFill, ProvedReading, Statement, statement_of
 from market.payloads import Quality
 from market.rules import CellRules, decode_rules

@@ -10,8 +10,8 @@ from random import Random
 
 from nacl.signing import SigningKey
 
-from ledger.agreement_events import Message
-from ledger.votes import (
+from ledger.agreement.events import Message
+from ledger.records.votes import (
     NO_ROUND,
     Certificate,
     Proposal,

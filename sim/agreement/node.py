@@ -13,8 +13,8 @@ from typing import Protocol, assert_never
 
 from nacl.signing import SigningKey
 
-from ledger.agreement import Agreement
-from ledger.agreement_events import (
+from ledger.agreement.algorithm import Agreement
+from ledger.agreement.events import (
     BlockChecked,
     Broadcast,
     CastProposal,
@@ -40,14 +40,14 @@ from ledger.agreement_events import (
     Timeouts,
     ValueReady,
 )
-from ledger.agreement_records import log_is_behind, read_records
+from ledger.agreement.records import log_is_behind, read_records
+from ledger.agreement.standing import Standing
 from ledger.encoding import decode, encode
 from ledger.errors import LocalError, ReadOnly
-from ledger.sign_guard import SignGuard, blank_guard
-from ledger.standing import Standing
-from ledger.validators import ValidatorSet
-from ledger.votes import Certificate, SignedProposal, SignedVote, sign_proposal, sign_vote
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.sign_guard import SignGuard, blank_guard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import Certificate, SignedProposal, SignedVote, sign_proposal, sign_vote
 from sim.simulated_disk import Power, PowerLost, SimulatedFile
 
 MS = 1_000_000

@@ -18,10 +18,10 @@ from functools import lru_cache
 from hashlib import sha256, sha512
 from typing import assert_never
 
-from ledger import agreement_events as ev
-from ledger.agreement import Agreement
+from ledger.agreement import events as ev
+from ledger.agreement.algorithm import Agreement
+from ledger.records.votes import NO_ROUND, Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
 from ledger.signing import seal
-from ledger.votes import NO_ROUND, Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
 from sim.agreement.twins_scenarios import (
     INSTANCES,
     TWINNED,

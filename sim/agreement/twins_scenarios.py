@@ -15,7 +15,7 @@ from functools import cache
 from hashlib import sha256
 from random import Random
 
-from ledger.validators import ValidatorSet
+from ledger.records.validators import ValidatorSet
 
 VALIDATORS = 4
 TWINNED = 0

@@ -17,10 +17,10 @@ from random import Random
 
 from nacl.signing import SigningKey
 
-from ledger.agreement_events import Message
+from ledger.agreement.events import Message
 from ledger.errors import InvalidCertificate
-from ledger.validators import ValidatorSet
-from ledger.votes import Certificate, SignedProposal, SignedVote, Step, open_proposal, open_vote
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import Certificate, SignedProposal, SignedVote, Step, open_proposal, open_vote
 from sim.agreement.faults import FaultPlan, Liar, Partition
 from sim.agreement.node import CELL_ID, MS, Packet, SimulatedBlock, SimulatedValidator
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from ledger.changes import Change, Remove, Rotate
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.changes import Change, Remove, Rotate
 from sim.cells.faults import S
 from sim.cells.keys import Keys, Pace
 from sim.cells.membership import ChangingCluster, PlannedChange, new_keys, newcomer

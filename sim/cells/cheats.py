@@ -7,10 +7,10 @@ censors, takes a last look or proposes what is wrong, a peer whose answers are g
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from ledger.entries import author_entry, open_entry
 from ledger.heads import Head
 from ledger.limits import SYNC_BYTES
-from ledger.votes import NO_ROUND, Vote, sign_vote
+from ledger.records.entries import author_entry, open_entry
+from ledger.records.votes import NO_ROUND, Vote, sign_vote
 from market.payloads import Kind
 from node import events as ev
 from node.constants import ENTRIES

@@ -6,10 +6,10 @@ Energies are mWh, money pico-currency.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ledger.chain.replay import Replayed, replay
 from ledger.errors import Corrupt
-from ledger.genesis import Genesis
-from ledger.replay import Replayed, replay
-from ledger.store import Store
+from ledger.records.genesis import Genesis
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes

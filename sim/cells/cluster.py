@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import Random
 
-from ledger.genesis import Genesis
+from ledger.records.genesis import Genesis
 from node import events as ev
 from node.belonging import connectable
 from node.constants import ENTRIES, INPUTS_WAITING, STALL_NS

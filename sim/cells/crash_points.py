@@ -19,13 +19,13 @@ from enum import Enum
 from functools import partial
 from random import Random
 
-from ledger.agreement_records import encode_record
-from ledger.entries import open_entry
+from ledger.agreement.records import encode_record
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
-from ledger.sign_guard import SignGuard
+from ledger.records.entries import open_entry
+from ledger.records.votes import Proposal, Vote, decode_proposal, decode_vote
 from ledger.signing import unseal
-from ledger.votes import Proposal, Vote, decode_proposal, decode_vote
-from ledger.write_ahead_log import WriteAheadLog
 from market.payloads import Kind
 from node.constants import ENTRIES
 from node.wire import ProposalFrame, StatusFrame, VoteFrame, decode_frame

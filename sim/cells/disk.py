@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from ledger.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGER_FILE
 from ledger.errors import Corrupt
-from ledger.genesis import Genesis
-from ledger.sign_guard import SignGuard, blank_guard
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.directory import AGREEMENT_LOG_FILE, GENESIS_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.files.sign_guard import SignGuard, blank_guard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.records.genesis import Genesis
 from sim.cells.faults import MS, DiskFault, GuardKept
 from sim.cells.ledger import IN_MEMORY, PoweredStore, check_file, copied, flip_bit, new_ledger
 from sim.simulated_disk import Health, Mishap, Power, SimulatedFile

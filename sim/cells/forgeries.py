@@ -6,14 +6,12 @@ Each function takes what the cheat's own daemon would have sent and returns what
 from dataclasses import replace
 from random import Random
 
-from ledger.blocks import Block, decode_block, evidence_root
 from ledger.encoding import decode, encode
-from ledger.entries import SignedEntry, author_entry, open_entry
-from ledger.evidence import Evidence
 from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
-from ledger.replication import Kind
-from ledger.signing import MessageType, seal, sign, unseal
-from ledger.votes import (
+from ledger.membership.evidence import Evidence
+from ledger.records.blocks import Block, decode_block, evidence_root
+from ledger.records.entries import SignedEntry, author_entry, open_entry
+from ledger.records.votes import (
     NO_ROUND,
     Proposal,
     Step,
@@ -23,6 +21,8 @@ from ledger.votes import (
     sign_proposal,
     sign_vote,
 )
+from ledger.signing import MessageType, seal, sign, unseal
+from ledger.sync.replication import Kind
 from node.wire import ProposalFrame, VoteFrame, encode_frame
 from sim.cells.keys import Keys
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 
 INTERVAL_S, GATE_LEAD_S, SPEED = 3600, 2700, 1200

@@ -9,9 +9,9 @@ from pathlib import Path
 from random import Random
 
 from ledger.errors import Corrupt
-from ledger.storage_errors import StorageFull, StorageUnavailable
-from ledger.store import Store
-from ledger.store_file import connect, schema_fault
+from ledger.files.errors import StorageFull, StorageUnavailable
+from ledger.store.store import Store
+from ledger.store.store_file import connect, schema_fault
 from sim.simulated_disk import Health, Power
 
 IN_MEMORY = Path(":memory:")

@@ -12,10 +12,18 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, Remove, change_payload, sign_change
-from ledger.genesis import Genesis, Role
 from ledger.heads import Head
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.changes import (
+    CHANGE_KIND,
+    Admit,
+    Change,
+    NumberedChange,
+    Remove,
+    change_payload,
+    sign_change,
+)
+from ledger.records.genesis import Genesis, Role
 from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev

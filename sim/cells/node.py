@@ -15,14 +15,14 @@ from typing import Protocol, cast
 import structlog
 
 from devices.control_messages import MeterRecord
-from ledger.archive import StoreArchive
-from ledger.chain import Tip
+from ledger.chain.chain import Tip
 from ledger.errors import Corrupt, LocalError, PeerError
-from ledger.genesis import Genesis
-from ledger.membership import Member
-from ledger.replication import answer
-from ledger.retention import KEEP_ALL, Retention
-from ledger.store import Store
+from ledger.membership.members import Member
+from ledger.records.genesis import Genesis
+from ledger.store.archive import StoreArchive
+from ledger.store.retention import KEEP_ALL, Retention
+from ledger.store.store import Store
+from ledger.sync.replication import answer
 from market.cell_state import CellState
 from market.forecast import PriceHistory
 from node import events as ev

@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import ledger.chain
-import ledger.ingest
-import ledger.replay
-import ledger.replication
+import ledger.chain.chain
+import ledger.chain.replay
 import ledger.signing
-import ledger.store
+import ledger.store.store
+import ledger.sync.ingest
+import ledger.sync.replication
 import node.core
 import node.ordering
 from sim.patches import Patches
 
 PURE = (
     (ledger.signing, "crypto_sign_open"),
-    (ledger.ingest, "open_entry"),
-    (ledger.store, "open_entry"),
-    (ledger.replay, "decode_block"),
-    (ledger.replication, "decode_block"),
+    (ledger.sync.ingest, "open_entry"),
+    (ledger.store.store, "open_entry"),
+    (ledger.chain.replay, "decode_block"),
+    (ledger.sync.replication, "decode_block"),
     (node.ordering, "decode_block"),
     (node.ordering, "open_vote"),
     (node.ordering, "open_proposal"),
@@ -40,7 +40,7 @@ def shared_work() -> Iterator[None]:
     with Patches() as patches:
         for module, name in PURE:
             patches.setattr(module, name, _remembered(getattr(module, name)))
-        patches.setattr(ledger.chain, "_derive", _derived_once(ledger.chain._derive))
+        patches.setattr(ledger.chain.chain, "_derive", _derived_once(ledger.chain.chain._derive))
         yield
 
 
@@ -65,8 +65,8 @@ def _derived_once(derive: Callable[..., Any]) -> Callable[..., Any]:
         if found is None:
             found = known[tip.header_id, content] = derive(tip, application, content, source)
         else:
-            frozen = ledger.chain._freeze(tip, content.evidence)
-            ledger.chain._anchored_entries(tip, frozen, content.heads, source)
+            frozen = ledger.chain.chain._freeze(tip, content.evidence)
+            ledger.chain.chain._anchored_entries(tip, frozen, content.heads, source)
         return found
 
     return recall

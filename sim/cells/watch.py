@@ -6,14 +6,14 @@ Each method returns what is violated, or None.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ledger.blocks import decode_block
-from ledger.entries import open_entry
+from ledger.agreement.vote_tally import EARLY_MESSAGES, ROUNDS_AHEAD, ROUNDS_BEHIND
+from ledger.agreement.voters import voters_of
 from ledger.errors import PeerError
-from ledger.evidence import Evidence
 from ledger.limits import HELD_ENTRIES, REORDER_ENTRIES
-from ledger.vote_tally import EARLY_MESSAGES, ROUNDS_AHEAD, ROUNDS_BEHIND
-from ledger.voters import voters_of
-from ledger.votes import SignedProposal, SignedVote, open_proposal, open_vote
+from ledger.membership.evidence import Evidence
+from ledger.records.blocks import decode_block
+from ledger.records.entries import open_entry
+from ledger.records.votes import SignedProposal, SignedVote, open_proposal, open_vote
 from node import events as ev
 from node.constants import BLOCKS_HELD
 from node.core import NodeCore

@@ -5,13 +5,20 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ledger.archive import StoreArchive
-from ledger.entries import SignedEntry, author_entry, open_entry
-from ledger.evidence import Evidence
-from ledger.genesis import Genesis
-from ledger.membership import Membership
-from ledger.validators import Epoch, ValidatorSet
-from ledger.votes import decode_proposal, decode_vote, open_proposal, open_vote, sign_proposal, sign_vote
+from ledger.membership.evidence import Evidence
+from ledger.membership.members import Membership
+from ledger.records.entries import SignedEntry, author_entry, open_entry
+from ledger.records.genesis import Genesis
+from ledger.records.validators import Epoch, ValidatorSet
+from ledger.records.votes import (
+    decode_proposal,
+    decode_vote,
+    open_proposal,
+    open_vote,
+    sign_proposal,
+    sign_vote,
+)
+from ledger.store.archive import StoreArchive
 from node.proving import What, prove
 from sim.cells.crash_points import CrashRun
 from sim.cells.keys import FIRST_INTERVAL, Keys

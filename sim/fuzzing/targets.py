@@ -30,13 +30,11 @@ from devices.image import DerKind
 from devices.json_codec import to_json
 from devices.leases import Lease
 from devices.limits import PowerRange
-from ledger.blocks import decode_block, decode_header
+from ledger.agreement.standing import Standing
 from ledger.encoding import Value, decode, encode
-from ledger.entries import decode_entry, open_entry
 from ledger.errors import InvalidGenesis, Malformed, PeerError
-from ledger.evidence import Evidence
-from ledger.genesis import Genesis
 from ledger.limits import ENTRY_BYTES, PROPOSAL_BYTES, SYNC_BYTES, VOTE_BYTES
+from ledger.membership.evidence import Evidence
 from ledger.merkle import (
     consistency_proof,
     inclusion_proof,
@@ -45,8 +43,13 @@ from ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from ledger.replication import Position as FeedPosition
-from ledger.replication import (
+from ledger.records.blocks import decode_block, decode_header
+from ledger.records.entries import decode_entry, open_entry
+from ledger.records.genesis import Genesis
+from ledger.records.votes import Certificate, decode_proposal, decode_vote, open_proposal, open_vote
+from ledger.signing import unseal
+from ledger.sync.replication import Position as FeedPosition
+from ledger.sync.replication import (
     answer,
     block_request,
     blocks_request,
@@ -57,9 +60,6 @@ from ledger.replication import (
     read_recall_reply,
     recall_request,
 )
-from ledger.signing import unseal
-from ledger.standing import Standing
-from ledger.votes import Certificate, decode_proposal, decode_vote, open_proposal, open_vote
 from market.payloads import (
     decode_deposit,
     decode_limit,

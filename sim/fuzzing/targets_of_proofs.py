@@ -1,16 +1,16 @@
 """Shell: readers of what proves something to whoever was not there: snapshots, proof files, witnesses, changes."""
 
-from ledger.blocks import decode_block
-from ledger.changes import Change, NumberedChange, Readmit, Remove, Rotate, open_change, sign_change
-from ledger.epochs import CertifiedHeader
+from ledger.chain.epochs import CertifiedHeader
+from ledger.chain.state_snapshot import decode_cover, restore
 from ledger.errors import PeerError
-from ledger.light_proof import LightProof
 from ledger.limits import SYNC_BYTES
-from ledger.replication import answer
-from ledger.snapshot_transfer import part_request, read_snapshot_reply, snapshot_request
-from ledger.state_snapshot import decode_cover, restore
-from ledger.votes import Certificate
-from ledger.witness_messages import (
+from ledger.proofs.light_proof import LightProof
+from ledger.records.blocks import decode_block
+from ledger.records.changes import Change, NumberedChange, Readmit, Remove, Rotate, open_change, sign_change
+from ledger.records.votes import Certificate
+from ledger.sync.replication import answer
+from ledger.sync.snapshot_transfer import part_request, read_snapshot_reply, snapshot_request
+from ledger.witnesses.messages import (
     AddCheckpoint,
     Checkpoint,
     Cosigned,

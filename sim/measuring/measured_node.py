@@ -13,16 +13,16 @@ from pathlib import Path
 
 import structlog
 
-from ledger.blocks import Block, decode_block
-from ledger.chain import Tip, extend
-from ledger.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.chain.chain import Tip, extend
 from ledger.encoding import encode
-from ledger.entries import SignedEntry
-from ledger.replication import Kind
-from ledger.sign_guard import SignGuard
-from ledger.store import Store
-from ledger.votes import NO_ROUND, Proposal, SignedVote, Step, sign_proposal
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.records.blocks import Block, decode_block
+from ledger.records.entries import SignedEntry
+from ledger.records.votes import NO_ROUND, Proposal, SignedVote, Step, sign_proposal
+from ledger.store.store import Store
+from ledger.sync.replication import Kind
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node import events as ev

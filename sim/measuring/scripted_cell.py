@@ -10,14 +10,14 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from ledger.blocks import Block
-from ledger.chain import Draft, Tip, genesis_tip, propose
+from ledger.chain.chain import Draft, Tip, genesis_tip, propose
 from ledger.encoding import Value
-from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
 from ledger.heads import Head
-from ledger.votes import Certificate, SignedVote, Step, Vote, sign_vote
+from ledger.records.blocks import Block
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.votes import Certificate, SignedVote, Step, Vote, sign_vote
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.intervals import Calendar

@@ -2,15 +2,15 @@
 every one.
 """
 
-import ledger.vote_tally
+import ledger.agreement.vote_tally
 import sim.agreement.node
-from ledger.agreement import Agreement
-from ledger.agreement_events import CastProposal, CastVote
-from ledger.block_verdicts import BlockVerdicts
-from ledger.own_casts import OwnCasts
-from ledger.validators import ValidatorSet
-from ledger.vote_tally import Heard, HeightTally, RoundTally
-from ledger.votes import NO_ROUND, SignedVote, Step
+from ledger.agreement.algorithm import Agreement
+from ledger.agreement.block_verdicts import BlockVerdicts
+from ledger.agreement.events import CastProposal, CastVote
+from ledger.agreement.own_casts import OwnCasts
+from ledger.agreement.vote_tally import Heard, HeightTally, RoundTally
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import NO_ROUND, SignedVote, Step
 from sim.agreement.node import SimulatedValidator
 from sim.patches import Patches
 
@@ -28,7 +28,7 @@ def vote_counted_twice(patches: Patches) -> None:
                 self._quorum_block[vote.step] = vote.block_id
             return heard
 
-    patches.setattr(ledger.vote_tally, "RoundTally", CountsRepetitions)
+    patches.setattr(ledger.agreement.vote_tally, "RoundTally", CountsRepetitions)
 
 
 def lock_forgotten(patches: Patches) -> None:

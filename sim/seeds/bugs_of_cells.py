@@ -8,19 +8,19 @@ out, an order of two steps exchanged, a bound or a remainder forgotten.
 from collections.abc import Callable
 from typing import Any
 
-import ledger.entries
-import ledger.evidence
+import ledger.files.write_ahead_log
+import ledger.membership.evidence
+import ledger.records.entries
+import ledger.records.votes
 import ledger.signing
-import ledger.votes
-import ledger.write_ahead_log
 import market.auction
 import market.cell
 import market.settlement
 import node.ordering
 import node.turns
-from ledger.membership import Membership
-from ledger.sign_guard import SignGuard
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.membership.members import Membership
 from market.cell_state import DSO
 from node import events as ev
 from node.core import NodeCore
@@ -44,12 +44,12 @@ def proposals_not_judged(patches: Patches) -> None:
 
 def votes_unverified(patches: Patches) -> None:
     """Signatures of votes and proposals are not verified."""
-    patches.setattr(ledger.votes, "verify", lambda *_: None)
+    patches.setattr(ledger.records.votes, "verify", lambda *_: None)
 
 
 def entries_unverified(patches: Patches) -> None:
     """Signatures of entries are not verified."""
-    patches.setattr(ledger.entries, "verify", lambda *_: None)
+    patches.setattr(ledger.records.entries, "verify", lambda *_: None)
 
 
 def cell_left_out_of_signatures(patches: Patches) -> None:
@@ -60,7 +60,7 @@ def cell_left_out_of_signatures(patches: Patches) -> None:
 
 def evidence_unverified(patches: Patches) -> None:
     """Accusations are believed without their signatures."""
-    patches.setattr(ledger.evidence, "verify", lambda *_: None)
+    patches.setattr(ledger.membership.evidence, "verify", lambda *_: None)
 
 
 def sent_before_commit(patches: Patches) -> None:
@@ -124,7 +124,7 @@ def log_not_flushed(patches: Patches) -> None:
 
 def log_without_checksums(patches: Patches) -> None:
     """A torn frame of the write-ahead log is taken for a sound one."""
-    head, most = ledger.write_ahead_log._HEAD, ledger.write_ahead_log.RECORD_BYTES
+    head, most = ledger.files.write_ahead_log._HEAD, ledger.files.write_ahead_log.RECORD_BYTES
 
     def frame_at(content: bytes, offset: int) -> tuple[bytes, int] | None:
         if offset + head.size > len(content):
@@ -133,7 +133,7 @@ def log_without_checksums(patches: Patches) -> None:
         record = content[offset + head.size : offset + head.size + length]
         return None if length > most or len(record) < length else (record, durable)
 
-    patches.setattr(ledger.write_ahead_log, "_frame_at", frame_at)
+    patches.setattr(ledger.files.write_ahead_log, "_frame_at", frame_at)
 
 
 def deadline_ignored(patches: Patches) -> None:

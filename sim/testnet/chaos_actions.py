@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 import trio
 
-from ledger.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.files.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE
 from sim.testnet.chaos_plan import Action, Disturbance
 from sim.testnet.layout import ASIDE_DIRECTORY, DAEMON_LOG
 from sim.testnet.links import Break, Condition, Flow, Link

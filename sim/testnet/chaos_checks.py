@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ledger.blocks import decode_block
-from ledger.directory import LEDGER_FILE
-from ledger.entries import open_entry
 from ledger.errors import PeerError
-from ledger.genesis import Genesis
-from ledger.membership import Membership
-from ledger.validators import ValidatorSet
-from ledger.votes import Step, open_proposal, open_vote
+from ledger.files.directory import LEDGER_FILE
+from ledger.membership.members import Membership
+from ledger.records.blocks import decode_block
+from ledger.records.entries import open_entry
+from ledger.records.genesis import Genesis
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import Step, open_proposal, open_vote
 from sim.testnet.summary import Verdict
 
 Place = tuple[bytes | int, ...]

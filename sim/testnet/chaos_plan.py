@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from ledger.validators import TOLERANT_SIZE
+from ledger.records.validators import TOLERANT_SIZE
 
 FIRST: Final = 1.0
 """Intervals before the first disturbance: every node has decided a block."""

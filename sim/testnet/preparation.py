@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ledger.genesis import Genesis
 from ledger.limits import NAME_BYTES
+from ledger.records.genesis import Genesis
 from market.rules import TariffStep
 from market.units import NS_PER_S
 from node.config import TimingSection

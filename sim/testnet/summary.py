@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from ledger.audit import verify_directory
-from ledger.directory import LEDGER_FILE
+from ledger.audit.audit import verify_directory
+from ledger.files.directory import LEDGER_FILE
 from market.cell import EnergyCell
 from market.report import Report
 from market.report_source import read_report

@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.application import BlockInput
-from ledger.blocks import Block
-from ledger.chain import Draft, Tip, genesis_tip, propose
-from ledger.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
-from ledger.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.chain.application import BlockInput
+from ledger.chain.chain import Draft, Tip, genesis_tip, propose
 from ledger.encoding import Value, decode, encode
-from ledger.entries import Entry, SignedEntry, author_entry
 from ledger.errors import MissingEntries
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.files.directory import GENESIS_FILE, GUARD_FILE, LEDGER_FILE
+from ledger.files.sign_guard import SignGuard
 from ledger.heads import Head
-from ledger.rows import VoteRow
-from ledger.sign_guard import SignGuard
+from ledger.records.blocks import Block
+from ledger.records.changes import CHANGE_KIND, Admit, Change, NumberedChange, change_payload, sign_change
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.rows import VoteRow
+from ledger.records.votes import Certificate, Step, Vote, sign_vote
 from ledger.signing import seal
-from ledger.store import Store
-from ledger.votes import Certificate, Step, Vote, sign_vote
+from ledger.store.store import Store
 
 TALLY_KIND = 32
 

@@ -6,8 +6,6 @@ import pytest
 from nacl.signing import SigningKey
 
 from ledger.encoding import INT_BOUND, Value, encode
-from ledger.entries import Entry, author_entry
-from ledger.evidence import Evidence
 from ledger.limits import (
     ENTRY_BYTES,
     EVIDENCE_BYTES,
@@ -17,8 +15,10 @@ from ledger.limits import (
     SYNC_BYTES,
     VOTE_BYTES,
 )
+from ledger.membership.evidence import Evidence
+from ledger.records.entries import Entry, author_entry
+from ledger.records.votes import Proposal, Step, Vote
 from ledger.signing import seal
-from ledger.votes import Proposal, Step, Vote
 
 GREATEST = INT_BOUND - 1
 KEY = SigningKey(bytes(32))

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ledger.application import BlockInput
+from ledger.chain.application import BlockInput
 from ledger.encoding import Value
-from ledger.entries import Entry, SignedEntry
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.entries import Entry, SignedEntry
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes

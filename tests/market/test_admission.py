@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.changes import Admit, NumberedChange, Remove
 from ledger.encoding import Value, decode
-from ledger.genesis import Role, member_id
+from ledger.records.changes import Admit, NumberedChange, Remove
+from ledger.records.genesis import Role, member_id
 from market.admission import accepts_terms, encode_terms, rules_with, with_points
 from market.errors import InvalidRules
 from market.outcomes import Refusal

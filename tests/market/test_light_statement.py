@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import InvalidProof, Malformed, PeerError
-from ledger.genesis import Genesis
-from ledger.light_proof import LightProof
+from ledger.proofs.light_proof import LightProof
+from ledger.records.genesis import Genesis
 from market.light_statement import Statement, statement_of
 
 FOLDER = Path(__file__).parent.parent / "vectors" / "light"

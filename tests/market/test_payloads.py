@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from ledger.encoding import Value
-from ledger.entries import Entry, author_entry
 from ledger.errors import PeerError
+from ledger.records.entries import Entry, author_entry
 from market.errors import MalformedPayload
 from market.payloads import (
     MAX_RECORD_BYTES,

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.chain import Draft, genesis_tip, propose
-from ledger.directory import GENESIS_FILE, LEDGER_FILE
-from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.chain.chain import Draft, genesis_tip, propose
+from ledger.files.directory import GENESIS_FILE, LEDGER_FILE
 from ledger.heads import Head
-from ledger.store import Store
-from ledger.votes import Certificate, Step, Vote, sign_vote
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.votes import Certificate, Step, Vote, sign_vote
+from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.errors import InputError
 from market.payloads import Curve, Kind, Reading, encode_order, encode_reading

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.changes import Readmit
-from ledger.sign_guard import SignGuard, blank_guard
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.sign_guard import SignGuard, blank_guard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.records.changes import Readmit
 from node.recall import Recall, Remembered
 from node.signer import Signer
 from node.startup import Opened, member_with_keys, trusted

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from hashlib import sha256
 
-from ledger.changes import Admit, Change, NumberedChange, Remove, Rotate
-from ledger.genesis import Role
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.changes import Admit, Change, NumberedChange, Remove, Rotate
+from ledger.records.genesis import Role
 from node import events as ev
 from node.belonging import Identity, confirmations_needed, connectable, members_changed
 from sim.cells.keys import Keys, founded

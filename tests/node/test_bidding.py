@@ -7,7 +7,7 @@ import pytest
 
 from devices.control_messages import Attached, DeviceEnergy, DeviceReport, ImageReport, MeterRecord, Mode
 from devices.image import DerKind
-from ledger.genesis import Genesis
+from ledger.records.genesis import Genesis
 from market.bidders.expectations import Expectations
 from market.bidders.optimising import OptimisingBidder
 from market.bidders.preferences import Goal, Preferences

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from ledger.blocks import Block
-from ledger.chain import Draft, Tip, genesis_tip
-from ledger.entries import Entry, author_entry
+from ledger.chain.chain import Draft, Tip, genesis_tip
 from ledger.errors import MissingEntries
-from ledger.feeds import Feeds
+from ledger.feeds.feeds import Feeds
 from ledger.heads import Head
-from ledger.membership import Membership
-from ledger.store import Store
-from ledger.store_file import connect
-from ledger.votes import Certificate
+from ledger.membership.members import Membership
+from ledger.records.blocks import Block
+from ledger.records.entries import Entry, author_entry
+from ledger.records.votes import Certificate
+from ledger.store.store import Store
+from ledger.store.store_file import connect
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.payloads import Curve, Kind, Step, encode_order

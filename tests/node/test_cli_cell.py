@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.genesis import Genesis, Role
-from ledger.keys import load_key
+from ledger.files.keys import load_key
+from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from node.cli.root import GROUPS, main
 from node.config import load_config

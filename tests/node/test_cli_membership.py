@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.changes import Admit, NumberedChange, Readmit, Remove, Rotate, open_change
-from ledger.directory import IDENTITY_KEY_FILE, LEDGER_FILE
 from ledger.encoding import encode
-from ledger.genesis import Genesis, Role
-from ledger.store import Store
+from ledger.files.directory import IDENTITY_KEY_FILE, LEDGER_FILE
+from ledger.records.changes import Admit, NumberedChange, Readmit, Remove, Rotate, open_change
+from ledger.records.genesis import Genesis, Role
+from ledger.store.store import Store
 from market.payloads import decode_deposit
 from node import events as ev
 from node.cli.root import main

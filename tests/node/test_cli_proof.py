@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.cosignatures import save_cosignatures
-from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE
-from ledger.header_log import HeaderLog
-from ledger.light_proof import LIGHT_PROOF_BYTES
-from ledger.witness_messages import Checkpoint, cosign
+from ledger.chain.header_log import HeaderLog
+from ledger.files.directory import COSIGNATURES_FILE, GENESIS_FILE
+from ledger.proofs.light_proof import LIGHT_PROOF_BYTES
+from ledger.witnesses.cosignatures import save_cosignatures
+from ledger.witnesses.messages import Checkpoint, cosign
 from node import ledger_view
 from node.cli.root import main
 from sim.cells.cluster import Cluster

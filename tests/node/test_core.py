@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.control_messages import MeterRecord
+from ledger.agreement.standing import Standing
 from ledger.encoding import encode
-from ledger.entries import Entry, author_entry
-from ledger.replication import Kind
-from ledger.standing import Standing
+from ledger.records.entries import Entry, author_entry
+from ledger.sync.replication import Kind
 from market.payloads import Kind as Said
 from node import events as ev
 from node.constants import CAPACITY, ENTRIES

@@ -8,8 +8,8 @@ import pytest
 import trio
 from cell_of_processes import Cell, ended, found
 
-from ledger.cosignatures import load_cosignatures
-from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE
+from ledger.files.directory import COSIGNATURES_FILE, GENESIS_FILE
+from ledger.witnesses.cosignatures import load_cosignatures
 from node.founding import CONFIG_FILE
 from node.proving import What, prove
 from sim.testnet.layout import DAEMON_LOG

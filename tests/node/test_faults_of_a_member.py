@@ -8,9 +8,9 @@ import pytest
 import trio
 from cell_of_processes import Cell, double_votes, ended, found, impostor, rows, running
 
-from ledger.directory import AGREEMENT_LOG_FILE, IDENTITY_KEY_FILE, LEDGER_FILE
-from ledger.entries import Entry, author_entry
-from ledger.keys import load_key
+from ledger.files.directory import AGREEMENT_LOG_FILE, IDENTITY_KEY_FILE, LEDGER_FILE
+from ledger.files.keys import load_key
+from ledger.records.entries import Entry, author_entry
 from market.payloads import Kind, Reading, encode_reading
 from node.transport.errors import RequestFailed
 from sim.testnet.layout import DAEMON_LOG

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cell_of_processes import Cell, ended, found, is_alive, refusal
 
-from ledger.audit import verify_directory
-from ledger.directory import LEDGER_FILE
+from ledger.audit.audit import verify_directory
+from ledger.files.directory import LEDGER_FILE
 from market.cell import EnergyCell
 from node.exit_codes import ExitCode
 from sim.testnet.layout import DAEMON_LOG

@@ -10,9 +10,9 @@ import trio
 from cell_of_processes import Cell, ended, found, is_alive, refusal
 from nacl.signing import SigningKey
 
-from ledger.directory import CONSENSUS_KEY_FILE, GUARD_FILE
-from ledger.keys import create_key
-from ledger.sign_guard import SignGuard
+from ledger.files.directory import CONSENSUS_KEY_FILE, GUARD_FILE
+from ledger.files.keys import create_key
+from ledger.files.sign_guard import SignGuard
 from node.exit_codes import ExitCode
 from node.founding import CONFIG_FILE
 from node.runtime import run_daemon

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.genesis import Genesis, Role
+from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from market.feeder import Branch, Feeder, Grid
 from market.rules import TariffStep, decode_rules

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.chain import genesis_tip
-from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.feeds import Feeds
+from ledger.chain.chain import genesis_tip
+from ledger.feeds.feeds import Feeds
 from ledger.heads import Head
-from ledger.membership import Membership
-from ledger.reopening import reopen
-from ledger.store import Store
-from ledger.store_file import connect
+from ledger.membership.members import Membership
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.store.reopening import reopen
+from ledger.store.store import Store
+from ledger.store.store_file import connect
 from market.cell import EnergyCell
 from market.payloads import Curve, Kind, Step, encode_order
 from node.events import Now

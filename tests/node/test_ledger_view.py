@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.cosignatures import save_cosignatures
-from ledger.directory import COSIGNATURES_FILE, LEDGER_FILE
 from ledger.encoding import Value
-from ledger.entries import Entry, open_entry
 from ledger.errors import InvalidProof
+from ledger.files.directory import COSIGNATURES_FILE, LEDGER_FILE
 from ledger.merkle import Frontier
-from ledger.witness_messages import Checkpoint, cosign
+from ledger.records.entries import Entry, open_entry
+from ledger.witnesses.cosignatures import save_cosignatures
+from ledger.witnesses.messages import Checkpoint, cosign
 from market.payloads import Curve, Kind, Quality, Reading, Step, encode_order, encode_reading
 from node import ledger_view
 from node.errors import InputRefusedError

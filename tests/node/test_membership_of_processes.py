@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cell_of_processes import START_S, Cell, anchored, ended, found
 
-from ledger.audit import verify_directory
-from ledger.directory import CONSENSUS_KEY_FILE, IDENTITY_KEY_FILE
-from ledger.genesis import member_id
+from ledger.audit.audit import verify_directory
+from ledger.files.directory import CONSENSUS_KEY_FILE, IDENTITY_KEY_FILE
+from ledger.records.genesis import member_id
 from market.cell import EnergyCell
 from market.payloads import Kind
 from node.cli import membership

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.genesis import FoundingMember, Genesis, Role
+from ledger.records.genesis import FoundingMember, Genesis, Role
 from node.config import load_config
 from node.errors import ConfigError
 from node.neighbours import Neighbour, read_neighbours

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ledger.agreement_events import Timeouts
-from ledger.blocks import decode_block
-from ledger.chain import genesis_tip
-from ledger.entries import Entry, SignedEntry, author_entry
+from ledger.agreement.events import Timeouts
+from ledger.chain.chain import genesis_tip
 from ledger.errors import BadSignature, InvalidCertificate, PeerError
-from ledger.evidence import Evidence
-from ledger.feeds import Feeds
-from ledger.membership import Membership
-from ledger.store import Store
-from ledger.store_file import connect
-from ledger.votes import Certificate, Proposal, SignedProposal, SignedVote, sign_proposal, sign_vote
+from ledger.feeds.feeds import Feeds
+from ledger.membership.evidence import Evidence
+from ledger.membership.members import Membership
+from ledger.records.blocks import decode_block
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.votes import Certificate, Proposal, SignedProposal, SignedVote, sign_proposal, sign_vote
+from ledger.store.store import Store
+from ledger.store.store_file import connect
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.payloads import Curve, Kind, encode_order

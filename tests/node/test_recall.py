@@ -3,9 +3,9 @@
 import pytest
 from nacl.signing import SigningKey
 
-from ledger.entries import Entry, SignedEntry, author_entry
-from ledger.replication import Recalled
-from ledger.votes import Proposal, Step, Vote
+from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.votes import Proposal, Step, Vote
+from ledger.sync.replication import Recalled
 from node.recall import Recall, Remembered
 
 KEY = SigningKey(b"k" * 32)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from ledger.entries import open_entry
 from ledger.errors import DoubleSign
+from ledger.files.sign_guard import SignGuard, blank_guard
+from ledger.files.write_ahead_log import WriteAheadLog
 from ledger.heads import Head
-from ledger.sign_guard import SignGuard, blank_guard
-from ledger.votes import Proposal, Step, Vote
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.records.entries import open_entry
+from ledger.records.votes import Proposal, Step, Vote
 from node.events import SignEntry
 from node.signer import Signer
 from sim.cells.keys import Keys

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.agreement.standing import Standing
 from ledger.encoding import decode
-from ledger.replication import Position
-from ledger.standing import Standing
+from ledger.sync.replication import Position
 from node.constants import ANSWERS_EVERY_NS, PEERS_COMPARED, POSITIONS_COMPARED, SYNC_EVERY_NS
 from node.events import Effect, Now, Send, SendRequest
 from node.syncing import BLOCK, BLOCKS, FEEDS, RECALL, Syncing

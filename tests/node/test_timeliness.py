@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.blocks import Block, Header
 from ledger.heads import Head
-from ledger.membership import Membership
+from ledger.membership.members import Membership
+from ledger.records.blocks import Block, Header
 from market.intervals import NS_PER_S, Calendar
 from node.timeliness import (
     Attention,

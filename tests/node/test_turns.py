@@ -8,15 +8,15 @@ from random import Random
 import pytest
 import structlog
 
-from ledger.agreement_records import read_blocks
-from ledger.entries import open_entry
-from ledger.genesis import Genesis
-from ledger.rows import VoteRow
-from ledger.sign_guard import SignGuard, blank_guard
-from ledger.store import Store
-from ledger.store_file import connect
-from ledger.votes import Step, Vote
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.agreement.records import read_blocks
+from ledger.files.sign_guard import SignGuard, blank_guard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.records.entries import open_entry
+from ledger.records.genesis import Genesis
+from ledger.records.rows import VoteRow
+from ledger.records.votes import Step, Vote
+from ledger.store.store import Store
+from ledger.store.store_file import connect
 from market.payloads import Kind
 from node import events as ev
 from node.assembly import assemble

@@ -10,18 +10,18 @@ import pytest
 import trio
 from nacl.signing import SigningKey
 
-from ledger.blocks import decode_block
-from ledger.chain import Tip
-from ledger.cosignatures import load_cosignatures, save_cosignatures
-from ledger.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE, WITNESS_FILE
-from ledger.epochs import Trust
-from ledger.genesis import Genesis
-from ledger.replay import load_chain
-from ledger.retention import Retention
-from ledger.store import Store
-from ledger.witness import Remembered
-from ledger.witness_book import WitnessBook
-from ledger.witness_messages import Checkpoint, Cosignature, cosign
+from ledger.chain.chain import Tip
+from ledger.chain.epochs import Trust
+from ledger.chain.replay import load_chain
+from ledger.files.directory import COSIGNATURES_FILE, GENESIS_FILE, LEDGER_FILE, WITNESS_FILE
+from ledger.records.blocks import decode_block
+from ledger.records.genesis import Genesis
+from ledger.store.retention import Retention
+from ledger.store.store import Store
+from ledger.witnesses.book import WitnessBook
+from ledger.witnesses.cosignatures import load_cosignatures, save_cosignatures
+from ledger.witnesses.messages import Checkpoint, Cosignature, cosign
+from ledger.witnesses.witness import Remembered
 from market.cell import EnergyCell
 from node.neighbours import Neighbour
 from node.transport.errors import RequestFailed

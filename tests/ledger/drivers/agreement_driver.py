@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from nacl.signing import SigningKey
 
-from ledger.agreement import Agreement
-from ledger.agreement_events import (
+from ledger.agreement.algorithm import Agreement
+from ledger.agreement.events import (
     BlockChecked,
     CastProposal,
     CastVote,
@@ -20,11 +20,11 @@ from ledger.agreement_events import (
     TimeoutExpired,
     Timeouts,
 )
-from ledger.agreement_records import read_records
-from ledger.validators import ValidatorSet
-from ledger.votes import NO_ROUND, Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
-from ledger.votes import sign_proposal as sign_own_proposal
-from ledger.votes import sign_vote as sign_own_vote
+from ledger.agreement.records import read_records
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import NO_ROUND, Certificate, Proposal, SignedProposal, SignedVote, Step, Vote
+from ledger.records.votes import sign_proposal as sign_own_proposal
+from ledger.records.votes import sign_vote as sign_own_vote
 
 KEYS = [SigningKey(bytes([index]) * 32) for index in range(4)]
 VALIDATORS = ValidatorSet(tuple(key.verify_key.encode() for key in KEYS))

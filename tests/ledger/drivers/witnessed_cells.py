@@ -5,11 +5,11 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from ledger.epochs import CertifiedHeader
-from ledger.witness import MayCosign, Remembered, consider
-from ledger.witness_asking import CellHistory
-from ledger.witness_book import Witness, WitnessBook
-from ledger.witness_messages import AddCheckpoint
+from ledger.chain.epochs import CertifiedHeader
+from ledger.witnesses.asking import CellHistory
+from ledger.witnesses.book import Witness, WitnessBook
+from ledger.witnesses.messages import AddCheckpoint
+from ledger.witnesses.witness import MayCosign, Remembered, consider
 
 WITNESS_KEY = SigningKey(b"w" * 32)
 WITNESS = WITNESS_KEY.verify_key.encode()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import trio
 
-from ledger.blocks import decode_block
-from ledger.directory import IDENTITY_KEY_FILE, LEDGER_FILE
-from ledger.entries import open_entry
-from ledger.genesis import member_id
-from ledger.keys import load_key
+from ledger.files.directory import IDENTITY_KEY_FILE, LEDGER_FILE
+from ledger.files.keys import load_key
+from ledger.records.blocks import decode_block
+from ledger.records.entries import open_entry
+from ledger.records.genesis import member_id
 from ledger.signing import unseal
 from market.payloads import Kind
 from node.founding import CONFIG_FILE

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ledger.sign_guard import SignGuard
-from ledger.store import Store
-from ledger.write_ahead_log import WriteAheadLog
+from ledger.files.sign_guard import SignGuard
+from ledger.files.write_ahead_log import WriteAheadLog
+from ledger.store.store import Store
 from node.cli.root import main
 from node.signer import Signer
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-import ledger.vote_tally
+import ledger.agreement.vote_tally
 import sim.agreement.twins
-from ledger.agreement import Agreement
-from ledger.validators import ValidatorSet
-from ledger.vote_tally import Heard, RoundTally
-from ledger.votes import NO_ROUND, SignedVote
+from ledger.agreement.algorithm import Agreement
+from ledger.agreement.vote_tally import Heard, RoundTally
+from ledger.records.validators import ValidatorSet
+from ledger.records.votes import NO_ROUND, SignedVote
 from sim.agreement.twins import LIVENESS_NS, PHASE_NS, main, run_scenario, search
 from sim.agreement.twins_scenarios import INSTANCES, ROUNDS, WHOLE, Scenario, ScenarioValidators, all_splits
 
@@ -30,7 +30,7 @@ def vote_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
                 self._quorum_block[vote.step] = vote.block_id
             return heard
 
-    monkeypatch.setattr(ledger.vote_tally, "RoundTally", CountsRepetitions)
+    monkeypatch.setattr(ledger.agreement.vote_tally, "RoundTally", CountsRepetitions)
 
 
 def lock_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.replay import Replayed
+from ledger.chain.replay import Replayed
 from market.cell_state import CellState
 from node import ordering
 from sim.cells.checks import chain_of, outcomes_of

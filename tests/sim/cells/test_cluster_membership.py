@@ -3,8 +3,8 @@
 import pytest
 from changing_cells import came_and_left, plan, settled
 
-from ledger.changes import Readmit, Remove
-from ledger.replay import Replayed
+from ledger.chain.replay import Replayed
+from ledger.records.changes import Readmit, Remove
 from market.cell_state import CellState
 from sim.cells.checks import outcomes_of
 from sim.cells.faults import OldBackup, Outage, S, Separation

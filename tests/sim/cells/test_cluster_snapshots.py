@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from changing_cells import came_and_left
 
-from ledger.audit import verify_directory
-from ledger.reopening import reopen_fast
-from ledger.replay import edge_of, replay
-from ledger.retention import Retention
-from ledger.state_snapshot import take_snapshot
+from ledger.audit.audit import verify_directory
+from ledger.chain.replay import edge_of, replay
+from ledger.chain.state_snapshot import take_snapshot
+from ledger.store.reopening import reopen_fast
+from ledger.store.retention import Retention
 from market.cell import EnergyCell
 from sim.cells.checks import chain_of
 from sim.cells.cluster import INTERVAL_NS, Cluster

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.sign_guard import SignGuard
+from ledger.files.sign_guard import SignGuard
 from node import events as ev
 from node.signer import Signer
 from node.turns import Turns

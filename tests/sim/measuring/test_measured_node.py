@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger.audit import verify_directory
-from ledger.directory import GENESIS_FILE
+from ledger.audit.audit import verify_directory
+from ledger.files.directory import GENESIS_FILE
 from market.cell import EnergyCell
 from sim.measuring.measured_node import MeasuredNode
 

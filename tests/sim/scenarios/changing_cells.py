@@ -1,7 +1,7 @@
 """Simulated cells whose members change, for tests."""
 
-from ledger.changes import Remove, Rotate
-from ledger.replay import Replayed
+from ledger.chain.replay import Replayed
+from ledger.records.changes import Remove, Rotate
 from market.cell_state import CellState
 from sim.cells.checks import chain_of
 from sim.cells.cluster import INTERVAL_NS

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from cell_of_processes import found as found_cell
 
-from ledger.directory import CONSENSUS_KEY_FILE, IDENTITY_KEY_FILE, LEDGER_FILE
-from ledger.entries import Entry, author_entry
-from ledger.evidence import Evidence
-from ledger.genesis import Genesis
-from ledger.keys import load_key
-from ledger.membership import Membership
-from ledger.store_schema import TABLES
-from ledger.votes import Proposal, Step, Vote, sign_proposal, sign_vote
+from ledger.files.directory import CONSENSUS_KEY_FILE, IDENTITY_KEY_FILE, LEDGER_FILE
+from ledger.files.keys import load_key
+from ledger.membership.evidence import Evidence
+from ledger.membership.members import Membership
+from ledger.records.entries import Entry, author_entry
+from ledger.records.genesis import Genesis
+from ledger.records.votes import Proposal, Step, Vote, sign_proposal, sign_vote
+from ledger.store.schema import TABLES
 from sim.testnet.chaos import ChaosReport, Silence
 from sim.testnet.chaos_checks import (
     different_blocks,

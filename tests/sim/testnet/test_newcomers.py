@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ledger.directory import IDENTITY_KEY_FILE
-from ledger.keys import load_key
+from ledger.files.directory import IDENTITY_KEY_FILE
+from ledger.files.keys import load_key
 from node.config import load_config
 from node.founding import CONFIG_FILE
 from sim.homes.households import load_households

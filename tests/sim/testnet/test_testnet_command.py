@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from ledger.directory import CONSENSUS_KEY_FILE, LEDGER_FILE
-from ledger.genesis import Genesis
-from ledger.keys import load_key
-from ledger.membership import Membership
-from ledger.votes import Step, Vote, sign_vote
+from ledger.files.directory import CONSENSUS_KEY_FILE, LEDGER_FILE
+from ledger.files.keys import load_key
+from ledger.membership.members import Membership
+from ledger.records.genesis import Genesis
+from ledger.records.votes import Step, Vote, sign_vote
 from node.exit_codes import ExitCode
 from sim.testnet.chaos_checks import signed_twice
 from sim.testnet.waiting import until

@@ -1,0 +1,1 @@
+"""The offline audit of a data directory, from nothing but its files."""

@@ -1,0 +1,1 @@
+"""Every member's append-only hash chain of entries."""

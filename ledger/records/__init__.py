@@ -1,0 +1,1 @@
+"""What is signed or agreed, and its one byte form: genesis, entries, votes, blocks, changes."""

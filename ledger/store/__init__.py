@@ -1,0 +1,1 @@
+"""The SQLite file of a node: opening, keeping, pruning and reopening it."""

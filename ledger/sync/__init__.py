@@ -1,0 +1,1 @@
+"""How nodes repair what gossip lost, and take entries in."""
