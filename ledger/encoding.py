@@ -70,15 +70,20 @@ def big_int_from(data: bytes) -> int:
 
 def _check(value: Value, depth: int) -> None:
     """Raise TypeError or ValueError unless the value is one of ours; bool is an int to Python, not to us."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    kind = type(value)
+    if kind is bytes or value is None:
+        return
+    if isinstance(value, int) and kind is not bool:
         if not -INT_BOUND <= value < INT_BOUND:
             raise ValueError("an integer outside 64 bits")
     elif isinstance(value, tuple):
         if depth == 0:
             raise ValueError(f"arrays nested deeper than {DEPTH}")
         for item in value:
-            _check(item, depth - 1)
-    elif not isinstance(value, bytes) and value is not None:
+            # Most of what is signed are hashes and small integers, so these are not worth a call.
+            if type(item) is not bytes and not (type(item) is int and -INT_BOUND <= item < INT_BOUND):
+                _check(item, depth - 1)
+    elif not isinstance(value, bytes):
         raise TypeError(f"a {type(value).__name__} is not a ledger value")
 
 

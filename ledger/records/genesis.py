@@ -5,6 +5,7 @@ It is a file that the founder hands to every member; what is wrong with it is na
 
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import cached_property
 from hashlib import sha256
 
 from ledger.encoding import Value, decode, encode
@@ -42,7 +43,7 @@ def member_id(founding_feed_key: bytes) -> bytes:
     return sha256(b"wattswarm/v1/member\0" + founding_feed_key).digest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Genesis:
     """The founding rules of a cell; raises InvalidGenesis when they contradict themselves.
 
@@ -67,7 +68,7 @@ class Genesis:
         _check_members(self.members)
         _check_keys(self.admission_keys, self.members)
 
-    @property
+    @cached_property
     def cell_id(self) -> bytes:
         """The id of the cell: SHA-256 over the genesis."""
         return identifier(MessageType.GENESIS, b"", self.encode())
