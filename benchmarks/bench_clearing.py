@@ -205,7 +205,7 @@ def main() -> None:
         print(json.dumps({"machine": about, "one_branch": single, "feeders": feeders}))
         return
     print(", ".join(f"{key} {value}" for key, value in about.items()))
-    print(f"\n{'orders, one branch':>20} {'sort ms':>10} {'clear ms':>10} {'ratio':>7}   (at most 3)")
+    print(f"\n{'orders, one branch':>20} {'sort ms':>10} {'clear ms':>10} {'ratio':>7}   (at most 2)")
     for row in single:
         print(
             f"{row['orders']:>20,} {row['sort_s'] * 1e3:>10.3f} {row['clear_s'] * 1e3:>10.3f} {row['ratio']:>7.2f}"

@@ -49,6 +49,9 @@ class Clearing:
     fees: int = 0
 
 
+_BUY = Side.BUY.value
+
+
 def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     """Clear the book on the feeder. Raises OrderError when an order names a branch that is not there."""
     branches = len(feeder.branches)
@@ -67,7 +70,7 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
 
 def _outside(book: OrderBook, branches: int) -> bool:
     if branches == 1:
-        return bool(book.branch.any())
+        return bool(np.count_nonzero(book.branch))
     return len(book) > 0 and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < branches
 
 
@@ -98,10 +101,14 @@ def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[
     up = pass_up(feeder, ladder) if with_fees is None else with_fees
     root = feeder.root
     if feeder.grid is None:
-        top_key = _middle(*up.curve.clip(0, 0))
+        top_key = _middle(*up.curve.interval(0, 0))
     else:
-        up.first[root], up.last[root] = up.curve.clip(*connection)
-        top_key = _key_at_supplier(*_supplier_keys(feeder, feeder.grid), *up.curve.clip(0, 0))
+        up.first[root], up.last[root] = up.curve.interval(*connection)
+        lowest, highest = up.curve.interval(0, 0)
+        # What the connection holds back on its own does not move the key of what the supplier could balance.
+        lowest = lowest if connection[0] else LOWEST_KEY
+        highest = highest if connection[1] else HIGHEST_KEY
+        top_key = _key_at_supplier(*_supplier_keys(feeder, feeder.grid), lowest, highest)
     keys = [top_key] * len(feeder.branches)
     free = keys.copy()
     for index in feeder.top_down:
@@ -168,9 +175,11 @@ def _summary(
     keys: list[int],
 ) -> Clearing:
     grid_import, grid_export = max(0, -flows[feeder.root]), max(0, flows[feeder.root])
-    bought = fills * (book.side == Side.BUY.value)
-    volume = int(bought.sum()) + grid_export
-    welfare = _value(book, ladder, 2 * bought - fills)
+    bought = fills * (book.side == _BUY)
+    volume = int(np.add.reduce(bought)) + grid_export
+    bought <<= 1
+    bought -= fills
+    welfare = _value(book, ladder, bought)
     if feeder.grid is not None:
         welfare += grid_export * feeder.grid.export_price - grid_import * feeder.grid.import_price
     rent = fees = 0

@@ -13,13 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.orders import IntArray, OrderBook, Side
+from market.orders import IntArray, OrderBook
+from market.units import MAX_PRICE
 
 LOWEST_KEY = -(2**62)
 """Below every key: the start of an interval without a lower end."""
 
 HIGHEST_KEY = 2**62
 """Above every key: the end of an interval without an upper end."""
+
+LOWEST_OF_ORDERS = -4 * MAX_PRICE
+"""No order has a lower key."""
 
 SMALL_RUN = 1_024
 """Steps below which a run is merged at once: the call then costs more than its data."""
@@ -28,7 +32,7 @@ SMALL_RUN = 1_024
 def price_keys(book: OrderBook) -> IntArray:
     """The key of each order: four times its price, plus three for a bid."""
     keys = book.price << 2
-    keys |= (book.side == Side.BUY.value) * np.int8(3)
+    keys |= (book.side & 1) * 3  # one for a bid, two for an ask
     return keys
 
 
@@ -44,30 +48,34 @@ class Ladder:
     def __init__(self, book: OrderBook, keys: IntArray, branches: int) -> None:
         self.bits = len(book).bit_length()
         self.mask = (1 << self.bits) - 1
-        lowest = int(keys.min()) if len(book) else 0
         places = np.arange(len(book))
         # Key and place in one integer: one sort of plain integers, several times faster than an argsort. The
         # limits on prices and numbers of orders are such that it fits 64 bits.
-        packed = keys - lowest
+        packed = keys - LOWEST_OF_ORDERS
         packed <<= self.bits
         packed |= places
         packed.sort()
         self.order: IntArray = packed & self.mask
-        self.keys: IntArray = (packed >> self.bits) + lowest
+        packed >>= self.bits
+        packed += LOWEST_OF_ORDERS
+        self.keys: IntArray = packed
         self.quantities: IntArray = book.quantity[self.order]
         self.steps, self.starts = places, np.array([0, len(book)])
-        quantities, bids = self.quantities, self.keys & 1
-        if branches > 1:
-            branch = book.branch[self.order].astype(np.int64)
-            self.steps = (branch << self.bits) | places
-            self.steps.sort()
-            self.starts = sums(np.bincount(branch, minlength=branches))
-            ranks = self.steps & self.mask
-            quantities, bids = quantities[ranks], bids[ranks]
+        if branches == 1:
+            self.reach = sums(self.quantities)
+            self.demand: IntArray = np.array([self.quantities.dot(self.keys & 1)])
+            self.supply: IntArray = self.reach[-1] - self.demand
+            return
+        branch = book.branch[self.order].astype(np.int64)
+        self.steps = (branch << self.bits) | places
+        self.steps.sort()
+        self.starts = sums(np.bincount(branch, minlength=branches))
+        ranks = self.steps & self.mask
+        quantities = self.quantities[ranks]
         self.reach = sums(quantities)
-        demand, reach = sums(quantities * bids)[self.starts], self.reach[self.starts]
-        self.demand: IntArray = demand[1:] - demand[:-1]
-        self.supply: IntArray = reach[1:] - reach[:-1] - self.demand
+        demand, reach = sums(quantities * (self.keys[ranks] & 1))[self.starts], self.reach[self.starts]
+        self.demand = demand[1:] - demand[:-1]
+        self.supply = reach[1:] - reach[:-1] - self.demand
 
     def ends_below(self, keys: IntArray) -> IntArray:
         """For each branch, where its steps with lower keys than the branch's end."""
@@ -78,6 +86,8 @@ class Ladder:
 
     def net_supply(self, ends: IntArray) -> list[int]:
         """Net supply of each branch's own orders when its steps before `ends` are taken."""
+        if len(ends) == 1:
+            return [int(self.reach[ends[0]]) - int(self.demand[0])]
         supplies: list[int] = (self.reach[ends] - self.reach[self.starts[:-1]] - self.demand).tolist()
         return supplies
 
@@ -159,6 +169,15 @@ class Curve:
             last = int(self._ladder.keys[rank])
             self._drop_above(rank, upper - self.base)
             self.top = upper
+        return first, last
+
+    def interval(self, lower: int, upper: int) -> tuple[int, int]:
+        """The free interval of keys between these limits, without clipping."""
+        first, last = LOWEST_KEY, HIGHEST_KEY
+        if self.base < lower:
+            first = int(self._ladder.keys[self._first_reaching(lower - self.base)])
+        if self.top > upper:
+            last = int(self._ladder.keys[self._first_reaching(upper - self.base + 1)])
         return first, last
 
     def _drop_below(self, rank: int, rise: int) -> None:
@@ -247,5 +266,5 @@ def run_of(ladder: Ladder, ranks: IntArray) -> Run:
 def sums(values: IntArray) -> IntArray:
     """Cumulative sums with a leading zero."""
     cumulative = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(values, out=cumulative[1:])
+    values.cumsum(out=cumulative[1:])
     return cumulative

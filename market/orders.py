@@ -121,17 +121,24 @@ class OrderBook:
         )
 
 
+def _bounds(values: npt.NDArray[Any]) -> tuple[int, int]:
+    """Least and greatest; the ufuncs themselves, since a small book is checked in the time of a few calls."""
+    return int(np.minimum.reduce(values)), int(np.maximum.reduce(values))
+
+
 def _check_ranges(price: npt.NDArray[Any], quantity: npt.NDArray[Any], side: npt.NDArray[Any]) -> None:
     if len(price) > MAX_ORDERS:
         raise OrderError(f"{len(price)} orders, the most that one auction can hold are {MAX_ORDERS}")
     if not len(price):
         return
-    if not -MAX_PRICE <= int(price.min()) <= int(price.max()) <= MAX_PRICE:
+    cheapest, dearest = _bounds(price)
+    if not -MAX_PRICE <= cheapest <= dearest <= MAX_PRICE:
         raise OrderError(f"a price is beyond {MAX_PRICE} µ/kWh")
-    largest = int(quantity.max())
-    if int(quantity.min()) <= 0 or largest > MAX_QUANTITY:
+    smallest, largest = _bounds(quantity)
+    if smallest <= 0 or largest > MAX_QUANTITY:
         raise OrderError(f"a quantity is not between 1 and {MAX_QUANTITY} mWh")
-    if int(side.min()) < 1 or int(side.max()) > 2:
+    lowest, highest = _bounds(side)
+    if lowest < 1 or highest > 2:
         raise OrderError("a side is neither 1 (buy) nor 2 (sell)")
     # The quick bound almost always suffices. Chunks of 2**20 quantities of at most 2**40 cannot overflow.
     if largest * len(quantity) > MAX_LIMIT and _exact_sum(quantity) > MAX_LIMIT:

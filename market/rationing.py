@@ -99,15 +99,17 @@ class Rationing:
         """Raise the branch's net supply by `rise` over the orders and children that can rise at its key."""
         ladder = self._ladder
         tied = ladder.order[ladder.steps[self._tied_from[index] : self._tied_to[index]] & ladder.mask]
+        # All at one key are of one side. Of bids, what is shared out is the energy that they still get.
+        asks = self._keys[index] % 4 == 0
+        shared = rise if asks else self._after[index] - self._before[index] - rise
         rising = [child for child in children if self._high[child] > self._low[child]]
+        if not rising:
+            fills[tied] = pro_rata(shared, self._book.quantity[tied])
+            return
         jumps = [self._high[child] - self._low[child] for child in rising]
         quantities = np.concatenate((self._book.quantity[tied], np.array(jumps, np.int64)))
-        # All at one key are of one side. Of bids, what is shared out is the energy that they still get.
-        if self._keys[index] % 4 == 0:
-            shares = rises = pro_rata(rise, quantities)
-        else:
-            shares = pro_rata(self._after[index] - self._before[index] - rise, quantities)
-            rises = quantities - shares
+        shares = pro_rata(shared, quantities)
+        rises = shares if asks else quantities - shares
         fills[tied] = shares[: len(tied)]
         for child, child_rise in zip(rising, rises[len(tied) :].tolist(), strict=True):
             flows[child] += child_rise
