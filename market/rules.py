@@ -107,6 +107,7 @@ class CellRules:
     order_horizon: int = 192
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     path_fees: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    calendar: Calendar = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_times(self)
@@ -115,11 +116,7 @@ class CellRules:
         _check_members(self)
         object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
         object.__setattr__(self, "path_fees", _path_fees(self.branches))
-
-    @property
-    def calendar(self) -> Calendar:
-        """Intervals and gates of this cell."""
-        return Calendar(self.interval_s, self.gate_lead_s * NS_PER_S)
+        object.__setattr__(self, "calendar", Calendar(self.interval_s, self.gate_lead_s * NS_PER_S))
 
     def member(self, member: bytes) -> MemberRule | None:
         """The metering point of a member, or None for one that has none (an operator, a pure validator)."""
@@ -240,6 +237,8 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
 
 
 def _latest(steps: Sequence[TariffStep], interval: int) -> int:
+    if steps and steps[-1].from_interval <= interval:
+        return len(steps) - 1
     return bisect_right(steps, interval, key=lambda step: step.from_interval) - 1
 
 

@@ -3,7 +3,8 @@
 Energies are mWh, money pico-currency.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ledger.chain.replay import Replayed, replay
@@ -81,19 +82,14 @@ class Expected:
 
 def final_faults(genesis: Genesis, seen: Iterable[Seen], expected: Expected) -> Iterator[str]:
     """Everything that is wrong at the end."""
-    nodes: list[Seen] = []
-    chains: list[Chain] = []
     everyone = list(seen)
     if not everyone:
         yield "no honest node signs any more"
-    for node in everyone:
-        try:
-            chains.append(_replayed(node.store, genesis, alone=not chains))
-            nodes.append(node)
-        except Corrupt as fault:
-            if not node.rotten:
-                yield f"the ledger of {node.name} does not replay: {fault}"
-                return
+    try:
+        nodes, chains = _replayed(everyone, genesis)
+    except Corrupt as fault:
+        yield str(fault)
+        return
     if not chains:
         return
     longest = min(chains, key=lambda chain: (-chain[-1].tip.height, chain[0].tip.height))
@@ -116,12 +112,25 @@ def _agree(chain: Chain, other: Chain) -> bool:
     return all(ids.get(each.tip.height, each.tip.header_id) == each.tip.header_id for each in chain)
 
 
-def _replayed(store: Store, genesis: Genesis, *, alone: bool) -> Chain:
-    """The chain of a ledger; ``alone`` it shares no work with anybody: identical blocks need that once."""
-    if alone:
-        return chain_of(store, genesis)
-    with shared_work():
-        return chain_of(store, genesis)
+def _replayed(everyone: Sequence[Seen], genesis: Genesis) -> tuple[list[Seen], list[Chain]]:
+    """The nodes whose ledgers are sound, and their chains; raises `Corrupt` for one that should be and is not.
+
+    The first shares no work with anybody: identical blocks need that once. The others share theirs.
+    """
+    nodes: list[Seen] = []
+    chains: list[Chain] = []
+    with ExitStack() as sharing:
+        for node in everyone:
+            try:
+                chains.append(chain_of(node.store, genesis))
+            except Corrupt as fault:
+                if node.rotten:
+                    continue
+                raise Corrupt(f"the ledger of {node.name} does not replay: {fault}") from fault
+            nodes.append(node)
+            if len(chains) == 1:
+                sharing.enter_context(shared_work())
+    return nodes, chains
 
 
 def _position_faults(node: Seen, chain: Chain) -> Iterator[str]:
