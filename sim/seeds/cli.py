@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from sim.cells.checks import Outcome
+from sim.interrupts import heed_interrupts
 from sim.seeds.search import INTERVALS, LEAST_INTERVALS, Bounds, Tally, run_seed, search
 
 PROGRESS_EVERY = 20
@@ -64,6 +65,7 @@ def seeds(
         raise ConfigError(["--trace: only together with --replay"])
     if to <= first and replay is None:
         raise ConfigError([f"--to: must be greater than --from {first}, not {to}"])
+    heed_interrupts()
     if replay is not None:
         tally = Tally()
         tally.add(run_seed(_at_least("--replay", replay, 0), bounds, _print_line if trace else None), 0.0)

@@ -1,7 +1,6 @@
 """Shell: `wattswarm testnet`: run a whole cell of real processes on this machine."""
 
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -13,6 +12,7 @@ from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from sim.homes.households import load_households
 from sim.homes.neighbourhood import HouseholdError
+from sim.interrupts import heed_interrupts
 from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
 from sim.testnet.chaos_plan import plan
 from sim.testnet.feeder import default_feeder
@@ -75,9 +75,7 @@ def run(
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
     _check_chaos(chaos, nodes, intervals)
-    # A shell starts its background jobs with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    heed_interrupts()
     try:
         with ProgressView(names, intervals) as view:
             arguments = (data_dir, parameters, neighbourhood, view.update)
