@@ -123,16 +123,16 @@ class NodeCore:
         """Take one input; carry out the effects in order."""
         match input_:
             case ev.GossipReceived():
-                return self._guarded("gossip", lambda: self._gossip(input_, now))
+                return self._guarded("gossip", self._gossip, input_, now)
             case ev.FrameReceived():
-                return self._guarded("frame", lambda: self._frame(input_, now))
+                return self._guarded("frame", self._frame, input_, now)
             case ev.ReplyReceived(peer, tag, data):
                 self.syncing.answered(peer, tag)
                 if data is None:
                     self.counters["requests_failed"] += 1
                     self.joining.unanswered(peer, tag)
                     return []
-                effects = self._guarded("reply", lambda: self._reply(peer, tag, data, now))
+                effects = self._guarded("reply", self._reply, peer, tag, data, now)
                 return [*effects, *self._activate(now)]
             case ev.PeerConnected(peer):
                 self.capacities.greet()
@@ -176,9 +176,9 @@ class NodeCore:
             case _:
                 assert_never(input_)
 
-    def _guarded(self, source: str, handle: Callable[[], list[Effect]]) -> list[Effect]:
+    def _guarded(self, source: str, handle: Callable[..., list[Effect]], *arguments: object) -> list[Effect]:
         try:
-            return handle()
+            return handle(*arguments)
         except PeerError as fault:
             self.counters[f"{source}_refused_{type(fault).__name__}"] += 1
             return []
@@ -216,7 +216,7 @@ class NodeCore:
         if kind == BLOCKS:
             blocks = self.joining.blocks_of(peer, data, int(argument))
             instead = self.joining.instead_of(blocks, peer)
-            return self._adopt(peer, blocks.blocks, now) if instead is None else instead
+            return self._adopt(blocks.blocks, now) if instead is None else instead
         if kind in (SNAPSHOT, PART):
             return self.joining.reply(peer, kind, int(argument), data, now)
         if kind == BLOCK:
@@ -226,19 +226,21 @@ class NodeCore:
         assert kind == RECALL
         return self._recalled(peer, data, now)
 
-    def _adopt(self, peer: bytes, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
+    def _adopt(self, blocks: Sequence[tuple[Block, Certificate]], now: Now) -> list[Effect]:
         effects: list[Effect] = []
-        height = self.ordering.tip.height
         for block, certificate in blocks:
             if block.header.height != self.ordering.height:
                 continue
             try:
-                effects += self._follow(self.ordering.adopt(block, certificate, now), now)
+                # One by one: what came before a lie is true and stays.
+                effects += self._guarded("reply", self._adopt_one, block, certificate, now)
             except MissingEntries as missing:
                 self._wanted = missing.wanted
                 return [*effects, *self._ask_for(missing.wanted)]
-        higher = self.ordering.tip.height > height
-        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if higher else [])]
+        return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if effects else [])]
+
+    def _adopt_one(self, block: Block, certificate: Certificate, now: Now) -> list[Effect]:
+        return self._follow(self.ordering.adopt(block, certificate, now), now)
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
         self.counters["entries_refused"] += len(taken.refused)
@@ -256,12 +258,10 @@ class NodeCore:
     def _try_again(self, now: Now) -> list[Effect]:
         """Try again what waited for entries or a block."""
         effects = self._follow(self.ordering.retry(now), now)
-        return [*effects, *self._retry_adoption()] if self._wanted else effects
-
-    def _retry_adoption(self) -> list[Effect]:
-        """Blocks waited for entries that may be here now: ask for the blocks again."""
-        self._wanted = ()
-        return self.syncing.ask_blocks(self.ordering.tip.height)
+        if not self._wanted:
+            return effects
+        self._wanted = ()  # the blocks that waited for them may do now: ask for them again
+        return [*effects, *self.syncing.ask_blocks(self.ordering.tip.height)]
 
     def _peer_up(self, peer: bytes) -> list[Effect]:
         self.syncing.up(peer)

@@ -1,5 +1,7 @@
 """The core as a whole: what it does with hostile bytes, peers that come and go, and its own past."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +9,7 @@ from devices.control_messages import MeterRecord
 from ledger.agreement.standing import Standing
 from ledger.encoding import encode
 from ledger.records.entries import Entry, author_entry
-from ledger.sync.replication import Kind
+from ledger.sync.replication import Kind, read_blocks_reply
 from market.payloads import Kind as Said
 from node import events as ev
 from node.constants import CAPACITY, ENTRIES
@@ -165,6 +167,34 @@ def test_who_did_not_run_for_a_while_does_not_judge_what_came_meanwhile() -> Non
     effects = handle(node.core, ev.LoopStalled(cluster.now().real_ns), cluster)
     assert node.core.ordering.attention.since_ns == cluster.now().cell_ns
     assert isinstance(effects[0], ev.Report)
+
+
+def test_what_came_before_a_lie_in_a_reply_of_blocks_is_true_and_kept() -> None:
+    """Seed 222 of the search: the block was taken, the lie after it dropped its row, and the ledger had a hole."""
+    ran = Cluster(1, 4, 3, ClusterPlan(0, 0.0, 0.0, 1))
+    assert ran.run().violation is None
+    peer, source = ran.keys[1].public, ran.nodes[1]
+    cluster, node = started()
+    first = handle(node.core, ev.PeerConnected(peer), cluster)
+    asked = next(effect for effect in first if isinstance(effect, ev.SendRequest) and effect.tag == FEEDS)
+    entries = source.answer(asked.data)
+    assert entries is not None
+    handle(node.core, ev.ReplyReceived(peer, FEEDS, entries), cluster)
+    status = encode_frame(StatusFrame(3))
+    (question,) = (
+        effect
+        for effect in handle(node.core, ev.FrameReceived(peer, status), cluster)
+        if isinstance(effect, ev.SendRequest)
+    )
+    told = source.answer(question.data)
+    assert told is not None
+    (block, certificate), (second, forged), *_ = read_blocks_reply(told, 1).blocks
+    forged = replace(forged, signatures=tuple(mark and bytes(64) for mark in forged.signatures))
+    lie = ((block.encode(), certificate.encode()), (second.encode(), forged.encode()))
+    reply = ev.ReplyReceived(peer, question.tag, encode((Kind.BLOCKS, 3, lie)))
+    stored = [effect for effect in handle(node.core, reply, cluster) if isinstance(effect, ev.StoreBlock)]
+    assert [each.height for each in stored] == [node.core.ordering.tip.height] == [1]
+    assert node.core.counters["reply_refused_InvalidCertificate"] == 1
 
 
 def test_a_failed_question_may_be_asked_again() -> None:
