@@ -23,6 +23,7 @@ from ledger.records.blocks import Block, decode_block
 from ledger.records.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.records.votes import Step as Phase
 from market.intervals import Calendar
+from node.accusations import Accusations
 from node.candidates import BranchSource, Candidates, Invalid, Leads
 from node.constants import BLOCK_IN_FRAME_BYTES
 from node.events import (
@@ -74,9 +75,9 @@ class Ordering(Generic[State]):
     last_interval: int | None = None
     agreement: Agreement = field(init=False)
     timers: Timers[ae.Event | str] = field(default_factory=Timers)
-    evidence: dict[bytes, None] = field(default_factory=dict)
     can_sign: bool = False
     opened_real_ns: int | None = None
+    accusations: Accusations = field(init=False)
     _candidates: Candidates[State] = field(init=False)
     _checks: list[ae.CheckBlock] = field(default_factory=list)
     _decision: ae.Decide | None = None
@@ -85,6 +86,7 @@ class Ordering(Generic[State]):
 
     def __post_init__(self) -> None:
         self.agreement = Agreement(self.timeouts, self.tip.height)
+        self.accusations = Accusations(self.cell_id)
         self._candidates = Candidates(self.cell_id, self.application, self.source)
 
     @property
@@ -220,12 +222,10 @@ class Ordering(Generic[State]):
 
     def found(self, evidence: Evidence) -> list[Step[State]]:
         """Proof of equivocation, to be put into the next block we build."""
-        encoded = evidence.encode()
-        if encoded in self.evidence:
+        offender = self.accusations.take(evidence, self.tip.membership)
+        if offender is None:
             return []
-        self.evidence[encoded] = None
-        offender = evidence.check(self.cell_id, self.tip.membership)
-        return [StoreEvidence(encoded), Report("equivocation", {"member": offender.hex()})]
+        return [StoreEvidence(evidence.encode()), Report("equivocation", {"member": offender.hex()})]
 
     def _open(self, now: Now, records: tuple[ae.Record, ...] = ()) -> list[Step[State]]:
         if self.agreement.height >= self.height or self.finished:
@@ -302,7 +302,7 @@ class Ordering(Generic[State]):
             time_ns=now.cell_ns,
             last_interval=interval,
             heads=self.gate.heads_for(interval, self.calendar.gate_closure_ns(interval)),
-            evidence=tuple(sorted(self.evidence)),
+            evidence=self.accusations.pieces(),
             last_certificate=self.last_certificate,
         )
         block_id = self._candidates.build(self.tip, draft)
@@ -372,8 +372,6 @@ class Ordering(Generic[State]):
         now: Now,
     ) -> list[Step[State]]:
         tip = leads.tip
-        for proof in block.evidence:
-            self.evidence.pop(proof, None)
         self.stand_on(tip, certificate, now)
         stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
         return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
@@ -381,6 +379,7 @@ class Ordering(Generic[State]):
     def stand_on(self, tip: Tip[State], certificate: Certificate, now: Now) -> None:
         """Go on from this tip, whose block the certificate decided."""
         self.tip, self.last_certificate, self._decision, self.opened_real_ns = tip, certificate, None, None
+        self.accusations.keep_what_holds(tip.membership)
         self._candidates.clear()
         self._seen_votes.clear()
         self._kept.clear()

@@ -129,7 +129,7 @@ class Cheater:
                 index = core.ordering.tip.validators.index_of(self.victim.consensus.verify_key.encode())
                 assert index is not None
                 self._lie = forged.false_accusation(index, self.cell_id, self.random)
-            core.ordering.evidence[self._lie] = None
+            core.ordering.accusations.held[b"a lie"] = self._lie
 
     def _beside_vote(self, receiver: int, frame: bytes, vote: Vote) -> list[bytes]:
         match self.cheat:

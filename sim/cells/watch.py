@@ -48,7 +48,7 @@ class Watch:
     def after_turn(self, node: ClusterNode) -> str | None:
         """One block per height and prefixes of one chain, no money made, nobody honest accused."""
         core = node.core
-        tip, evidence = core.ordering.tip, core.ordering.evidence
+        tip, evidence = core.ordering.tip, core.ordering.accusations.pieces()
         if len(evidence) != self._accused.get(node.index, 0):
             self._accused[node.index] = len(evidence)
             fault = self._accusation(node)
@@ -141,7 +141,7 @@ class Watch:
 
     def _accusation(self, node: ClusterNode) -> str | None:
         membership = node.core.ordering.tip.membership
-        for encoded in node.core.ordering.evidence:
+        for encoded in node.core.ordering.accusations.pieces():
             offender = Evidence.decode(encoded).check(self.cell_id, membership)
             if offender not in self.provable and offender not in self.robbed:
                 return f"node {node.index} holds evidence against the honest member {offender.hex()[:8]}"
@@ -163,6 +163,7 @@ def _held(core: NodeCore) -> Iterator[tuple[str, int, int]]:
     yield "strays", len(gathering._strays), members
     yield "entries of other branches", len(gathering._branches._by_id), 2 * HELD_ENTRIES
     yield "blocks of one height", len(ordering._candidates._blocks), BLOCKS_HELD + 1
+    yield "accusations", len(ordering.accusations.held), members
     yield "questions", len(core.syncing._open), members * OPEN_QUESTIONS
     yield "rounds", len(ordering.agreement._tally.rounds()), ROUNDS_BEHIND + ROUNDS_AHEAD + 4
     for kept in ordering.agreement._early._kept.values():

@@ -276,7 +276,7 @@ def test_evidence_is_stored_once_and_frozen_by_the_next_block() -> None:
     assert bench.ordering.found(evidence) == []
     outcome = decided(bench.open(bench.at()))
     assert outcome.tip.membership.members[0].frozen_at == 1
-    assert bench.ordering.evidence == {}
+    assert bench.ordering.accusations.held == {}
 
 
 def test_who_may_not_sign_yet_watches_and_votes_when_it_may() -> None:
