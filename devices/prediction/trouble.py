@@ -34,17 +34,20 @@ class Band:
     spans: tuple[int, ...]
 
     @property
+    def two_sided(self) -> bool:
+        """Whether the value can leave the band both ways."""
+        return bool(np.isfinite(self.lowest) and np.isfinite(self.highest))
+
+    @property
     def middle(self) -> float:
         """Where the value is safest; for a bound on one side alone, zero."""
-        known = np.isfinite(self.lowest) and np.isfinite(self.highest)
-        return (self.lowest + self.highest) / 2 if known else 0.0
+        return (self.lowest + self.highest) / 2 if self.two_sided else 0.0
 
     @property
     def half(self) -> float:
         """From the middle to a bound."""
-        return (self.highest if np.isfinite(self.highest) else -self.lowest) - abs(self.middle) * (
-            1.0 if np.isfinite(self.lowest) and np.isfinite(self.highest) else 0.0
-        )
+        bound = self.highest if np.isfinite(self.highest) else self.lowest
+        return abs(bound - self.middle)
 
     def outside(self, values: Floats) -> npt.NDArray[np.bool_]:
         """Whether each value is trouble."""
@@ -58,7 +61,7 @@ def features(values: Floats, band: Band) -> Floats:
     """
     away = (values - band.middle) / band.half
     # A band with two bounds is symmetric: what counts is the way out. With one bound the sign stays.
-    side = np.where(away < 0, -1.0, 1.0) if np.isfinite(band.lowest) and np.isfinite(band.highest) else 1.0
+    side = np.where(away < 0, -1.0, 1.0) if band.two_sided else np.ones(values.size)
     columns = [away * side]
     for span in band.spans:
         moved = np.full(values.size, np.nan)
@@ -69,8 +72,8 @@ def features(values: Floats, band: Band) -> Floats:
     padded = np.concatenate([np.full(memory, np.nan), away])
     windows = np.lib.stride_tricks.sliding_window_view(padded, memory + 1)
     columns.append(windows.std(axis=1))
-    columns.append((windows * np.broadcast_to(side, values.shape)[:, np.newaxis]).max(axis=1))
-    columns.append((windows * np.broadcast_to(side, values.shape)[:, np.newaxis]).min(axis=1))
+    outward = windows * side[:, np.newaxis]
+    columns += [outward.max(axis=1), outward.min(axis=1)]
     found = np.column_stack(columns)
     # How far a rate would lead is bounded: ten half widths are trouble whatever comes.
     return np.asarray(np.clip(found, -10.0, 10.0), dtype=np.float64)

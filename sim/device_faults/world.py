@@ -28,6 +28,7 @@ from devices.drivers.modelled import ModelledDer
 from devices.drivers.simulated import build_ders
 from devices.fast_response import Arming
 from devices.image import GridImage, Reading
+from devices.json_codec import from_json, to_json
 from devices.leases import Lease
 from devices.response_curve import ResponseCurve
 from sim.device_faults.faulty_der import Fault, FaultyDer
@@ -38,6 +39,8 @@ SPEEDS = (1.0, 60.0, 600.0)
 LIES = (-1.0, 0.0, 0.5, 1.5, 10.0, 1e12, float("nan"), float("inf"))
 LONGEST_FAULT = 40
 """Cycles: four seconds, so that readings grow stale and leases run out under a fault."""
+WRITTEN_EVERY = 10
+"""Cycles: writing one and reading it back costs as much as several."""
 ROUNDING_W = 1e-3
 
 
@@ -181,6 +184,9 @@ class FaultyWorld:
                 key = (message.code, message.device)
                 self._standing = self._standing | {key} if message.raised else self._standing - {key}
         self._law(replays(record), "a cycle does not replay to its commands")
+        if self.report.cycles % WRITTEN_EVERY == 0:
+            again = from_json(CycleRecord, to_json(record))
+            self._law(again == record, "a cycle that was written does not read back equal")
         batteries = {battery.name: battery for battery in self.config.batteries}
         told = {each.name: each.power_w for each in record.decision.setpoints}
         for each in record.inputs.batteries:

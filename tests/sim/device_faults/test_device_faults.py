@@ -24,10 +24,10 @@ CURVES = (find_curve("fcr-ce"),)
 
 
 def test_no_fault_of_a_device_breaks_a_law() -> None:
-    report = search(0, 8, cycles=80)
+    report = search(0, 6, cycles=60)
     assert not report.broken
     assert {fault for _, fault in report.faults} == {fault.value for fault in Fault}
-    assert report.cycles == 640
+    assert report.cycles == 360
     text = shown(report)
     assert f"{sum(report.faults.values())} faults, 0 violations" in text
 
