@@ -190,7 +190,7 @@ def _run(scenario: str, choice: Choice) -> Result:
     if scenario == "data-centre":
         return data_centre(measured_racks(), choice.seed)
     if scenario == "trouble":
-        return trouble(measured_pieces(), measured_home(), measured_weather())
+        return trouble(measured_pieces(), measured_home(), measured_weather(), measured_events())
     try:
         if scenario == "frequency-year":
             return _year(choice)

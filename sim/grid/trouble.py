@@ -7,7 +7,7 @@ what is learned is how frequency moves, not how rare blackouts are. The overload
 own readings alone, with a forecast (the next hour as it was a day ago) and the hour, and with the weather besides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from devices.prediction.trouble import Band
 from sim.grid.measured import Weathered
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
+from sim.prediction.lead import leads
 from sim.prediction.rolling import EVERYBODY, Case, Predicted, case_of, roll
 from sim.prediction.scores import brier, log_loss, precision_at_recall
 
 FOLDS = 8
 BAND_HZ = (49.965, 50.035)
+EVENT_BAND_HZ = (49.5, 50.5)
+"""The statutory band of Great Britain, which both measured disturbances left."""
 HORIZONS_S = (20, 60, 120)
 SPANS_S = (5, 15, 60)
 HOME_LIMIT_W, HOME_HORIZON_MIN, HOME_SPANS_MIN = 5_000.0, 10, (1, 5, 30)
@@ -34,8 +37,10 @@ OVERLOAD_RULES = ReadinessRules(watch=0.05, ready=0.15, hold_s=600.0)
 """An overload is rare and charging before it is cheap, so a node is ready at a lower probability."""
 
 
-def trouble(pieces: Sequence[Floats], home_w: Floats, homes: Weathered) -> Result:
-    """Evaluate everything once; there is nothing random in it."""
+def trouble(
+    pieces: Sequence[Floats], home_w: Floats, homes: Weathered, events: Mapping[str, Floats]
+) -> Result:
+    """Evaluate everything once; there is nothing random in it. Every event must leave `EVENT_BAND_HZ` (ValueError)."""
     rows: list[dict[str, Figure]] = []
     curves: list[tuple[str, Floats, Floats]] = []
     for horizon_s in HORIZONS_S:
@@ -52,6 +57,9 @@ def trouble(pieces: Sequence[Floats], home_w: Floats, homes: Weathered) -> Resul
         predicted = roll(cases, FOLDS)
         rows += _rows(f"overload of 17 homes, {name}", 3600, 3600.0, predicted, OVERLOAD_RULES)
         curves.append(_reliability(f"17 homes, {name}", predicted))
+    warned = leads(
+        pieces, Band(*BAND_HZ, HORIZONS_S[0], SPANS_S), events, Band(*EVENT_BAND_HZ, HORIZONS_S[0], SPANS_S)
+    )
     return Result(
         scenario="trouble",
         title="Trouble foreseen: frequency events and overloads in the next seconds and minutes",
@@ -62,6 +70,8 @@ def trouble(pieces: Sequence[Floats], home_w: Floats, homes: Weathered) -> Resul
             "folds": FOLDS,
             "frequency_ready_at": FREQUENCY_RULES.ready,
             "overload_ready_at": OVERLOAD_RULES.ready,
+            **{f"{day}_seconds_warned_by_model": lead.model for day, lead in warned.items()},
+            **{f"{day}_seconds_warned_by_threshold": lead.threshold for day, lead in warned.items()},
             "frequency_hours": round(sum(piece.size for piece in pieces) / 3600, 1),
             "data": "ENF-WHU (MIT), UCI 235 (CC BY 4.0), CityLearn 2022 (MIT)",
         },

@@ -61,7 +61,7 @@ def roll(cases: Sequence[Case], folds: int) -> Predicted:
     said: dict[str, list[Floats]] = {name: [] for name in EVERYBODY}
     for start, end in pairwise(edges[1:].tolist()):
         before, ahead = cases[:start], cases[start:end]
-        threshold, model = _Threshold.of(before), _fitted(before)
+        threshold, model = Threshold.of(before), fitted(before)
         rate = float(np.concatenate([case.happened for case in before]).mean())
         proven = _proved(before)
         for number, case in enumerate(ahead, int(start)):
@@ -80,7 +80,7 @@ def roll(cases: Sequence[Case], folds: int) -> Predicted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Threshold:
+class Threshold:
     """A bound on the value, and the rates of trouble below and above it."""
 
     bound: float
@@ -88,7 +88,7 @@ class _Threshold:
     above: float
 
     @classmethod
-    def of(cls, cases: Sequence[Case]) -> "_Threshold":
+    def of(cls, cases: Sequence[Case]) -> "Threshold":
         """The bound with the best Brier score; half a case is added to each rate."""
         now = np.concatenate([case.now for case in cases])
         happened = np.concatenate([case.happened for case in cases])
@@ -105,7 +105,8 @@ class _Threshold:
         return np.where(now >= self.bound, self.above, self.below)
 
 
-def _fitted(cases: Sequence[Case]) -> TroubleModel:
+def fitted(cases: Sequence[Case]) -> TroubleModel:
+    """The model of all that is in the cases."""
     return fit(
         np.concatenate([case.rows for case in cases]), np.concatenate([case.happened for case in cases])
     )
@@ -117,7 +118,7 @@ def _proved(before: Sequence[Case]) -> bool:
     if split < 1:
         return False
     learned, unseen = before[:split], before[split:]
-    model, threshold = _fitted(learned), _Threshold.of(learned)
+    model, threshold = fitted(learned), Threshold.of(learned)
     happened = np.concatenate([case.happened for case in unseen])
     by_model = np.concatenate([model.probability(case.rows) for case in unseen])
     by_threshold = np.concatenate([threshold.probability(case.now) for case in unseen])

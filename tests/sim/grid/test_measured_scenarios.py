@@ -137,7 +137,7 @@ def test_trouble_is_foreseen_on_measured_data() -> None:
         net_load_w=homes.net_load_w[:2_000],
         weather=homes.weather[:2_000],
     )
-    result = trouble(measured_pieces()[:18], measured_home()[: 9 * 1_440], some)
+    result = trouble(measured_pieces()[:18], measured_home()[: 9 * 1_440], some, EVENTS)
     assert result.ok, result.checks
     assert {row["predictor"] for row in result.rows} == {"base rate", "threshold", "model", "proven model"}
     assert all(float(row["rate"] or 0) > 0 for row in result.rows if row["trouble"] == "frequency")
