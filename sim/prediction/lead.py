@@ -27,7 +27,7 @@ class Lead:
 def leads(
     pieces: Sequence[Floats], learned: Band, events: Mapping[str, Floats], band: Band
 ) -> dict[str, Lead]:
-    """Learn on all pieces with the band `learned`, then watch each event with `band`; all must leave it (ValueError)."""
+    """Learn on all pieces with the band `learned`, then watch each event with `band`; all leave it (ValueError)."""
     cases = [case_of(piece, learned) for piece in pieces]
     model, threshold = fitted(cases), Threshold.of(cases)
     found = {}
