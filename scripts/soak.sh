@@ -25,6 +25,7 @@ run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
 run "$python" -m sim.testnet.newcomers
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/ledger/witnesses/test_witness.py
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/test_model_laws.py
+run "$python" -m sim.device_faults.search "$first" "$(( count / 8 + 1 ))"
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
 
 # Real processes under chaos, four nodes and seven in turn; each seed has a directory, kept where it fails.

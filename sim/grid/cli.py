@@ -2,21 +2,36 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from devices.service_files import find_curve
+from devices.response_curve import ResponseCurve
+from devices.service_files import built_in_curves, find_curve
 from market.terminal import table_console
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
+from sim.grid.data_centre import data_centre
 from sim.grid.evening_peak import HOMES, INTERVALS, evening_peak
+from sim.grid.event_replay import answers_frequency, event_replay
+from sim.grid.frequency_year import SERVICES, drawn_year, frequency_year, recorded
 from sim.grid.loss_of_infeed import loss_of_infeed
+from sim.grid.measured import (
+    measured_events,
+    measured_home,
+    measured_pieces,
+    measured_racks,
+    measured_weather,
+    read_frequency,
+)
 from sim.grid.outage import outage
 from sim.grid.page import result_page, shown
 from sim.grid.result import Result
+from sim.grid.system import Floats
+from sim.grid.trouble import trouble
 from sim.homes.households import load_households
 
 MOST_HOMES = 1_000_000
@@ -24,6 +39,10 @@ SCENARIOS = {
     "loss-of-1gw": "1 GW of infeed is lost at three inertias, with fleets of homes from none to 100,000",
     "evening-peak": "a street of measured homes with cars, with and without a swarm of batteries",
     "outage": "a campus loses the grid for hours: black start, tiers, resynchronisation",
+    "data-centre": "servers swing their power together: a flywheel hides it, with and without a forecast",
+    "frequency-year": "a year of frequency service on measured frequency: energy, recovery, availability",
+    "event-replay": "measured disturbances played to a fleet: what each service delivers, against its curve",
+    "trouble": "frequency events and overloads foreseen on measured data, against a threshold",
 }
 ALIASES = {
     "loss": "loss-of-1gw",
@@ -40,7 +59,55 @@ ALIASES = {
     "feeder-evening-peak": "evening-peak",
     "black-start": "outage",
     "campus-outage": "outage",
+    "data-center": "data-centre",
+    "datacentre": "data-centre",
+    "datacenter": "data-centre",
+    "flywheel": "data-centre",
+    "flywheels": "data-centre",
+    "year": "frequency-year",
+    "frequency-service": "frequency-year",
+    "year-of-frequency": "frequency-year",
+    "replay": "event-replay",
+    "events": "event-replay",
+    "frequency-replay": "event-replay",
+    "predict": "trouble",
+    "prediction": "trouble",
+    "prediction-of-trouble": "trouble",
 }
+LONGEST_REPLAY_S = 3_600
+"""Every home is played ten times a second: an hour takes minutes."""
+MOST_DAYS = 3_660
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the options ask for."""
+
+    homes: int
+    service: str | None
+    days: int
+    frequency: Path | None
+    seed: int
+
+    def check(self) -> None:
+        """Raises ConfigError naming the option that is out of range."""
+        if not 1 <= self.homes <= MOST_HOMES:
+            raise ConfigError([f"--homes: must be from 1 to {MOST_HOMES}, not {self.homes}"])
+        if not 1 <= self.days <= MOST_DAYS:
+            raise ConfigError([f"--days: must be from 1 to {MOST_DAYS}, not {self.days}"])
+        if self.seed < 0:
+            raise ConfigError([f"--seed: must be at least 0, not {self.seed}"])
+
+    def curves(self, usual: tuple[ResponseCurve, ...]) -> tuple[ResponseCurve, ...]:
+        """The one that was asked for, or the usual ones. Raises ValueError for one that frequency does not move."""
+        if self.service is None:
+            return usual
+        curve = find_curve(self.service)
+        if not answers_frequency(curve):
+            raise ValueError(
+                f"{curve.name}: this scenario needs a service that answers 50 Hz with active power"
+            )
+        return (curve,)
 
 
 def grid(
@@ -48,7 +115,9 @@ def grid(
     /,
     *,
     homes: int = 100_000,
-    service: str = "gb-dynamic-containment",
+    service: str | None = None,
+    days: int = 365,
+    frequency: Path | None = None,
     seed: int = 0,
     html: Path | None = None,
     list_scenarios: Annotated[bool, Parameter(name="--list", negative="")] = False,
@@ -68,7 +137,12 @@ def grid(
     homes
         loss-of-1gw: how many homes the largest fleet has, each with 5 kW.
     service
-        loss-of-1gw: what the homes are armed for, a name of `wattswarm devices response --list` or a TOML file.
+        What units are armed for, a name of `wattswarm devices response --list` or a TOML file: in loss-of-1gw
+        gb-dynamic-containment unless given; in frequency-year and event-replay several unless given.
+    days
+        frequency-year: how many days to draw out of the measured pieces.
+    frequency
+        frequency-year and event-replay: your own record instead, CSV or Parquet with a column hz, one row a second.
     seed
         Chooses noise, delays and homes; the same seed gives the same result.
     html
@@ -81,7 +155,7 @@ def grid(
     if list_scenarios:
         _list(as_json)
         return
-    result = _run(_known(scenario), homes, service, seed)
+    result = _run(_known(scenario), Choice(homes, service, days, frequency, seed))
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(result_page(result), encoding="utf-8")
@@ -105,19 +179,48 @@ def _known(scenario: str | None) -> str:
     return plain
 
 
-def _run(scenario: str, homes: int, service: str, seed: int) -> Result:
-    if not 1 <= homes <= MOST_HOMES:
-        raise ConfigError([f"--homes: must be from 1 to {MOST_HOMES}, not {homes}"])
-    if seed < 0:
-        raise ConfigError([f"--seed: must be at least 0, not {seed}"])
+def _run(scenario: str, choice: Choice) -> Result:
+    choice.check()
     if scenario == "evening-peak":
-        return evening_peak(load_households("london", "winter", homes=HOMES, seed=seed, intervals=INTERVALS))
+        return evening_peak(
+            load_households("london", "winter", homes=HOMES, seed=choice.seed, intervals=INTERVALS)
+        )
     if scenario == "outage":
         return outage()
+    if scenario == "data-centre":
+        return data_centre(measured_racks(), choice.seed)
+    if scenario == "trouble":
+        return trouble(measured_pieces(), measured_home(), measured_weather(), measured_events())
     try:
-        return loss_of_infeed(homes, find_curve(service), seed)
+        if scenario == "frequency-year":
+            return _year(choice)
+        if scenario == "event-replay":
+            events = measured_events() if choice.frequency is None else _own(choice.frequency)
+            return event_replay(events, choice.curves(built_in_curves()), choice.seed)
+        return loss_of_infeed(
+            choice.homes, find_curve(choice.service or "gb-dynamic-containment"), choice.seed
+        )
     except ValueError as error:
         raise ConfigError([f"--service: {error}"]) from error
+
+
+def _year(choice: Choice) -> Result:
+    curves = choice.curves(tuple(find_curve(name) for name in SERVICES))
+    if choice.frequency is not None:
+        return frequency_year(
+            recorded(read_frequency(choice.frequency)), curves, choice.frequency.name, choice.seed
+        )
+    drawn = drawn_year(measured_pieces(), measured_events(), choice.days, choice.seed)
+    return frequency_year(drawn, curves, "drawn from 22 measured hours and two disturbances", choice.seed)
+
+
+def _own(path: Path) -> dict[str, Floats]:
+    hz = read_frequency(path)
+    if hz.size > LONGEST_REPLAY_S:
+        raise ConfigError(
+            [f"--frequency: {path}: {hz.size} s; event-replay takes at most {LONGEST_REPLAY_S}"]
+        )
+    return {path.name: hz}
 
 
 def _list(as_json: bool) -> None:
@@ -127,7 +230,7 @@ def _list(as_json: bool) -> None:
         )
         return
     for name, what in SCENARIOS.items():
-        sys.stdout.write(f"{name:<14}{what}\n")
+        sys.stdout.write(f"{name:<16}{what}\n")
 
 
 def _print(result: Result, html: Path | None) -> None:

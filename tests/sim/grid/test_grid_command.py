@@ -74,6 +74,8 @@ def test_other_spellings_lead_to_a_scenario() -> None:
         ("loss", {"homes": 0}, "--homes"),
         ("loss", {"seed": -1}, "--seed"),
         ("loss", {"service": "volt-var"}, "--service: ieee-1547-volt-var"),
+        ("year", {"days": 0}, "--days"),
+        ("replay", {"service": "volt-var"}, "--service: ieee-1547-volt-var"),
     ],
 )
 def test_a_mistake_is_named(scenario: str | None, options: dict[str, int], message: str) -> None:
@@ -83,8 +85,9 @@ def test_a_mistake_is_named(scenario: str | None, options: dict[str, int], messa
 
 def test_the_documents_list_every_key_of_a_loss(capsys: pytest.CaptureFixture[str]) -> None:
     text = (Path(__file__).parents[3] / "docs" / "grid-simulation.md").read_text("utf-8")
+    section = text.split("## loss-of-1gw")[1].split("\n## ")[0]
     listed = [
-        name for row in re.findall(r"^\| (`[^|]+)\|", text, re.M) for name in re.findall(r"`(\w+)`", row)
+        name for row in re.findall(r"^\| (`[^|]+)\|", section, re.M) for name in re.findall(r"`(\w+)`", row)
     ]
     grid("loss-of-1gw", homes=10, as_json=True)
     assert listed == list(json.loads(capsys.readouterr().out)["rows"][0])

@@ -1,0 +1,1 @@
+"""Evaluation of what a node predicts of its own trouble, on measured data."""
