@@ -35,6 +35,7 @@ from node.exit_codes import ExitCode
 from node.introductions import Introductions
 from node.logs import open_log
 from node.neighbours import read_neighbours
+from node.operation.mounting import Operation
 from node.outgoing import Outgoing
 from node.spool import Spool
 from node.startup import Opened, open_directory
@@ -149,6 +150,7 @@ class _Daemon:
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
         self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
+        self._operation = Operation(config, self._core, log, self.now)
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
     def now(self) -> ev.Now:
@@ -199,7 +201,11 @@ class _Daemon:
             store, signer = self._opened.store, self._opened.signer
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
-            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
+            watch = self._operation.observer.reported
+            turns = Turns(
+                self._core, store, signer, control, outgoing, self._log, self.now, spool, kept, watch
+            )
+            await nursery.start(self._operation.run, transport.counters)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
@@ -273,6 +279,7 @@ class _Daemon:
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
+            self._operation.observer.heard(message)
             await self._inputs_in.send(_input_of_devices(message))
 
     async def _hear_operator(self, spool: Spool) -> None:
@@ -297,6 +304,7 @@ class _Daemon:
                     inputs.insert(0, ev.LoopStalled(missed_ns))
                 inputs.append(ev.TimerDue())
             watched_ns = now.real_ns
+            self._operation.observer.came_round()
             if inputs:
                 turns.take(inputs)
                 await trio.lowlevel.checkpoint()
