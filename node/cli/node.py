@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from node.cli.operation import add_commands
 from node.config_file import config_text
 from node.exit_codes import ExitCode
 from node.founding import CARD_FILE, CONFIG_FILE, init_node
@@ -103,3 +104,6 @@ def run(*, config: Path) -> None:
     code = run_daemon(config, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     if code is not ExitCode.OK:
         sys.exit(code)
+
+
+add_commands(app)

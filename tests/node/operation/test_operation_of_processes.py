@@ -10,6 +10,8 @@ import trio
 from cell_of_processes import Cell, ended, found
 
 from node.founding import CONFIG_FILE
+from node.operation.doctor import Level
+from node.operation.examination import examine
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
@@ -51,3 +53,17 @@ def test_a_running_daemon_is_healthy_and_its_metrics_are_those_of_its_ledger(cel
     assert float(values["wattswarm_image_age_seconds"]) < 15
     assert float(values["wattswarm_ledger_bytes"]) > 0
     assert any(name.startswith("wattswarm_device_power_watts{") for name in values)
+
+
+def test_the_doctor_finds_a_running_node_well_and_disturbs_nothing(cell: Cell) -> None:
+    (daemon,) = cell.daemons
+    findings = examine(daemon.directory / CONFIG_FILE, None)
+    bad = [each for each in findings if each.level is not Level.GOOD and each.check not in ("clock", "disk")]
+    assert bad == []
+    texts = [finding.text for finding in findings]
+    assert f"{daemon.name} is a member of the cell" in texts
+    assert "the sign guard is there" in texts
+    assert any(text.endswith("the daemon answers") for text in texts)
+    assert any(text.endswith("and a control process holds them") for text in texts)
+    trio.run(cell.blocks, 1)
+    assert daemon.running
