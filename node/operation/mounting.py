@@ -11,6 +11,7 @@ from node.core import NodeCore
 from node.events import Now
 from node.operation.listener import OperationServer
 from node.operation.observer import Observer
+from node.operation.service_manager import ServiceManager
 from node.operation.status import NodeStatus
 
 if TYPE_CHECKING:
@@ -47,4 +48,5 @@ class Operation:
                 address = await nursery.start(OperationServer(listen, self.status).run)
                 self._log.info("metrics", address=address)
             task_status.started()
+            await ServiceManager().run(self.status)
             await trio.sleep_forever()

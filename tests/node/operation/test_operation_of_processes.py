@@ -1,15 +1,20 @@
 """What a real daemon says of itself to whoever watches it."""
 
 import json
+import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 import trio
-from cell_of_processes import Cell, ended, found
+from cell_of_processes import Cell, ended, found, port_of
 
+from ledger.audit.audit import verify_directory
+from ledger.files.directory import GUARD_FILE
+from market.cell import EnergyCell
+from node.config import load_config
 from node.founding import CONFIG_FILE
+from node.operation.backup import back_up, restore
 from node.operation.doctor import Level
 from node.operation.examination import examine
 from sim.testnet.layout import DAEMON_LOG
@@ -18,10 +23,10 @@ from sim.testnet.processes import Daemon
 pytestmark = pytest.mark.processes
 
 
-@pytest.fixture
-def cell(tmp_path: Path) -> Iterator[Cell]:
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     """A cell of one home that serves its metrics, running, with a block."""
-    cell = found(tmp_path / "cell", 1, interval_real_s=1.0)
+    cell = found(tmp_path_factory.mktemp("operation") / "cell", 1, interval_real_s=1.0)
     (daemon,) = cell.daemons
     with (daemon.directory / CONFIG_FILE).open("a", encoding="utf-8") as file:
         file.write('\n[metrics]\nlisten = "127.0.0.1:0"\n')
@@ -67,3 +72,34 @@ def test_the_doctor_finds_a_running_node_well_and_disturbs_nothing(cell: Cell) -
     assert any(text.endswith("and a control process holds them") for text in texts)
     trio.run(cell.blocks, 1)
     assert daemon.running
+
+
+def test_a_backup_of_a_running_node_verifies_and_only_reads_when_it_comes_back(cell: Cell) -> None:
+    (daemon,) = cell.daemons
+    target = daemon.directory.parent / "node.backup"
+    done = back_up(load_config(daemon.directory / CONFIG_FILE), target)
+    assert done.manifest.height >= 1
+    trio.run(cell.blocks, 1)
+    assert daemon.running
+
+    again = Daemon(daemon.directory.with_name("again"))
+    restore(target, again.directory)
+    report = verify_directory(again.directory, EnergyCell())
+    assert (report.failure, report.blocks) == (None, done.manifest.height)
+    listen_elsewhere(again)
+    back = Cell(cell.prepared, [again])
+    with ended(back):
+        again.start()
+        assert "the sign guard is missing" in trio.run(back.only_reads, again)
+        assert not (again.directory / GUARD_FILE).exists()
+        assert trio.run(back.stop) == {again.name: 0}
+
+
+def listen_elsewhere(daemon: Daemon) -> None:
+    """Give a daemon a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    path = daemon.directory / CONFIG_FILE
+    text = path.read_text("utf-8").replace(f"/tcp/{port_of(daemon)}", f"/tcp/{port}")
+    path.write_text(text, "utf-8")
