@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from node.cli.operation import add_commands
+from node.cli.upgrade import add_upgrade_commands
 from node.config_file import config_text
 from node.exit_codes import ExitCode
 from node.founding import CARD_FILE, CONFIG_FILE, init_node
@@ -107,3 +108,4 @@ def run(*, config: Path) -> None:
 
 
 add_commands(app)
+add_upgrade_commands(app)

@@ -1,4 +1,4 @@
-"""Shell: the commands of `wattswarm node` for a node in operation: doctor, backup, restore."""
+"""Shell: the commands of `wattswarm node` for a node in operation: doctor, backup, restore, versions."""
 
 import json
 import os
@@ -9,11 +9,13 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from node.config import load_config
+from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 from node.operation.backup import Manifest, back_up
 from node.operation.backup import restore as put_back
 from node.operation.doctor import Level, findings_json, worst
 from node.operation.examination import examine
+from node.operation.telling_versions import VERSIONS_FILE
 
 PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 MARKS = {Level.GOOD: "good   ", Level.WARNING: "warning", Level.PROBLEM: "PROBLEM"}
@@ -21,7 +23,7 @@ MARKS = {Level.GOOD: "good   ", Level.WARNING: "warning", Level.PROBLEM: "PROBLE
 
 def add_commands(app: App) -> None:
     """Give `wattswarm node` the commands of this module."""
-    for command in (doctor, backup, restore):
+    for command in (doctor, backup, restore, versions):
         app.command(command)
 
 
@@ -105,6 +107,33 @@ def restore(source: Path, directory: Path, /) -> None:
         f"  4. when `wattswarm cell status {directory / manifest.data_dir}` shows it, put the new consensus.key there"
         " and start it again\n"
     )
+
+
+def versions(
+    directory: Path, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+) -> None:
+    """Show which version each member says that it runs, as a node has heard it.
+
+    Example: wattswarm node versions ./home-7
+
+    Parameters
+    ----------
+    directory
+        The node's data directory.
+    as_json
+        Print one JSON object.
+    """
+    try:
+        text = (directory / VERSIONS_FILE).read_text("utf-8")
+    except FileNotFoundError:
+        raise InputRefusedError(f"{directory / VERSIONS_FILE}: no such file; has the node run?") from None
+    table = json.loads(text)
+    if as_json:
+        sys.stdout.write(json.dumps(table) + "\n")
+        return
+    for name, said in table.items():
+        protocols = ", ".join(map(str, said["protocols"]))
+        sys.stdout.write(f"{name}  {said['version']}  protocol {protocols}\n")
 
 
 def _said(manifest: Manifest) -> str:

@@ -1,11 +1,12 @@
 """Shell: everything of operation that runs inside a daemon, in one place: what is observed, served and told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
+from node.belonging import connectable
 from node.config import Config
 from node.core import NodeCore
 from node.events import Now
@@ -13,6 +14,8 @@ from node.operation.listener import OperationServer
 from node.operation.observer import Observer
 from node.operation.service_manager import ServiceManager
 from node.operation.status import NodeStatus
+from node.operation.telling_versions import TellingVersions
+from node.transport.interface import Transport
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # the stubs the checker sees lack trio.TaskStatus
@@ -28,7 +31,13 @@ class Operation:
         log: structlog.typing.FilteringBoundLogger,
         now: Callable[[], Now],
     ) -> None:
-        self.observer = Observer(config.node.name, config.directory, core)
+        self.versions = TellingVersions(
+            config.node.name,
+            config.directory,
+            lambda: connectable(core.gathering.membership),
+            lambda: now().cell_ns,
+        )
+        self.observer = Observer(config.node.name, config.directory, core, self.versions.by_name)
         self._config = config
         self._log = log
         self._now = now
@@ -38,11 +47,12 @@ class Operation:
         return self.observer.status(self._now())
 
     async def run(
-        self, network: Mapping[str, int], *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED
+        self, transport: Transport, *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Until cancelled. `network` are the transport's counters. Raises AddressInUse."""
-        self.observer.network = network
+        """Until cancelled. Raises AddressInUse."""
+        self.observer.network = transport.counters
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.versions.run, transport)
             listen = self._config.metrics.listen
             if listen is not None:
                 address = await nursery.start(OperationServer(listen, self.status).run)

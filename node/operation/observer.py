@@ -4,7 +4,7 @@ import resource
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,9 +21,15 @@ PAGE_BYTES = resource.getpagesize()
 class Observer:
     """What the daemon tells as it goes: events, images, alarms, rounds of its loop."""
 
-    def __init__(self, name: str, directory: Path, core: NodeCore) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        core: NodeCore,
+        member_versions: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self.network: Mapping[str, int] = {}
-        self.member_versions: Mapping[str, str] = {}
+        self._member_versions = member_versions
         self._name = name
         self._directory = directory
         self._core = core
@@ -94,7 +100,7 @@ class Observer:
             events=dict(self._events),
             network=dict(self.network),
             refused={name: count for name, count in core.counters.items() if count},
-            member_versions=dict(self.member_versions),
+            member_versions=self._member_versions(),
             processor_s=usage.ru_utime + usage.ru_stime,
             memory_bytes=_resident_bytes(),
             ledger_bytes=sum(path.stat().st_size for path in self._directory.glob(f"{LEDGER_FILE}*")),

@@ -1,4 +1,4 @@
-"""The parts of a configuration that are about operation: `[metrics]`. Paths are seen from the configuration file."""
+"""The parts of a configuration that are about operation. Paths are seen from the configuration file."""
 
 import ipaddress
 from typing import Annotated
@@ -28,3 +28,12 @@ class MetricsSection(_Section):
     """Where `/metrics`, `/healthz` and `/readyz` are served; without `listen` they are not."""
 
     listen: Annotated[str, Field(max_length=64), AfterValidator(_loopback)] | None = None
+
+
+class UpgradeSection(_Section):
+    """Whose releases this node takes: the root metadata that pins their keys, threshold and expiry; without it none. A
+    new release is tried for `trial_real_s` before it is kept.
+    """
+
+    root: str | None = None
+    trial_real_s: float = Field(default=60.0, ge=0, le=3_600)

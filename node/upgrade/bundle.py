@@ -1,9 +1,9 @@
 """Shell: opens a release file and hands out what its keys have signed, by the rules of The Update Framework.
 
-A release file is a tar archive of a TUF repository: `metadata/` and `targets/`. Signatures, thresholds, expiry, versions
-and hashes are judged by python-tuf's client, the framework's reference implementation, from the root metadata that the
-configuration pins; what it trusts it keeps in the data directory, so that an older repository is refused later. Nothing
-is taken from the archive but what that client asks for.
+A release file is a tar archive of a TUF repository: `metadata/` and `targets/`. Signatures, thresholds, expiry,
+versions and hashes are judged by python-tuf's client, the framework's reference implementation, from the root metadata
+that the configuration pins; what it trusts it keeps in the data directory, so that an older repository is refused
+later. Nothing is taken from the archive but what that client asks for.
 """
 
 import tarfile
@@ -58,19 +58,16 @@ def verified(path: Path, root: bytes, trusted: Path) -> Iterator["Verified"]:
     trusted before. Raises ReleaseRefusedError naming the rule that is broken.
     """
     trusted.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".release-", dir=trusted.parent) as temporary, _refusals(path):
-        with tarfile.open(path, "r:") as archive:
-            updater = Updater(
-                str(trusted),
-                METADATA,
-                temporary,
-                TARGETS,
-                _ArchiveFetcher(archive),
-                UpdaterConfig(prefix_targets_with_hash=False),
-                bootstrap=root,
-            )
-            updater.refresh()
-            yield Verified(updater)
+    with (
+        TemporaryDirectory(prefix=".release-", dir=trusted.parent) as temporary,
+        _refusals(path),
+        tarfile.open(path, "r:") as archive,
+    ):
+        config = UpdaterConfig(prefix_targets_with_hash=False)
+        fetcher = _ArchiveFetcher(archive)
+        updater = Updater(str(trusted), METADATA, temporary, TARGETS, fetcher, config, bootstrap=root)
+        updater.refresh()
+        yield Verified(updater)
 
 
 class Verified:
@@ -90,7 +87,9 @@ class Verified:
     def _file(self, name: str) -> Path:
         info: TargetFile | None = self._updater.get_targetinfo(name)
         if info is None:
-            raise ReleaseRefusedError(f"the release does not list {name}; get the file again from its publisher")
+            raise ReleaseRefusedError(
+                f"the release does not list {name}; get the file again from its publisher"
+            )
         return Path(self._updater.download_target(info))
 
 

@@ -1,7 +1,7 @@
 """Shell: puts a release beside the others: a virtual environment of its own below the data directory.
 
-What the release does not bring it takes from the installation that this program was started from, which an upgrade never
-changes: that is where a node falls back to.
+What the release does not bring it takes from the installation that this program was started from, which an upgrade
+never changes: that is where a node falls back to.
 """
 
 import shutil
@@ -55,15 +55,15 @@ def install(data_dir: Path, release: Release, wheels: Sequence[Path]) -> Path:
     try:
         venv.create(place, with_pip=False, symlinks=True)
         python = place / "bin" / "python"
-        _run(
-            [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index", "--no-deps", "--quiet"]
-            + ["--disable-pip-version-check", *map(str, wheels)]
-        )
+        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index", "--no-deps"]
+        _run([*pip, "--quiet", "--disable-pip-version-check", *map(str, wheels)])
         (site,) = place.glob("lib/python*/site-packages")
         (site / "installation.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", "utf-8")
         found = _run([str(python), "-I", "-c", _ASK_VERSION]).strip()
         if found != release.version:
-            raise ReleaseRefusedError(f"release {release.version} brings wattswarm {found}; ask its publisher")
+            raise ReleaseRefusedError(
+                f"release {release.version} brings wattswarm {found}; ask its publisher"
+            )
         (place / WHOLE).touch()
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
@@ -85,7 +85,9 @@ def _run(command: Sequence[str]) -> str:
             command, capture_output=True, text=True, timeout=INSTALL_S, check=True, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as fault:
-        raise ReleaseRefusedError(f"installing took longer than {INSTALL_S:.0f} s; the machine is too busy") from fault
+        raise ReleaseRefusedError(
+            f"installing took longer than {INSTALL_S:.0f} s; the machine is too busy"
+        ) from fault
     except subprocess.CalledProcessError as fault:
         said = (fault.stderr or "").strip().splitlines()[-1:]
         raise ReleaseRefusedError(

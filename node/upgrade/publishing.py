@@ -1,7 +1,7 @@
 """Shell: makes what nodes verify: the root metadata with the keys of a release, and the release file they sign.
 
-For whoever publishes releases (`scripts/make_release.py`), on a machine of theirs. The keys sign everything: a release is
-one file, made at once, so that separate online keys would protect nothing more.
+For whoever publishes releases (`scripts/make_release.py`), on a machine of theirs. The keys sign everything: a release
+is one file, made at once, so that separate online keys would protect nothing more.
 """
 
 import io
@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
@@ -65,7 +65,10 @@ def make_release(
             archive.addfile(entry, io.BytesIO(data))
 
 
-def _signed(content: Root | Targets | Snapshot | Timestamp, signers: Sequence[Signer]) -> bytes:
+_Content = TypeVar("_Content", Root, Targets, Snapshot, Timestamp)
+
+
+def _signed(content: _Content, signers: Sequence[Signer]) -> bytes:
     metadata = Metadata(content)
     for signer in signers:
         metadata.sign(signer, append=True)
