@@ -25,7 +25,7 @@ from devices.response_curve import curve_table
 from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
-from node.operation.sections import MetricsSection, UpgradeSection
+from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
@@ -208,6 +208,7 @@ class Config(_Section):
     bidding: BiddingSection = BiddingSection()
     metrics: MetricsSection = MetricsSection()
     upgrade: UpgradeSection = UpgradeSection()
+    notify: NotifySection = NotifySection()
     file: str = ""
 
     @property

@@ -148,11 +148,11 @@ class _Daemon:
         clock = config.clock
         self._config = config
         self._opened = opened
-        self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
         self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
         self._operation = Operation(config, self._core, log, self.now)
+        self._log = self._operation.log
         self._hands_over = False
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
@@ -207,10 +207,7 @@ class _Daemon:
             store, signer = self._opened.store, self._opened.signer
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
-            watch = self._operation.observer.reported
-            turns = Turns(
-                self._core, store, signer, control, outgoing, self._log, self.now, spool, kept, watch
-            )
+            turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
             await nursery.start(self._operation.run, transport)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)

@@ -93,7 +93,6 @@ class Turns:
     now: Callable[[], ev.Now]
     asked: Asked | None = None
     retention: Retention = KEEP_ALL
-    watch: Callable[[ev.Report], None] = lambda _: None
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
     _snapshot: ev.TakeSnapshot | None = None
@@ -200,7 +199,6 @@ class Turns:
                 if self.asked is not None:
                     self.asked.done(name)
             case ev.Report(event, fields):
-                self.watch(message)
                 self.log.info(event, **fields)
             case ev.Publish(topic, data):
                 self.network.publish(topic, data)

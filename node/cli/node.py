@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from node.cli.notification import add_notification_commands
 from node.cli.operation import add_commands
 from node.cli.upgrade import add_upgrade_commands
 from node.config_file import config_text
@@ -109,3 +110,4 @@ def run(*, config: Path) -> None:
 
 add_commands(app)
 add_upgrade_commands(app)
+add_notification_commands(app)

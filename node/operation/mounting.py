@@ -1,7 +1,7 @@
 """Shell: everything of operation that runs inside a daemon, in one place: what is observed, served and told."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 import trio
@@ -10,8 +10,9 @@ from node.belonging import connectable
 from node.config import Config
 from node.core import NodeCore
 from node.events import Now
+from node.notification.watching import Watching
 from node.operation.listener import OperationServer
-from node.operation.observer import Observer
+from node.operation.observer import Observer, WatchedLog
 from node.operation.service_manager import ServiceManager
 from node.operation.status import NodeStatus
 from node.operation.telling_versions import TellingVersions
@@ -38,8 +39,9 @@ class Operation:
             lambda: now().cell_ns,
         )
         self.observer = Observer(config.node.name, config.directory, core, self.versions.by_name)
+        self._watching = Watching(config, self.status, log)
         self._config = config
-        self._log = log
+        self.log = cast("structlog.typing.FilteringBoundLogger", WatchedLog(log, self.observer))
         self._now = now
 
     def status(self) -> NodeStatus:
@@ -53,10 +55,11 @@ class Operation:
         self.observer.network = transport.counters
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.versions.run, transport)
+            nursery.start_soon(self._watching.run)
             listen = self._config.metrics.listen
             if listen is not None:
                 address = await nursery.start(OperationServer(listen, self.status).run)
-                self._log.info("metrics", address=address)
+                self.log.info("metrics", address=address)
             task_status.started()
             await ServiceManager().run(self.status)
             await trio.sleep_forever()

@@ -5,14 +5,17 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+
+import structlog
 
 from devices.control_messages import Alarm, AlarmCode, ImageReport, Upward
 from ledger.files.directory import LEDGER_FILE
 from node.belonging import confirmations_needed
 from node.core import NodeCore
-from node.events import Now, Report
+from node.events import Now
 from node.operation.status import NodeStatus
 
 PAGE_BYTES = resource.getpagesize()
@@ -44,12 +47,12 @@ class Observer:
         """The main loop came round."""
         self._loop_ns = time.monotonic_ns()
 
-    def reported(self, report: Report) -> None:
-        """The core reported an event."""
-        self._events[report.event] += 1
-        if report.event == "block":
-            self._block = report.fields
-            took = report.fields.get("agreement_ms")
+    def logged(self, event: str, fields: Mapping[str, object]) -> None:
+        """The daemon logged an event."""
+        self._events[event] += 1
+        if event == "block":
+            self._block = fields
+            took = fields.get("agreement_ms")
             if isinstance(took, float):
                 self._agreement_s = took / 1e3
 
@@ -106,6 +109,29 @@ class Observer:
             ledger_bytes=sum(path.stat().st_size for path in self._directory.glob(f"{LEDGER_FILE}*")),
             disk_free_bytes=shutil.disk_usage(self._directory).free,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedLog:
+    """A log of which an observer hears every event before it is written."""
+
+    log: structlog.typing.FilteringBoundLogger
+    observer: Observer
+
+    def info(self, event: str, **fields: object) -> None:
+        """An event."""
+        self.observer.logged(event, fields)
+        self.log.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """An event that somebody may want to know of."""
+        self.observer.logged(event, fields)
+        self.log.warning(event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """An event that somebody should know of."""
+        self.observer.logged(event, fields)
+        self.log.error(event, **fields)
 
 
 def _resident_bytes() -> int:
