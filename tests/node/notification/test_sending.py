@@ -2,76 +2,23 @@
 
 import json
 import socketserver
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from email import message_from_bytes
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 
 import pytest
-import trio
-from cell_of_processes import ended, found
+from counterparts import Mail, Web, serving
 
-from ledger.files.directory import LEDGER_FILE
-from ledger.store.store import Store
 from node.cli.node import init
-from node.cli.notification import acknowledge, notify, warnings
+from node.cli.notification import notify
 from node.config import load_config
 from node.errors import ConfigError, InputRefusedError
 from node.founding import CONFIG_FILE
 from node.notification.matters import Severity
 from node.notification.messages import Message
 from node.notification.sending import sender_of
-
-
-class Mail(socketserver.StreamRequestHandler):
-    """As much of SMTP (RFC 5321) as a client needs."""
-
-    def handle(self) -> None:
-        self.reply("220 here")
-        for line in self.rfile:
-            command = line.split()[0].upper() if line.split() else b""
-            if command == b"DATA":
-                self.reply("354 go on")
-                data = b""
-                while (part := self.rfile.readline()) != b".\r\n":
-                    data += part
-                self.server.got.append(data)  # type: ignore[attr-defined]
-            if command == b"QUIT":
-                self.reply("221 bye")
-                return
-            self.reply("250 ok")
-
-    def reply(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
-
-
-class Web(BaseHTTPRequestHandler):
-    """Takes what is posted."""
-
-    def do_POST(self) -> None:
-        self.server.got.append(self.rfile.read(int(self.headers["Content-Length"])))  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(server: socketserver.TCPServer) -> Iterator[tuple[int, list[bytes]]]:
-    """A server in a thread: its port, and what it got."""
-    server.got = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1], server.got  # type: ignore[attr-defined]
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
@@ -177,43 +124,3 @@ def test_an_address_in_a_file_must_be_the_owners_alone(tmp_path: Path, web: tupl
 def test_mistakes_are_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises((ConfigError, InputRefusedError), match=words):
         notify(config=node(tmp_path, text))
-
-
-@pytest.mark.processes
-def test_a_real_daemon_warns_and_takes_the_acknowledgement(
-    tmp_path: Path, web: tuple[int, list[bytes]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    cell = found(tmp_path / "cell", 1, interval_real_s=1.0)
-    (daemon,) = cell.daemons
-    path = daemon.directory / CONFIG_FILE
-    path.write_text(path.read_text("utf-8") + channel("hook", f"json://127.0.0.1:{web[0]}"), "utf-8")
-    Store.open(daemon.directory / LEDGER_FILE, cell.prepared.genesis.cell_id, create=True).close()
-
-    def open_now() -> list[dict[str, object]]:
-        shown = daemon.directory / "warnings.json"
-        table: dict[str, list[dict[str, object]]] = (
-            json.loads(shown.read_text("utf-8")) if shown.exists() else {}
-        )
-        return table.get("open", [])
-
-    with ended(cell):
-        cell.started(daemon)
-        trio.run(cell.wait, lambda: len(web[1]) > 0, 60.0, "a warning")
-        posted = json.loads(web[1][0])
-        assert (posted["title"], posted["type"]) == (f"{daemon.name}: CRITICAL", "failure")
-        assert posted["message"].startswith("The node only reads")
-        (warning,) = [each for each in open_now() if str(each["text"]).startswith("The node only reads")]
-        reference = str(warning["reference"])
-        assert reference in posted["message"]
-        acknowledge(reference, config=path)
-
-        def taken() -> bool:
-            return any(each["reference"] == reference and each["acknowledged"] for each in open_now())
-
-        trio.run(cell.wait, taken, 30.0, "the acknowledgement")
-        capsys.readouterr()
-        warnings(config=path)
-        assert f"{reference}  critical: The node only reads" in capsys.readouterr().out
-        with pytest.raises(InputRefusedError, match="no such warning"):
-            acknowledge("00000000", config=path)
-        trio.run(cell.stop)

@@ -1,18 +1,25 @@
 """What a real daemon says of itself to whoever watches it."""
 
 import json
+import signal
 import socket
 from collections.abc import Iterator
+from http.server import HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
 import trio
 from cell_of_processes import Cell, ended, found, port_of
+from counterparts import Manager, Web, serving
 
 from ledger.audit.audit import verify_directory
 from ledger.files.directory import GUARD_FILE
 from market.cell import EnergyCell
+from node.cli.notification import acknowledge, warnings
+from node.cli.operation import versions
 from node.config import load_config
+from node.errors import InputRefusedError
 from node.founding import CONFIG_FILE
 from node.operation.backup import back_up, restore
 from node.operation.doctor import Level
@@ -25,14 +32,13 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
-    """A cell of one home that serves its metrics, running, with a block."""
-    cell = found(tmp_path_factory.mktemp("operation") / "cell", 1, interval_real_s=1.0)
-    (daemon,) = cell.daemons
+    """A cell of two homes, of which the first serves its metrics, running, with a block."""
+    cell = found(tmp_path_factory.mktemp("operation") / "cell", 2, interval_real_s=1.0)
+    daemon = cell.daemons[0]
     with (daemon.directory / CONFIG_FILE).open("a", encoding="utf-8") as file:
         file.write('\n[metrics]\nlisten = "127.0.0.1:0"\n')
     with ended(cell):
-        cell.started(daemon)
-        trio.run(cell.blocks, 1)
+        trio.run(cell.start)
         yield cell
 
 
@@ -44,7 +50,7 @@ def address_of(daemon: Daemon) -> str:
 
 
 def test_a_running_daemon_is_healthy_and_its_metrics_are_those_of_its_ledger(cell: Cell) -> None:
-    (daemon,) = cell.daemons
+    daemon = cell.daemons[0]
     with httpx.Client(base_url=f"http://{address_of(daemon)}", trust_env=False) as client:
         assert client.get("/healthz").text == "ok\n"
         assert client.get("/readyz").text == "ok\n"
@@ -61,7 +67,7 @@ def test_a_running_daemon_is_healthy_and_its_metrics_are_those_of_its_ledger(cel
 
 
 def test_the_doctor_finds_a_running_node_well_and_disturbs_nothing(cell: Cell) -> None:
-    (daemon,) = cell.daemons
+    daemon = cell.daemons[0]
     findings = examine(daemon.directory / CONFIG_FILE, None)
     bad = [each for each in findings if each.level is not Level.GOOD and each.check not in ("clock", "disk")]
     assert bad == []
@@ -74,9 +80,23 @@ def test_the_doctor_finds_a_running_node_well_and_disturbs_nothing(cell: Cell) -
     assert daemon.running
 
 
-def test_a_backup_of_a_running_node_verifies_and_only_reads_when_it_comes_back(cell: Cell) -> None:
-    (daemon,) = cell.daemons
-    target = daemon.directory.parent / "node.backup"
+def test_two_nodes_know_which_version_the_other_runs(cell: Cell, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = cell.daemons
+    shown = first.directory / "versions.json"
+    trio.run(cell.wait, lambda: second.name in shown.read_text("utf-8"), 30.0, "the version of the other")
+    versions(first.directory)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{each.name}  0.1.0  protocol 1" for each in (first, second)]
+    versions(first.directory, as_json=True)
+    table = json.loads(capsys.readouterr().out)
+    assert table[second.name] == {"version": "0.1.0", "protocols": [1]}
+
+
+def test_a_node_that_came_back_from_a_backup_only_reads_and_tells_everybody(
+    cell: Cell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon = cell.daemons[0]
+    target = tmp_path / "node.backup"
     done = back_up(load_config(daemon.directory / CONFIG_FILE), target)
     assert done.manifest.height >= 1
     trio.run(cell.blocks, 1)
@@ -89,12 +109,52 @@ def test_a_backup_of_a_running_node_verifies_and_only_reads_when_it_comes_back(c
     assert report.tip is not None
     assert report.tip.height == done.manifest.height
     listen_elsewhere(again)
+    manager = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.path)
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
     back = Cell(cell.prepared, [again])
-    with ended(back):
+    with serving(HTTPServer(("127.0.0.1", 0), Web)) as (port, posted), ended(back):
+        warn_at(again, port)
         again.start()
         assert "the sign guard is missing" in trio.run(back.only_reads, again)
         assert not (again.directory / GUARD_FILE).exists()
+        assert manager.until(lambda heard: "READY" in heard)["X_WATTSWARM_READY"] == "0"
+        assert "it only reads" in manager.until(lambda heard: "WATCHDOG" in heard)["STATUS"]
+        trio.run(back.wait, lambda: len(posted) > 0, 60.0, "a warning")
+        expect_acknowledged(back, again, json.loads(posted[0]), capsys)
+        again.signal(signal.SIGTERM)
+        assert "reversion" in manager.until(lambda heard: "STOPPING" in heard)["STATUS"]
         assert trio.run(back.stop) == {again.name: 0}
+
+
+def expect_acknowledged(
+    back: Cell, daemon: Daemon, posted: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The warning that was posted says what is wrong, and is taken on by its reference."""
+    path = daemon.directory / CONFIG_FILE
+    name = load_config(path).node.name
+    assert (posted["title"], posted["type"]) == (f"{name}: CRITICAL", "failure")
+    assert posted["message"].startswith("The node only reads")
+    reference = posted["message"].split("acknowledge ")[1].split()[0]
+    acknowledge(reference, config=path)
+
+    def taken() -> bool:
+        table = json.loads((daemon.directory / "warnings.json").read_text("utf-8"))
+        return any(each["reference"] == reference and each["acknowledged"] for each in table["open"])
+
+    trio.run(back.wait, taken, 30.0, "the acknowledgement")
+    capsys.readouterr()
+    warnings(config=path)
+    assert f"{reference}  critical: The node only reads" in capsys.readouterr().out
+    with pytest.raises(InputRefusedError, match="no such warning"):
+        acknowledge("00000000", config=path)
+
+
+def warn_at(daemon: Daemon, port: int) -> None:
+    """Have a daemon post its warnings to a port of this machine."""
+    channel = f'\n[[notify.channels]]\nname = "hook"\nurl = "json://127.0.0.1:{port}"\n'
+    path = daemon.directory / CONFIG_FILE
+    path.write_text(path.read_text("utf-8") + channel, "utf-8")
 
 
 def listen_elsewhere(daemon: Daemon) -> None:

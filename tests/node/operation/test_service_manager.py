@@ -1,16 +1,13 @@
 """What a service manager is told, by the protocol of sd_notify(3): the test has systemd's end of the socket."""
 
 import re
-import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trio
-from cell_of_processes import ended, found
+from counterparts import Manager
 from example_status import S, status
 
 from node.cli.root import app
@@ -18,27 +15,6 @@ from node.operation.service_manager import ServiceManager
 
 ROOT = Path(__file__).parents[3]
 FILES = ROOT / "node" / "operation" / "files"
-
-
-class Manager:
-    """systemd's end: a datagram socket."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + path[1:] if path.startswith("@") else path)
-        self.socket.settimeout(30)
-
-    def hear(self) -> dict[str, str]:
-        """The next message."""
-        lines = self.socket.recv(4096).decode().splitlines()
-        return dict(line.split("=", 1) for line in lines)
-
-    def until(self, heard: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-        """The next message of which this holds."""
-        while not heard(message := self.hear()):
-            pass
-        return message
 
 
 @pytest.mark.parametrize("abstract", [False, True])
@@ -70,25 +46,6 @@ async def test_the_watchdog_is_fed_only_while_the_node_lives(
     assert "has not come round" in hangs["STATUS"]
     assert (idle["WATCHDOG"], idle["X_WATTSWARM_READY"]) == ("1", "0")
     assert last["STOPPING"] == "1"
-
-
-@pytest.mark.processes
-def test_a_real_daemon_says_that_it_is_ready_feeds_the_watchdog_and_says_that_it_stops(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    manager = Manager(str(tmp_path / "notify"))
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.path)
-    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
-    cell = found(tmp_path / "cell", 1, interval_real_s=1.0)
-    (daemon,) = cell.daemons
-    with ended(cell):
-        cell.started(daemon)
-        assert manager.until(lambda heard: "READY" in heard)["READY"] == "1"
-        assert "block" in manager.until(lambda heard: "WATCHDOG" in heard)["STATUS"]
-        assert manager.until(lambda heard: heard.get("X_WATTSWARM_READY") == "1")
-        daemon.signal(signal.SIGTERM)
-        assert "reversion" in manager.until(lambda heard: "STOPPING" in heard)["STATUS"]
-        assert trio.run(daemon.ended) == 0
 
 
 def unit() -> dict[str, list[str]]:

@@ -1,12 +1,9 @@
 """Members say which version they run: the message, what is believed of it, and the list for people."""
 
 import contextlib
-import json
 from pathlib import Path
 
 import pytest
-import trio
-from cell_of_processes import ended, found
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,27 +61,6 @@ def test_the_newest_word_of_each_member_counts_and_others_are_forgotten() -> Non
     named = heard.named([(ADA, "ada")])
     assert {name: said.version for name, said in named.items()} == {"ada": "0.2.0"}
     assert heard.named([(ADA, "ada"), (BEN, "ben")]).keys() == {"ada"}
-
-
-@pytest.mark.processes
-def test_two_nodes_know_what_the_other_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cell = found(tmp_path / "cell", 2, interval_real_s=1.0)
-    first, second = cell.daemons
-
-    def known() -> bool:
-        path = first.directory / "versions.json"
-        return path.exists() and len(json.loads(path.read_text("utf-8"))) == 2
-
-    with ended(cell):
-        trio.run(cell.start)
-        trio.run(cell.wait, known, 30.0, "the version of the other")
-        trio.run(cell.stop)
-    versions_command(first.directory)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines == [f"{each.name}  0.1.0  protocol 1" for each in (first, second)]
-    versions_command(first.directory, as_json=True)
-    table = json.loads(capsys.readouterr().out)
-    assert table[second.name] == {"version": "0.1.0", "protocols": [1]}
 
 
 def test_a_node_that_never_ran_knows_nothing(tmp_path: Path) -> None:
