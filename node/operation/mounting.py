@@ -13,7 +13,7 @@ from node.events import Now
 from node.notification.watching import Watching
 from node.operation.listener import OperationServer
 from node.operation.observer import Observer, WatchedLog
-from node.operation.service_manager import ServiceManager
+from node.operation.service_notices import ServiceManager
 from node.operation.status import NodeStatus
 from node.operation.telling_versions import TellingVersions
 from node.transport.interface import Transport

@@ -20,7 +20,7 @@ import structlog
 import trio
 
 from node.config import Config
-from node.operation.service_manager import READINESS, SOCKET_VARIABLE, WATCHDOG_VARIABLE, ServiceManager
+from node.operation.service_notices import READINESS, SOCKET_VARIABLE, WATCHDOG_VARIABLE, ServiceManager
 from node.upgrade import supervision as sv
 from node.upgrade.installation import command_of, forget_others, is_installed
 from node.upgrade.supervision import Phase, Supervision

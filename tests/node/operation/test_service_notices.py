@@ -11,7 +11,7 @@ from counterparts import Manager
 from example_status import S, status
 
 from node.cli.root import app
-from node.operation.service_manager import ServiceManager
+from node.operation.service_notices import ServiceManager
 
 ROOT = Path(__file__).parents[3]
 FILES = ROOT / "node" / "operation" / "files"
