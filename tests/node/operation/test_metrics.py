@@ -73,6 +73,16 @@ def test_the_document_has_the_list() -> None:
     ]
 
 
+def test_the_document_has_the_events_of_operation() -> None:
+    text = (ROOT / "docs" / "operation.md").read_text("utf-8").split("## What the log says of it")[1]
+    folders = ("operation", "notification", "upgrade")
+    sources = [path.read_text("utf-8") for name in folders for path in (ROOT / "node" / name).glob("*.py")]
+    logged = re.findall(
+        r"\blog\.(?:info|warning|error)\(\s*\"(\w+)\"", "\n".join(sources).replace("_log.", "log.")
+    )
+    assert set(re.findall(r"^\| `(\w+)`", text, re.M)) == set(logged)
+
+
 def expressions() -> Iterator[tuple[str, str]]:
     """Every query of the dashboard and of the alert rules, with where it is from."""
     for panel in DASHBOARD["panels"]:

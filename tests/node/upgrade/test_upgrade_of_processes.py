@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +16,11 @@ import trio
 from cell_of_processes import Cell, ended, found, is_alive
 from securesystemslib.signer import CryptoSigner
 
+from devices.control_files import LOCK_NAME
 from node.config import load_config
 from node.errors import InputRefusedError
 from node.founding import CONFIG_FILE
+from node.operation.examination import is_locked
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import release_path
 from node.upgrade.publishing import make_release, make_root
@@ -102,9 +106,30 @@ class Supervised:
 
     def upgrade(self, file: Path) -> Outcome:
         said: list[str] = []
-        outcome = upgrade(self.config, file, said.append)
+        with self.never_unguarded():
+            outcome = upgrade(self.config, file, said.append)
         assert len(said) == 3
         return outcome
+
+    @contextmanager
+    def never_unguarded(self) -> Iterator[None]:
+        """Look all the time whether a control process holds the devices, and expect it always did."""
+        over, looks = threading.Event(), []
+
+        def look() -> None:
+            while not over.is_set():
+                looks.append(is_locked(self.daemon.directory / LOCK_NAME))
+                over.wait(0.05)
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+        assert len(looks) > 10
+        assert all(looks)
 
     def daemon_command(self) -> str:
         """The command line of the daemon that runs below the supervisor."""
