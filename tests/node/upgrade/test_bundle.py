@@ -1,6 +1,7 @@
 """Which release files are taken: each rule of the framework broken once, and every byte of a good one spoilt."""
 
 import io
+import runpy
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,6 +140,28 @@ def test_a_release_that_does_not_speak_the_cells_protocol_is_refused() -> None:
     with pytest.raises(ReleaseRefusedError, match="speaks protocol 2, the cell speaks 1"):
         may_follow(Release("0.2.0", (2,), (WHEEL,)), "0.1.0")
     may_follow(Release("0.2.0", (1, 2), (WHEEL,)), "0.1.0")
+
+
+def test_the_publishers_script_makes_what_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "make_release.py"))["main"]
+    keys, root, file, wheel = (tmp_path / name for name in ("keys", "root.json", "a.release", WHEEL))
+    wheel.write_bytes(b"a wheel")
+    for arguments in (
+        f"keys {keys} --count 3",
+        f"root {keys} --threshold 2 --days 9 --out {root}",
+        f"release {keys} --root {root} --version 0.2.0 --days 9 --out {file} {wheel}",
+    ):
+        monkeypatch.setattr("sys.argv", ["make_release.py", *arguments.split()])
+        main()
+    assert [path.stat().st_mode & 0o777 for path in keys.iterdir()] == [0o600] * 3
+    assert taken(file, tmp_path / "trusted", root.read_bytes()) == (RELEASE, [b"a wheel"])
+    (keys / "release-1.pem").unlink()
+    main()
+    assert taken(file, tmp_path / "trusted", root.read_bytes())[0] == RELEASE
+    (keys / "release-2.pem").unlink()
+    main()
+    with pytest.raises(ReleaseRefusedError, match="not signed by enough"):
+        taken(file, tmp_path / "trusted", root.read_bytes())
 
 
 @settings(max_examples=60, deadline=None)
