@@ -145,7 +145,8 @@ class Supervised:
         view = self.daemon.view
 
         def again() -> bool:
-            return view.starts >= starts and view.active
+            attached = len(self.events("control"))
+            return view.starts >= starts and view.active and attached >= starts
 
         trio.run(self.cell.wait, again, 90.0, f"start {starts}")
         assert view.starts == starts
@@ -169,7 +170,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     with ended(cell):
         supervised.start()
         cell.prepared.start_clock(time.time_ns(), 3.0)
-        trio.run(cell.blocks, 1)
+        supervised.trades_on(1)
         yield supervised
         assert trio.run(cell.stop) == {daemon.name: 0}
 
