@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +30,12 @@ from ledger.files.keys import load_key
 from ledger.membership.members import Membership
 from ledger.records.blocks import decode_block
 from ledger.records.genesis import Genesis
+from ledger.store.reopening import reopen_fast
+from market.cell import EnergyCell
 from node.belonging import confirmations_needed
 from node.config import Config, load_config, with_clock_file
 from node.errors import ConfigError, NodeError
 from node.ledger_view import opened
-from node.membership_view import read_status
 from node.operation import doctor
 from node.operation.doctor import ClockFacts, DeviceFacts, DiskFacts, Finding, KeyFacts, Level, NetworkFacts
 
@@ -53,12 +55,13 @@ def examine(config_path: Path, passphrase: str | None) -> tuple[Finding, ...]:
     except ConfigError as error:
         remedy = "mend the configuration; nothing else was looked at"
         return tuple(Finding("configuration", Level.PROBLEM, each, remedy) for each in error.mistakes)
+    known = known_cell(config)
     return (
         Finding("configuration", Level.GOOD, f"{config_path} has no mistakes"),
-        *doctor.judge_clock(clock_facts(config)),
+        *doctor.judge_clock(clock_facts(config, known)),
         *doctor.judge_disk(disk_facts(config.directory)),
-        *doctor.judge_keys(key_facts(config, passphrase)),
-        *doctor.judge_network(network_facts(config)),
+        *doctor.judge_keys(key_facts(config, known, passphrase)),
+        *doctor.judge_network(network_facts(config, known)),
         *doctor.judge_devices(device_facts(config)),
     )
 
@@ -76,24 +79,55 @@ class _Timex(ctypes.Structure):
     )
 
 
-def clock_facts(config: Config) -> ClockFacts:
+def clock_facts(config: Config, known: "KnownCell") -> ClockFacts:
     """What the kernel knows of its clock, and how the newest block compares."""
     timex = _Timex()
     state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     kept = None if state < 0 else state != TIME_ERROR
     error_s = timex.maxerror / 1e6 if kept else None
-    return ClockFacts(kept, error_s, config.timing.gate_margin_real_ms / 1e3, _block_ahead_s(config))
+    return ClockFacts(kept, error_s, config.timing.gate_margin_real_ms / 1e3, _block_ahead_s(config, known))
 
 
-def _block_ahead_s(config: Config) -> float | None:
-    with suppress(NodeError, LedgerError, OSError):
+def _block_ahead_s(config: Config, known: "KnownCell") -> float | None:
+    with suppress(NodeError):
         clock = with_clock_file(config).clock
-        with opened(config.directory) as (_, store):
-            row = store.block(store.height())
-        if clock.speed == 1 and row is not None:
+        if clock.speed == 1 and known.block_ns is not None:
             now_ns = clock.epoch_ns + time.time_ns() - clock.start_wall_ns
-            return (decode_block(row.block).header.time_ns - now_ns) / doctor.NS_PER_S
+            return (known.block_ns - now_ns) / doctor.NS_PER_S
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCell:
+    """The members of the cell by this node's files, or why these cannot be read with what to do; and the cell time of
+    the newest block, None before the first.
+    """
+
+    membership: Membership | None
+    fault: tuple[str, str] | None = None
+    block_ns: int | None = None
+
+
+def known_cell(config: Config) -> KnownCell:
+    """After the last block of the ledger, which is followed from its newest snapshot on; else the founding members."""
+    try:
+        if not (config.directory / LEDGER_FILE).exists():
+            return KnownCell(Membership.founding(Genesis.decode(config.genesis_path.read_bytes())))
+        with opened(config.directory) as (genesis, store):
+            tip = reopen_fast(store, genesis, EnergyCell()).tip
+            row = store.block(tip.height)
+        return KnownCell(
+            tip.membership, block_ns=None if row is None else decode_block(row.block).header.time_ns
+        )
+    except FileNotFoundError:
+        return KnownCell(
+            None, (f"{config.genesis_path}: no such file", "the founder of the cell gives it to every member")
+        )
+    except (InvalidGenesis, LedgerError, NodeError, OSError) as fault:
+        return KnownCell(
+            None,
+            (f"the cell's members cannot be read: {fault}", "`wattswarm ledger verify` says what is wrong"),
+        )
 
 
 def disk_facts(directory: Path) -> DiskFacts:
@@ -121,7 +155,7 @@ def disk_facts(directory: Path) -> DiskFacts:
         probe.unlink(missing_ok=True)
 
 
-def key_facts(config: Config, passphrase: str | None) -> KeyFacts:
+def key_facts(config: Config, known: KnownCell, passphrase: str | None) -> KeyFacts:
     """The key files, and whether the cell knows them."""
     directory = config.directory
     names = [IDENTITY_KEY_FILE, *([CONSENSUS_KEY_FILE] if (directory / CONSENSUS_KEY_FILE).exists() else [])]
@@ -138,21 +172,15 @@ def key_facts(config: Config, passphrase: str | None) -> KeyFacts:
         tuple(files),
         guard=(directory / GUARD_FILE).exists(),
         ledger=(directory / LEDGER_FILE).exists(),
-        membership=_membership(config, feed_key),
+        membership=_membership(config, known, feed_key),
     )
 
 
-def _membership(config: Config, feed_key: bytes | None) -> tuple[str, str] | None:
+def _membership(config: Config, known: KnownCell, feed_key: bytes | None) -> tuple[str, str] | None:
     """What the cell knows of this key, and the remedy if that is not enough."""
-    try:
-        members = _members(config)
-    except FileNotFoundError:
-        return f"{config.genesis_path}: no such file", "the founder of the cell gives it to every member"
-    except (InvalidGenesis, LedgerError, NodeError, OSError) as fault:
-        return f"the cell's members cannot be read: {fault}", "`wattswarm ledger verify` says what is wrong"
-    if feed_key is None:
-        return None
-    member = members.by_feed_key(feed_key)
+    if known.membership is None or feed_key is None:
+        return known.fault
+    member = known.membership.by_feed_key(feed_key)
     if member is None:
         if config.node.joins:
             return "the cell does not know this key yet; the node waits to be admitted", ""
@@ -168,14 +196,7 @@ def _membership(config: Config, feed_key: bytes | None) -> tuple[str, str] | Non
     return f"{config.node.name} is a member of the cell", ""
 
 
-def _members(config: Config) -> Membership:
-    """After the last block of the ledger, or the founding ones."""
-    if (config.directory / LEDGER_FILE).exists():
-        return read_status(config.directory, 1).membership
-    return Membership.founding(Genesis.decode(config.genesis_path.read_bytes()))
-
-
-def network_facts(config: Config) -> NetworkFacts:
+def network_facts(config: Config, known: KnownCell) -> NetworkFacts:
     """Own addresses and those that the configuration has of others, by connecting to them."""
     running = is_locked(config.directory / LOCK_FILE)
     listens = tuple((each, _listening(each, running)) for each in config.network.listen)
@@ -186,10 +207,10 @@ def network_facts(config: Config) -> NetworkFacts:
         for address in addresses
     )
     others, needed = 0, 0
-    with suppress(InvalidGenesis, LedgerError, NodeError, OSError):
-        members = _members(config)
-        own = next((each.id for each in members.members if each.name.decode() == config.node.name), b"")
-        others, needed = sum(each.id != own for each in members.members), confirmations_needed(members, own)
+    if known.membership is not None:
+        members = known.membership.members
+        own = next((each.id for each in members if each.name.decode() == config.node.name), b"")
+        others, needed = sum(each.id != own for each in members), confirmations_needed(known.membership, own)
     return NetworkFacts(running, listens, peers, others, needed)
 
 
