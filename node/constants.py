@@ -12,7 +12,8 @@ from typing import Final
 ENTRIES: Final = "entries"
 CAPACITY: Final = "capacity"
 ADDRESSES: Final = "addresses"
-TOPICS: Final = (ENTRIES, CAPACITY, ADDRESSES)
+VERSIONS: Final = "versions"
+TOPICS: Final = (ENTRIES, CAPACITY, ADDRESSES, VERSIONS)
 """Gossip topics of a cell. Anything else is refused."""
 
 ADDRESSES_PER_MEMBER: Final = 8

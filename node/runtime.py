@@ -29,12 +29,13 @@ from node.address_book import AddressBook
 from node.assembly import assemble
 from node.belonging import connectable
 from node.config import Config, armings, clock_path, control_table, load_config, with_clock_file
-from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
+from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS, VERSIONS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
 from node.introductions import Introductions
 from node.logs import open_log
 from node.neighbours import read_neighbours
+from node.operation.mounting import Operation
 from node.outgoing import Outgoing
 from node.spool import Spool
 from node.startup import Opened, open_directory
@@ -45,6 +46,8 @@ from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
 CLOCK_POLL_S = 0.02
+HAND_OVER = signal.SIGUSR1
+"""Ends the daemon and leaves the control process, with its leases, to the daemon of another release."""
 SPOOL_EVERY_S = 1.0
 """Real seconds between looks for instructions; a person gives them."""
 STOP_DEVICES_S = 15.0
@@ -145,10 +148,12 @@ class _Daemon:
         clock = config.clock
         self._config = config
         self._opened = opened
-        self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
         self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
+        self._operation = Operation(config, self._core, log, self.now)
+        self._log = self._operation.log
+        self._hands_over = False
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
 
     def now(self) -> ev.Now:
@@ -157,7 +162,7 @@ class _Daemon:
 
     async def run(self) -> None:
         """Until a signal: serve. Signals that come later change nothing: the devices are being stopped."""
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, HAND_OVER) as signals:
             await self._run(signals)
 
     async def _run(self, signals: AsyncIterator[int]) -> None:
@@ -173,7 +178,10 @@ class _Daemon:
             try:
                 await self._serve(control, transport, signals)
             finally:
-                await self._stop_devices(control)
+                if self._hands_over:
+                    devices.cancel_scope.cancel()
+                else:
+                    await self._stop_devices(control)
                 self._log.info("ended", **self._usage(transport))
 
     async def _stop_devices(self, control: ControlClient) -> None:
@@ -200,6 +208,7 @@ class _Daemon:
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
+            await nursery.start(self._operation.run, transport)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
@@ -267,12 +276,17 @@ class _Daemon:
             if isinstance(event, Gossip) and event.topic == ADDRESSES:
                 introductions.hear(event)
                 continue
+            if isinstance(event, Gossip) and event.topic == VERSIONS:
+                self._operation.versions.hear(event)
+                continue
             if isinstance(event, PeerUp):
                 introductions.met()
+                self._operation.versions.met()
             await self._inputs_in.send(_input_of(event))
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
+            self._operation.observer.heard(message)
             await self._inputs_in.send(_input_of_devices(message))
 
     async def _hear_operator(self, spool: Spool) -> None:
@@ -297,6 +311,7 @@ class _Daemon:
                     inputs.insert(0, ev.LoopStalled(missed_ns))
                 inputs.append(ev.TimerDue())
             watched_ns = now.real_ns
+            self._operation.observer.came_round()
             if inputs:
                 turns.take(inputs)
                 await trio.lowlevel.checkpoint()
@@ -314,6 +329,7 @@ class _Daemon:
     async def _until_signal(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
             self._log.info("stopping", signal=signal.Signals(number).name)
+            self._hands_over = number == HAND_OVER
             return
 
     def _usage(self, transport: Transport) -> dict[str, object]:

@@ -17,7 +17,7 @@ from tidy_rules import imports
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"ledger", "market", "devices", "node", "sim"}
-IMPORT_NAMES = {"nacl": "pynacl", "pytest_trio": "pytest-trio", "sklearn": "scikit-learn"}
+IMPORT_NAMES = {"yaml": "pyyaml", "nacl": "pynacl", "pytest_trio": "pytest-trio", "sklearn": "scikit-learn"}
 TARGETS = {"setup", "demo", "test", "lint", "bench", "soak", "clean"}
 
 

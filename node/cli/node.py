@@ -7,6 +7,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from node.cli.notification import add_notification_commands
+from node.cli.operation import add_commands
+from node.cli.upgrade import add_upgrade_commands
 from node.config_file import config_text
 from node.exit_codes import ExitCode
 from node.founding import CARD_FILE, CONFIG_FILE, init_node
@@ -103,3 +106,8 @@ def run(*, config: Path) -> None:
     code = run_daemon(config, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     if code is not ExitCode.OK:
         sys.exit(code)
+
+
+add_commands(app)
+add_upgrade_commands(app)
+add_notification_commands(app)

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from typing import Literal
 
 from cyclopts import App, CycloptsError
 
@@ -39,6 +40,20 @@ app = App(
 )
 for _name, (_path, _help) in GROUPS.items():
     app.command(_path, name=_name, help=_help)
+
+
+@app.command
+def completion(shell: Literal["bash", "zsh", "fish"], /) -> None:
+    """Print the completion of this command for a shell.
+
+    Example: wattswarm completion bash > ~/.local/share/bash-completion/completions/wattswarm
+
+    Parameters
+    ----------
+    shell
+        For which shell.
+    """
+    sys.stdout.write(app.generate_completion(prog_name="wattswarm", shell=shell))
 
 
 def __getattr__(name: str) -> App:
