@@ -23,7 +23,7 @@ run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py \
     tests/market/test_mechanisms.py tests/market/test_certificates.py
 run "$python" -m sim.testnet.newcomers
-run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/ledger/witnesses/test_witness.py
+run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/market/billing tests/ledger/witnesses/test_witness.py
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/test_model_laws.py
 run "$python" -m sim.testnet.churn --minutes "${CHURN_MINUTES:-8}"
 
