@@ -38,7 +38,8 @@ class IntervalRecord:
 
     `contracts` are the positions that members still hold: a frozen member's is gone to the supplier.
     `readings` are what members said so far and, once `settled`, what the settlement counted: one for every
-    metering point, estimates included.
+    metering point, estimates included. `meters` are the readings of branches. Where there are some, `guesses` holds
+    each estimate as it was before it was fitted to them.
     """
 
     interval: int
@@ -47,6 +48,8 @@ class IntervalRecord:
     contracts: Mapping[bytes, int]
     readings: Mapping[bytes, Reading]
     settled: bool = False
+    meters: Mapping[int, Reading] = field(default_factory=dict)
+    guesses: Mapping[bytes, Reading] = field(default_factory=dict)
     leaf: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -143,6 +146,14 @@ def _record_value(record: IntervalRecord) -> Value:
         _sorted_pairs(record.contracts),
         _readings_value(record.readings),
         int(record.settled),
+        # A record without branch meters is written as it was before there were any.
+        *((_meters_value(record.meters), _readings_value(record.guesses)) if record.meters else ()),
+    )
+
+
+def _meters_value(meters: Mapping[int, Reading]) -> Value:
+    return tuple(
+        (branch, meters[branch].contribution, meters[branch].consumption) for branch in sorted(meters)
     )
 
 

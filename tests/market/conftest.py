@@ -15,6 +15,7 @@ from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.payloads import (
+    BranchReading,
     Curve,
     Deposit,
     Kind,
@@ -23,6 +24,7 @@ from market.payloads import (
     Step,
     encode_deposit,
     encode_limit,
+    encode_meter,
     encode_order,
     encode_reading,
     encode_tariff,
@@ -123,6 +125,10 @@ class CellWorld:
     ) -> tuple[bytes, SignedEntry]:
         reading = Reading(max(net, 0), max(-net, 0), quality)
         return self.entry(member, Kind.READING, interval, encode_reading(reading))
+
+    def meter(self, branch: int, interval: int, net: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
+        metered = BranchReading(branch, Reading(max(net, 0), max(-net, 0)))
+        return self.entry(member, Kind.METER, interval, encode_meter(metered))
 
     def tariff(
         self, interval: int, retail: int, feed_in: int, member: int = OPERATOR
