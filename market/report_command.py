@@ -73,6 +73,13 @@ def print_report(report: Report, console: Console) -> None:
             f"The last {MAX_ROWS} of {len(report.intervals)} intervals; --html and --parquet have all."
         )
     console.print(member_table(report))
+    for mismatch in report.mismatches[-MAX_ROWS:]:
+        branch = report.intervals[0].branches[mismatch.branch].name
+        concerned = ", ".join(report.name_of(member) for member in mismatch.members)
+        console.print(
+            f"Interval {mismatch.interval}: the meter of {branch} says {kwh(mismatch.metered):.3f} kWh, the members "
+            f"below {kwh(mismatch.summed):.3f}; it may concern {concerned}"
+        )
     saving = units(sum(member.saving for member in report.members))
     console.print(
         f"Self-sufficiency {percent(report.local, report.consumption)}, "
