@@ -115,7 +115,7 @@ def _confirm(draft: StateDraft, pending: ClearedInterval | None) -> Confirmation
         return Confirmation(pending.interval, timely=False, rent=0)
     amounts = confirm(pending, draft.rules)
     draft.post(Reason.CONFIRMED, pending.interval, amounts)
-    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts)
+    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts, pending.losses)
     return Confirmation(pending.interval, timely=True, rent=amounts[DSO])
 
 

@@ -91,11 +91,11 @@ def _interval_and_member(key: bytes) -> tuple[int, bytes]:
 
 
 def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
-    with_meters = len(_array(value)) == 8
-    interval, tariff, prices, contracts, readings, settled, *metered = _fields(value, 8 if with_meters else 6)
-    meters, guesses = metered or ((), ())
-    if with_meters and not meters:
-        raise Malformed("an interval without branch meters has six fields")
+    more = len(_array(value)) == 9
+    interval, tariff, prices, contracts, readings, settled, *added = _fields(value, 9 if more else 6)
+    losses, meters, guesses = added or (0, (), ())
+    if more and not losses and not meters:
+        raise Malformed("an interval without losses and branch meters has six fields")
     return IntervalRecord(
         interval=_integer(interval),
         tariff=_tariff_from(tariff),
@@ -103,6 +103,7 @@ def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
         contracts=_energies(contracts),
         readings=_readings_from(readings),
         settled=bool(_integer(settled)),
+        losses=_integer(losses),
         meters=_meters_from(rules, meters),
         guesses=_readings_from(guesses),
     )
@@ -120,7 +121,11 @@ def _meters_from(rules: CellRules, value: Value) -> dict[int, Reading]:
 
 
 def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
-    interval, tariff, prices, contracts, grid_import, grid_export = _fields(value, 6)
+    lossy = len(_array(value)) == 8
+    interval, tariff, prices, contracts, grid_import, grid_export, *lost = _fields(value, 8 if lossy else 6)
+    losses, money = lost or (0, b"")
+    if not isinstance(money, bytes) or (lossy and not losses and not big_int_from(money)):
+        raise Malformed("a clearing without losses has six fields, and the money of others is a byte string")
     return ClearedInterval(
         interval=_integer(interval),
         tariff=_tariff_from(tariff),
@@ -128,6 +133,8 @@ def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
         contracts=_energies(contracts),
         grid_import=_integer(grid_import),
         grid_export=_integer(grid_export),
+        losses=_integer(losses),
+        loss_money=big_int_from(money) if lossy else 0,
     )
 
 

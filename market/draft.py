@@ -87,9 +87,10 @@ class StateDraft:
         tariff: TariffStep,
         prices: tuple[int | None, ...],
         contracts: Mapping[bytes, int],
+        losses: int = 0,
     ) -> None:
         """Begin the record of an interval whose contracts stand."""
-        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {})
+        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {}, losses=losses)
 
     def without_contracts(self, record: IntervalRecord, members: Iterable[bytes]) -> None:
         """Take the members' positions out of a record."""

@@ -56,7 +56,7 @@ def flows_of(arrival: int, loss: int) -> tuple[int, int]:
     that, and the one that needs no more is given.
     """
     left = SCALE - loss
-    if arrival > 0:
+    if arrival >= 0:
         return scaled_up(arrival, SCALE, left), scaled_up(arrival + 1, SCALE, left) - 1
     received = scaled(-arrival, left, SCALE)
     return -received, -received

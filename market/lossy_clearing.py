@@ -127,7 +127,8 @@ class LossyFlows:
         if least < greatest:
             # Several flows arrive as this: the one at which no order is left with a mWh unfilled.
             before, after = self._clipped[index].around(lowest)
-            flow = before if least <= before <= greatest else min(max(after, least), greatest)
+            flow = after if least <= after <= greatest else min(max(before, least), greatest)
+            flow = before if least <= before <= greatest else flow
         if flow:
             key = lowest if flow > 0 else highest
         else:

@@ -199,7 +199,10 @@ def _check_conserved(state: CellState, outcomes: BlockOutcomes) -> None:
     for posted in outcomes.postings:
         assert sum(posting.amount for posting in posted.postings) == 0
     clearing = outcomes.clearing
-    assert sum(part.position for part in clearing.members) == clearing.grid_export - clearing.grid_import
+    lost = 0 if state.pending is None else state.pending.losses
+    assert (
+        sum(part.position for part in clearing.members) - lost == clearing.grid_export - clearing.grid_import
+    )
     assert outcomes.confirmation is None or outcomes.confirmation.rent >= 0
     for settlement in outcomes.settlements:
         moved = sum(line.posted for line in settlement.lines) + settlement.supplier + settlement.community

@@ -1,6 +1,7 @@
 """The auction with losses: against a linear program in real numbers, within the stated bound, and its laws."""
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 
 import highspy
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from market.certificates.certify import certify
+from market.certificates.check import check
 from market.clearing import Clearing, clear
-from market.errors import FeederError
+from market.errors import CertificateError, FeederError
 from market.feeder import Branch, Feeder, Grid
 from market.losses import (
     SCALE,
@@ -25,6 +28,8 @@ from market.losses import (
     scaled,
     scaled_up,
 )
+from market.mechanisms.names import Mechanism
+from market.mechanisms.run import run
 from market.orders import Order, OrderBook, Side
 
 EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 40
@@ -217,6 +222,32 @@ def test_money_is_conserved_and_the_loss_account_stays_within_its_bound(
         for flow, price in zip(clearing.flows, above, strict=True)
     )
     assert least <= clearing.loss_money <= most
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(markets(-300))
+def test_every_clearing_with_losses_is_proven(market: tuple[list[Order], Feeder]) -> None:
+    orders, feeder = market
+    check(certify(run(Mechanism.UNIFORM, orders, feeder), feeder), orders, feeder)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(markets(), st.data())
+def test_a_certificate_of_other_fills_flows_or_keys_is_refused(
+    market: tuple[list[Order], Feeder], data: st.DataObject
+) -> None:
+    orders, feeder = market
+    certificate = certify(run(Mechanism.UNIFORM, orders, feeder), feeder)
+    changes = [replace(certificate, welfare=certificate.welfare + 1)]
+    place = data.draw(st.integers(0, len(feeder.branches) - 1))
+    move = data.draw(st.integers(3_000, 9_000))
+    moved = [flow + move * (at == place) for at, flow in enumerate(certificate.flows)]
+    changes.append(replace(certificate, flows=tuple(moved)))
+    if certificate.fills:
+        changes.append(replace(certificate, fills=certificate.fills[1:]))
+    for changed in changes:
+        with pytest.raises(CertificateError):
+            check(changed, orders, feeder)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
