@@ -70,8 +70,8 @@ class IntervalReport:
 
     @property
     def between_members(self) -> int:
-        """What members sold to members."""
-        return self.bought - self.grid_import
+        """What members bought from members; where branches lose energy, all losses count as imported."""
+        return max(self.bought - self.grid_import, 0)
 
     @property
     def local(self) -> int:
