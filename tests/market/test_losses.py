@@ -120,7 +120,7 @@ def best(orders: list[Order], feeder: Feeder) -> tuple[float, list[float]]:
 def prices_above(feeder: Feeder, clearing: Clearing) -> list[int]:
     """The price at each branch's parent, at the root the grid's."""
     grid = feeder.grid or Grid(0, 0)
-    top = grid.export_price if clearing.grid_export else grid.import_price
+    top = grid.export_price if clearing.flows[feeder.root] > 0 else grid.import_price
     return [top if b.parent is None else clearing.keys[b.parent] // 4 for b in feeder.branches]
 
 
