@@ -8,6 +8,7 @@ from market.check_certificate_command import check_certificate_command
 from market.clear_command import clear_command
 from market.compare_command import compare_command
 from market.report_command import market_report
+from market.sql_command import sql_command
 
 app = App(
     name="market", help="Clear order files by hand, compare mechanisms, report on a ledger, make invoices."
@@ -18,3 +19,4 @@ app.command(compare_command, name="compare")
 app.command(market_report, name="report")
 app.command(invoice_command, name="invoice")
 app.command(statement_command, name="statement")
+app.command(sql_command, name="sql")
