@@ -1,8 +1,11 @@
 """The auction with losses: against a linear program in real numbers, within the stated bound, and its laws."""
 
+import json
 import os
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import highspy
 import numpy as np
@@ -12,9 +15,12 @@ from hypothesis import strategies as st
 
 from market.certificates.certify import certify
 from market.certificates.check import check
+from market.check_certificate_command import check_certificate_command
+from market.clear_command import clear_command
 from market.clearing import Clearing, clear
-from market.errors import CertificateError, FeederError
+from market.errors import CertificateError, FeederError, FileError
 from market.feeder import Branch, Feeder, Grid
+from market.feeder_file import read_feeder
 from market.losses import (
     SCALE,
     arriving,
@@ -323,3 +329,64 @@ def test_losses_beyond_half_of_the_energy_are_refused() -> None:
         Feeder((Branch("root", loss=300_000), Branch("far", 0, loss=300_000)))
     with pytest.raises(FeederError, match="not between 0"):
         Feeder((Branch("root", loss=-1),))
+
+
+LOSSY_FEEDER = """
+[grid]
+import_price = 0.3
+export_price = 0.05
+
+[branches.root]
+[branches.sun]
+parent = "root"
+loss = 0.04
+[branches.load]
+parent = "root"
+loss = 0.2
+"""
+FILE = "id,member,branch,side,price,kwh\n1,ada,sun,sell,0.096,1\n2,ben,load,buy,0.3,0.6\n"
+
+
+def test_the_command_clears_with_losses_and_its_certificate_proves_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    orders, feeder, proof = tmp_path / "orders.csv", tmp_path / "feeder.toml", tmp_path / "proof.json"
+    orders.write_text(FILE)
+    feeder.write_text(LOSSY_FEEDER)
+    assert clear_command(orders, feeder=feeder, certificate=proof, as_json=True) == 0
+    told = json.loads(capsys.readouterr().out, parse_float=Decimal)
+    assert told["flows"]["load"] == Decimal("-0.6")
+    # The load needs 0.75 sent; the sun's kWh, at 0.1 at the root, is worth more there than the grid pays.
+    assert told["prices"] == {"root": Decimal("0.1"), "sun": Decimal("0.096"), "load": Decimal("0.125")}
+    assert told["losses_kwh"] == Decimal("0.18125")
+    assert told["loss_money"] == 0
+    assert check_certificate_command(orders, proof, feeder=feeder) == 0
+    feeder.write_text(LOSSY_FEEDER.replace("0.04", "0.05"))
+    assert check_certificate_command(orders, proof, feeder=feeder) == 1
+    assert clear_command(orders, feeder=feeder) == 0
+    assert "the loss account keeps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"), [("-0.01", "not a share"), ("0.6", "not a share"), ('"a"', "a number")]
+)
+def test_a_loss_that_makes_no_sense_is_named(tmp_path: Path, loss: str, message: str) -> None:
+    feeder = tmp_path / "feeder.toml"
+    feeder.write_text(LOSSY_FEEDER.replace("0.04", loss))
+    with pytest.raises(FileError, match=f"branches.sun.loss: .*{message}"):
+        read_feeder(feeder)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(markets(-300))
+def test_losses_where_nothing_flows_change_nothing(market: tuple[list[Order], Feeder]) -> None:
+    """The path with losses, on a feeder that loses nothing where energy is, gives what the ordinary one gives."""
+    orders, feeder = market
+    plain = Feeder(tuple(replace(branch, loss=0) for branch in feeder.branches), feeder.grid)
+    lossy = Feeder((*plain.branches, Branch("empty", 0, loss=50_000)), feeder.grid)
+    book = OrderBook.from_orders(orders)
+    one, other = clear(book, plain), clear(book, lossy)
+    assert one.fills.tolist() == other.fills.tolist()
+    assert (one.keys, one.flows, one.prices) == (other.keys[:-1], other.flows[:-1], other.prices[:-1])
+    assert (one.welfare, one.rent, one.fees) == (other.welfare, other.rent, other.fees)
+    assert (other.losses, other.loss_money) == (0, 0)
