@@ -99,7 +99,8 @@ def test_what_a_line_says_it_is_for_is_what_it_costs(played: Any, history: list[
             consumption += invoice.consumption
             readings += invoice.readings
             for line in invoice.lines:
-                assert (line.energy is None) == (line.reason == Reason.DEPOSITED)
+                assert line.reason != Reason.DEPOSITED or line.energy is None
+                assert line.reason != Reason.CORRECTED or line.energy
                 if line.reason in (Reason.CONFIRMED, Reason.SETTLED, Reason.TAKEN_OVER):
                     assert line.price is not None
                     assert line.energy is not None
