@@ -44,6 +44,8 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         contracts={part.member: part.position for part in members if part.position},
         grid_import=clearing.grid_import,
         grid_export=clearing.grid_export,
+        losses=clearing.losses,
+        loss_money=clearing.loss_money,
     )
     outcome = ClearingOutcome(
         interval=interval,

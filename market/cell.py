@@ -12,8 +12,8 @@ One block, in this order:
    (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
    lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
    deadline has passed. A reading counts once its interval has ended by the block's time. A missing one is
-   estimated: the member's latest measured reading, or nothing, which silence can exploit until the branch
-   meters tell. Later readings correct it, within the window, by posting the difference.
+   estimated: the member's latest measured reading, or nothing, fitted to what the branch meters show
+   (`market.cross_check`). Later readings correct it, within the window, by posting the difference.
 
 Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
 """
@@ -29,6 +29,7 @@ from market.admission import accepts_terms
 from market.auction import hold_auction
 from market.cell_state import DSO, CellState, ClearedInterval, IntervalRecord, state_leaves
 from market.cell_state_reading import state_of_leaves
+from market.cross_check import counted, mismatches
 from market.draft import StateDraft
 from market.errors import InvalidRules
 from market.intake import take_entries
@@ -114,7 +115,7 @@ def _confirm(draft: StateDraft, pending: ClearedInterval | None) -> Confirmation
         return Confirmation(pending.interval, timely=False, rent=0)
     amounts = confirm(pending, draft.rules)
     draft.post(Reason.CONFIRMED, pending.interval, amounts)
-    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts)
+    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts, pending.losses)
     return Confirmation(pending.interval, timely=True, rent=amounts[DSO])
 
 
@@ -139,33 +140,46 @@ def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
     for interval, record in sorted(draft.records.items()):
         new = draft.touched.get(interval, {})
         delivered = interval <= draft.last_delivered
-        if not new and (record.settled or not delivered):
+        if not new and interval not in draft.metered and (record.settled or not delivered):
             continue
         readings = {**record.readings, **new}
         if record.settled:
-            settlements.append(_correct(draft, record, readings, new))
+            settlements.append(_correct(draft, record, new))
         elif interval <= deadline or (
             delivered and all(rule.member in readings for rule in awaited if rule.meters(interval))
         ):
             settlements.append(_settle(draft, record, readings))
-        elif new:
-            draft.records[interval] = replace(record, readings=readings)
+        elif new or interval in draft.metered:
+            draft.records[interval] = replace(record, readings=readings, meters=draft.meters_of(record))
     return tuple(settlements)
 
 
 def _settle(
     draft: StateDraft, record: IntervalRecord, readings: Mapping[bytes, Reading]
 ) -> IntervalSettlement:
-    counted = {
+    known = {
         rule.member: readings.get(rule.member) or _estimate(draft, rule.member)
         for rule in draft.rules.members
         if rule.meters(record.interval)
     }
-    settled = replace(record, readings=counted, settled=True)
+    settled = _counted(draft, record, known)
     draft.records[record.interval] = settled
     result = imbalances(settled, draft.rules)
     draft.post(Reason.SETTLED, record.interval, result.amounts())
-    return _told(draft.rules, settled, counted, result, result, correction=False)
+    return _told(draft.rules, settled, settled.readings, result, result, correction=False)
+
+
+def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Reading]) -> IntervalRecord:
+    """The record with the readings that count: the estimates among those known fitted to the branch meters."""
+    meters = draft.meters_of(record)
+    guesses = {
+        member: reading
+        for member, reading in known.items()
+        if reading.quality is Quality.ESTIMATED and meters
+    }
+    return replace(
+        record, readings=counted(draft.rules, known, meters), settled=True, meters=meters, guesses=guesses
+    )
 
 
 def _estimate(draft: StateDraft, member: bytes) -> Reading:
@@ -176,15 +190,15 @@ def _estimate(draft: StateDraft, member: bytes) -> Reading:
 def _correct(
     draft: StateDraft,
     record: IntervalRecord,
-    readings: Mapping[bytes, Reading],
     new: Mapping[bytes, Reading],
 ) -> IntervalSettlement:
-    corrected = replace(record, readings=readings)
+    corrected = _counted(draft, record, {**record.readings, **record.guesses, **new})
     draft.records[record.interval] = corrected
     result = imbalances(corrected, draft.rules)
     moved = difference(result, imbalances(record, draft.rules))
     draft.post(Reason.CORRECTED, record.interval, moved.amounts())
-    return _told(draft.rules, corrected, new, result, moved, correction=True)
+    changed = {m for m, reading in corrected.readings.items() if reading != record.readings[m]}
+    return _told(draft.rules, corrected, changed | new.keys(), result, moved, correction=True)
 
 
 def _told(
@@ -201,7 +215,13 @@ def _told(
         for member in sorted(members)
     )
     return IntervalSettlement(
-        record.interval, record.tariff, correction, lines, moved.supplier, moved.community
+        record.interval,
+        record.tariff,
+        correction,
+        lines,
+        moved.supplier,
+        moved.community,
+        mismatches(rules, record.interval, record.readings, record.meters),
     )
 
 

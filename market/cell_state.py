@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from ledger.chain.journal import Balances
-from ledger.encoding import Value, encode
+from ledger.encoding import Value, big_int_bytes, encode
 from market.admission import point_value
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
@@ -21,7 +21,8 @@ class ClearedInterval:
     positions.
 
     `contracts` has only members whose position is not zero. `grid_import` and `grid_export` are the
-    supplier's contracted sale and purchase.
+    supplier's contracted sale and purchase. `losses` is the energy that the contracts lose in the branches,
+    `loss_money` what its rounding leaves over.
     """
 
     interval: int
@@ -30,6 +31,8 @@ class ClearedInterval:
     contracts: Mapping[bytes, int]
     grid_import: int
     grid_export: int
+    losses: int = 0
+    loss_money: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class IntervalRecord:
 
     `contracts` are the positions that members still hold: a frozen member's is gone to the supplier.
     `readings` are what members said so far and, once `settled`, what the settlement counted: one for every
-    metering point, estimates included.
+    metering point, estimates included. `meters` are the readings of branches. Where there are some, `guesses` holds
+    each estimate as it was before it was fitted to them. `losses` is the energy that the contracts lose.
     """
 
     interval: int
@@ -47,6 +51,9 @@ class IntervalRecord:
     contracts: Mapping[bytes, int]
     readings: Mapping[bytes, Reading]
     settled: bool = False
+    losses: int = 0
+    meters: Mapping[int, Reading] = field(default_factory=dict)
+    guesses: Mapping[bytes, Reading] = field(default_factory=dict)
     leaf: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +87,8 @@ class CellState:
 
 SUPPLIER = b"supplier"
 """The grid supplier: sells what the cell imports at retail and buys what it exports at feed-in."""
+LOSSES = b"losses"
+"""Keeps, or gives, what whole prices and energies leave over where branches lose energy."""
 COMMUNITY = b"community"
 """Keeps the margin between what members pay for imbalance and what the supplier bills for it."""
 DSO = b"dso"
@@ -132,6 +141,11 @@ def _cleared_value(cleared: ClearedInterval) -> Value:
         _sorted_pairs(cleared.contracts),
         cleared.grid_import,
         cleared.grid_export,
+        *(
+            (cleared.losses, big_int_bytes(cleared.loss_money))
+            if cleared.losses or cleared.loss_money
+            else ()
+        ),
     )
 
 
@@ -143,6 +157,18 @@ def _record_value(record: IntervalRecord) -> Value:
         _sorted_pairs(record.contracts),
         _readings_value(record.readings),
         int(record.settled),
+        # A record without losses and branch meters is written as it was before there were any.
+        *(
+            (record.losses, _meters_value(record.meters), _readings_value(record.guesses))
+            if record.meters or record.losses
+            else ()
+        ),
+    )
+
+
+def _meters_value(meters: Mapping[int, Reading]) -> Value:
+    return tuple(
+        (branch, meters[branch].contribution, meters[branch].consumption) for branch in sorted(meters)
     )
 
 

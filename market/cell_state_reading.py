@@ -14,7 +14,15 @@ from ledger.limits import ID_BYTES, SYNC_BYTES
 from market.admission import with_points
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.errors import InvalidRules
-from market.payloads import Curve, Reading, decode_limit, decode_order, decode_reading, decode_tariff
+from market.payloads import (
+    Curve,
+    Reading,
+    decode_limit,
+    decode_meter,
+    decode_order,
+    decode_reading,
+    decode_tariff,
+)
 from market.rules import BranchLimit, CellRules, TariffStep
 
 _INTERVAL_BYTES: Final = 8
@@ -83,19 +91,41 @@ def _interval_and_member(key: bytes) -> tuple[int, bytes]:
 
 
 def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
-    interval, tariff, prices, contracts, readings, settled = _fields(value, 6)
+    more = len(_array(value)) == 9
+    interval, tariff, prices, contracts, readings, settled, *added = _fields(value, 9 if more else 6)
+    losses, meters, guesses = added or (0, (), ())
+    if more and not losses and not meters:
+        raise Malformed("an interval without losses and branch meters has six fields")
     return IntervalRecord(
         interval=_integer(interval),
         tariff=_tariff_from(tariff),
         prices=_prices_from(rules, prices),
         contracts=_energies(contracts),
-        readings={member: decode_reading(_array(reading)) for member, reading in _pairs(readings)},
+        readings=_readings_from(readings),
         settled=bool(_integer(settled)),
+        losses=_integer(losses),
+        meters=_meters_from(rules, meters),
+        guesses=_readings_from(guesses),
     )
 
 
+def _readings_from(value: Value) -> dict[bytes, Reading]:
+    return {member: decode_reading(_array(reading)) for member, reading in _pairs(value)}
+
+
+def _meters_from(rules: CellRules, value: Value) -> dict[int, Reading]:
+    rows = [decode_meter(_array(row)) for row in _array(value)]
+    if any(row.branch >= len(rules.branches) for row in rows):
+        raise Malformed("a meter of a branch that the cell does not have")
+    return {row.branch: row.reading for row in rows}
+
+
 def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
-    interval, tariff, prices, contracts, grid_import, grid_export = _fields(value, 6)
+    lossy = len(_array(value)) == 8
+    interval, tariff, prices, contracts, grid_import, grid_export, *lost = _fields(value, 8 if lossy else 6)
+    losses, money = lost or (0, b"")
+    if not isinstance(money, bytes) or (lossy and not losses and not big_int_from(money)):
+        raise Malformed("a clearing without losses has six fields, and the money of others is a byte string")
     return ClearedInterval(
         interval=_integer(interval),
         tariff=_tariff_from(tariff),
@@ -103,6 +133,8 @@ def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
         contracts=_energies(contracts),
         grid_import=_integer(grid_import),
         grid_export=_integer(grid_export),
+        losses=_integer(losses),
+        loss_money=big_int_from(money) if lossy else 0,
     )
 
 

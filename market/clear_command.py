@@ -52,6 +52,7 @@ def clear_command(
         parent = "substation"
         limit_kwh = 2.5           # per interval, both directions
         fee = 0.01                # optional, per kWh that crosses the branch
+        loss = 0.02               # optional, share of the energy entering the branch that is lost
 
     The mechanisms to compare with (docs/market-mechanisms.md) are pay-as-bid, mcafee and continuous, which
     takes the rows in order of arrival. They know no feeder and refuse one.

@@ -16,7 +16,8 @@ from market.units import kwh_text, money_text, price_text
 def clearing_json(orders: Sequence[Order], feeder: Feeder, clearing: Clearing) -> str:
     """One JSON object: prices, volume_kwh, welfare, fills, flows, grid_import_kwh, grid_export_kwh.
 
-    On a feeder with fees there is also what they come to, `fees`.
+    On a feeder with fees there is also what they come to, `fees`; on one with losses the energy lost, `losses_kwh`,
+    and what the loss account keeps, `loss_money`.
     `orders` ascend by id, as the clearing's fills do; fills are those that got energy. A price is null where
     nothing trades. Ids are texts or integers.
     """
@@ -38,4 +39,9 @@ def clearing_json(orders: Sequence[Order], feeder: Feeder, clearing: Clearing) -
             "grid_export_kwh": kwh_text(clearing.grid_export),
         }
         | ({"fees": money_text(clearing.fees)} if feeder.has_fees else {})
+        | (
+            {"losses_kwh": kwh_text(clearing.losses), "loss_money": money_text(clearing.loss_money)}
+            if feeder.has_losses
+            else {}
+        )
     )

@@ -41,6 +41,9 @@ def show_result(console: Console, feeder: Feeder, result: MarketResult) -> None:
     if feeder.grid is not None and result.clearing is not None:
         imported, exported = kwh_text(result.clearing.grid_import), kwh_text(result.clearing.grid_export)
         console.print(f"grid import {imported} kWh, export {exported} kWh")
+    if feeder.has_losses and result.clearing is not None:
+        kept = money_text(result.clearing.loss_money)
+        console.print(f"lost {kwh_text(result.clearing.losses)} kWh; the loss account keeps {kept}")
     console.print(_totals(result))
 
 

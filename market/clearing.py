@@ -17,6 +17,8 @@ from market.curves import HIGHEST_KEY, LOWEST_KEY, Ladder, price_keys
 from market.errors import OrderError
 from market.fee_curves import pass_up_with_fees
 from market.feeder import Feeder, Grid
+from market.losses import price_of_injection, price_of_withdrawal
+from market.lossy_clearing import LossyFlows, loss_money
 from market.orders import IntArray, OrderBook, Side
 from market.rationing import UNLIMITED, Rationing, filled_below
 from market.zones import pass_up
@@ -35,6 +37,8 @@ class Clearing:
     welfare: pico; value of what was bought minus cost of what was sold, the grid at its prices.
     rent: pico; what buyers pay beyond what sellers get and the fees, because limits bind. Never negative.
     fees: pico; the branches' fees on their flows. The plan is that of the greatest welfare less fees.
+    losses: mWh; what is lost in the branches, rounding included. loss_money: pico; what buyers pay beyond all of
+    that because prices are whole numbers, or because one is negative (`market.lossy_clearing` bounds it).
     """
 
     prices: tuple[int | None, ...]
@@ -47,6 +51,8 @@ class Clearing:
     welfare: int
     rent: int
     fees: int = 0
+    losses: int = 0
+    loss_money: int = 0
 
 
 _BUY = Side.BUY.value
@@ -58,6 +64,8 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     if _outside(book, branches):
         raise OrderError(f"an order is on a branch that is not one of the feeder's {branches}")
     order_keys = price_keys(book)
+    if feeder.has_losses:
+        return _clear_with_losses(book, feeder, order_keys)
     ladder = Ladder(book, order_keys, branches)
     connection = _connection_limits(feeder)
     top_key, keys, free = _keys(feeder, ladder, connection)
@@ -66,6 +74,61 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
     flows = rationing.split(root_flow, fills)
     return _summary(book, feeder, ladder, fills, flows, top_key, keys)
+
+
+def _clear_with_losses(book: OrderBook, feeder: Feeder, order_keys: IntArray) -> Clearing:
+    """The same on a feeder with losses; its keys, flows and fills are those of `market.lossy_clearing`."""
+    ladder, connection = Ladder(book, order_keys, len(feeder.branches)), _connection_limits(feeder)
+    flows = LossyFlows(book, feeder, ladder, connection)
+    (first, last), balanced = flows.root_intervals()
+    root, grid = feeder.branches[feeder.root], feeder.grid
+    top_key, root_flow, top_price = _middle(first, last), 0, 0
+    if grid is not None:
+        bid = 4 * price_of_injection(grid.export_price, root.fee, root.loss) + 1
+        ask = 4 * price_of_withdrawal(grid.import_price, root.fee, root.loss) + 2
+        top_key = _key_at_supplier(bid, ask, *balanced)
+        if not first <= top_key <= last:
+            root_flow = connection[1] if last < top_key else connection[0]
+        elif top_key in (bid, ask):
+            root_flow = flows.supply_at_root(top_key)
+        top_price = grid.export_price if root_flow > 0 else grid.import_price
+        top_key = min(max(top_key, first), last)
+    flows.hand_down(top_key, root_flow)
+    fills = filled_below(book, order_keys, flows.keys)
+    for place, share in flows.shares.items():
+        fills[place] = share
+    return _lossy_summary(book, feeder, ladder, fills, flows, top_price)
+
+
+def _lossy_summary(
+    book: OrderBook, feeder: Feeder, ladder: Ladder, fills: IntArray, flows: LossyFlows, top_price: int
+) -> Clearing:
+    arrival = flows.arrivals[feeder.root]
+    grid_import, grid_export = max(0, -arrival), max(0, arrival)
+    bought = fills * (book.side == Side.BUY.value)
+    welfare = _value(book, ladder, 2 * bought - fills)
+    if feeder.grid is not None:
+        welfare += grid_export * feeder.grid.export_price - grid_import * feeder.grid.import_price
+    trades = _traded(book, fills, len(flows.keys))
+    for branch, crossing in zip(feeder.branches, flows.arrivals, strict=True):
+        if crossing and branch.parent is not None:
+            trades[branch.parent] = True
+    trades = [traded or bool(flow) for traded, flow in zip(trades, flows.flows, strict=True)]
+    rent, kept = loss_money(feeder, flows.keys, flows, top_price)
+    return Clearing(
+        prices=tuple(key // 4 if traded else None for key, traded in zip(flows.keys, trades, strict=True)),
+        keys=tuple(flows.keys),
+        fills=fills,
+        flows=tuple(flows.flows),
+        grid_import=grid_import,
+        grid_export=grid_export,
+        volume=int(bought.sum()) + grid_export,
+        welfare=welfare,
+        rent=rent,
+        fees=sum(branch.fee * abs(flow) for branch, flow in zip(feeder.branches, flows.flows, strict=True)),
+        losses=int((fills - 2 * bought).sum()) - arrival,
+        loss_money=kept,
+    )
 
 
 def _outside(book: OrderBook, branches: int) -> bool:

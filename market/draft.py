@@ -23,7 +23,8 @@ class StateDraft:
     """One block's changes on top of `state`; `finish` gives the next state.
 
     `frozen` are those whose entries no longer count, who left included. `touched` holds the new readings by
-    interval and member, which are folded into the records when they settle.
+    interval and member, `metered` those of branches by interval and branch, which are folded into the records when
+    they settle.
     """
 
     def __init__(self, state: CellState, block: BlockInput) -> None:
@@ -38,6 +39,7 @@ class StateDraft:
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
         self.touched: dict[int, dict[bytes, Reading]] = {}
+        self.metered: dict[int, dict[int, Reading]] = {}
         self.rejected: list[Rejected] = []
         self.recorded: list[RecordedEntry] = []
         self.frozen = frozenset(
@@ -85,9 +87,10 @@ class StateDraft:
         tariff: TariffStep,
         prices: tuple[int | None, ...],
         contracts: Mapping[bytes, int],
+        losses: int = 0,
     ) -> None:
         """Begin the record of an interval whose contracts stand."""
-        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {})
+        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {}, losses=losses)
 
     def without_contracts(self, record: IntervalRecord, members: Iterable[bytes]) -> None:
         """Take the members' positions out of a record."""
@@ -98,6 +101,10 @@ class StateDraft:
     def reading_of(self, record: IntervalRecord, member: bytes) -> Reading | None:
         """The reading that counts for a member now, those of this block included."""
         return self.touched.get(record.interval, {}).get(member) or record.readings.get(member)
+
+    def meters_of(self, record: IntervalRecord) -> dict[int, Reading]:
+        """What the meters of branches counted, this block's entries included."""
+        return {**record.meters, **self.metered.get(record.interval, {})}
 
     def take_reading(self, interval: int, member: bytes, reading: Reading) -> None:
         """Note a reading; the latest measured one also serves as an estimate for others."""

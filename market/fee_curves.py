@@ -37,6 +37,24 @@ class StepCurve:
         np.add.at(summed, place, quantities)
         return cls(base, distinct, summed)
 
+    @classmethod
+    def nothing(cls) -> "StepCurve":
+        """The curve without steps."""
+        return cls(0, np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def copy(self) -> "StepCurve":
+        """The same curve, to be clipped by itself."""
+        return StepCurve(self.base, self._keys, self._after - self._before)
+
+    def steps(self) -> tuple[IntArray, IntArray, IntArray]:
+        """The keys, and net supply before and after each."""
+        return self._keys, self._before, self._after
+
+    def around(self, key: int) -> tuple[int, int]:
+        """Net supply just below and just above a key."""
+        place, end = (int(self._keys.searchsorted(edge)) for edge in (key, key + 1))
+        return tuple(int(self._after[at - 1]) if at else self.base for at in (place, end))  # type: ignore[return-value]
+
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
         """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
 
@@ -66,6 +84,12 @@ class StepCurve:
         down, up = withdraws > 0, injects > 0
         keys = np.concatenate((self._keys[down] - shift, self._keys[up] + shift))
         return keys, np.concatenate((withdraws[down], injects[up]))
+
+
+def joined_curve(curves: Sequence[StepCurve]) -> StepCurve:
+    """The sum of these curves."""
+    parts = [(keys, after - before) for keys, before, after in (curve.steps() for curve in curves)]
+    return StepCurve.of(sum(curve.base for curve in curves), *_joined(parts))
 
 
 @dataclass(frozen=True, slots=True)

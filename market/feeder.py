@@ -7,6 +7,7 @@ branch towards its parent (injection), negative into it.
 from dataclasses import dataclass, field
 
 from market.errors import FeederError
+from market.losses import MAX_PATH_LOSS, SCALE
 from market.units import MAX_LIMIT, MAX_PRICE, price_text
 
 MAX_BRANCHES = 2**18
@@ -21,13 +22,14 @@ class Branch:
     """One branch: `parent` is the index of its parent, None for the root; `limit` None is no limit.
 
     `fee` is what each kWh pays that crosses the branch towards its parent or from it, µ/kWh; the root's is
-    for the grid connection.
+    for the grid connection. `loss` is what of the energy that enters the branch never leaves it, in millionths.
     """
 
     name: str
     parent: int | None = None
     limit: int | None = None
     fee: int = 0
+    loss: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Feeder:
         if self.grid is not None:
             _check_grid(self.grid)
         object.__setattr__(self, "top_down", _top_down(self.branches))
+        _check_losses(self)
 
     @classmethod
     def single(cls, grid: Grid | None = None) -> "Feeder":
@@ -84,6 +87,11 @@ class Feeder:
     def has_fees(self) -> bool:
         """Whether a branch has a fee."""
         return any(branch.fee for branch in self.branches)
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether a branch loses energy."""
+        return any(branch.loss for branch in self.branches)
 
     def index_of(self, name: str) -> int:
         """Index of the branch of that name. Raises FeederError."""
@@ -106,6 +114,23 @@ def _check_names(branches: tuple[Branch, ...]) -> None:
 def _check_limit(what: str, limit: int | None) -> None:
     if limit is not None and not 0 <= limit <= MAX_LIMIT:
         raise FeederError(f"{what} is {limit} mWh, not between 0 and {MAX_LIMIT}")
+
+
+def _check_losses(feeder: Feeder) -> None:
+    """Nothing below zero, and on no way to the grid more than may be lost."""
+    arriving = [SCALE] * len(feeder.branches)
+    for index in feeder.top_down:
+        branch = feeder.branches[index]
+        if not 0 <= branch.loss <= MAX_PATH_LOSS:
+            raise FeederError(
+                f"the loss of branch {branch.name!r} is {branch.loss} millionths, not between 0 and {MAX_PATH_LOSS}"
+            )
+        above = SCALE if branch.parent is None else arriving[branch.parent]
+        arriving[index] = above * (SCALE - branch.loss) // SCALE
+        if arriving[index] < SCALE - MAX_PATH_LOSS:
+            raise FeederError(
+                f"more than half of what branch {branch.name!r} gives is lost on its way to the grid"
+            )
 
 
 def _check_grid(grid: Grid) -> None:

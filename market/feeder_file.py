@@ -11,6 +11,7 @@
     parent = "substation"
     limit_kwh = 2.5           # per interval, both directions, optional
     fee = 0.01                # per kWh that crosses the branch, either way, optional
+    loss = 0.02               # share of the energy entering the branch that is lost, optional
 
 Numbers are read as written, not as binary floats: more than six decimals is an error. Every mistake is
 reported with the path of its key.
@@ -22,10 +23,11 @@ from pathlib import Path
 
 from market.errors import AmountError, FeederError, FileError
 from market.feeder import Branch, Feeder, Grid
+from market.losses import MAX_PATH_LOSS
 from market.units import MAX_LIMIT, MAX_PRICE, energy_from_kwh, price_from_text
 
 GRID_KEYS = ("import_price", "export_price", "import_limit_kwh", "export_limit_kwh")
-BRANCH_KEYS = ("parent", "limit_kwh", "fee")
+BRANCH_KEYS = ("parent", "limit_kwh", "fee", "loss")
 MAX_BYTES = 2**26  # a file of the largest feeder has a third of that
 
 Table = dict[str, object]
@@ -103,8 +105,9 @@ class _Reading:
                 self._mistake(f"{path}.parent", f"there is no branch {parent!r}")
             limit = self._amount(table, f"{path}.", "limit_kwh", _limit)
             fee = self._amount(table, f"{path}.", "fee", _fee) or 0
+            loss = self._amount(table, f"{path}.", "loss", _loss) or 0
             branches.append(
-                Branch(name, numbers.get(parent) if isinstance(parent, str) else None, limit, fee)
+                Branch(name, numbers.get(parent) if isinstance(parent, str) else None, limit, fee, loss)
             )
         return tuple(branches)
 
@@ -147,6 +150,13 @@ def _fee(text: str) -> int:
     if fee < 0:
         raise AmountError(f"{text} is negative; a fee is zero or more")
     return fee
+
+
+def _loss(text: str) -> int:
+    loss = price_from_text(text)
+    if not 0 <= loss <= MAX_PATH_LOSS:
+        raise AmountError(f"{text} is not a share between 0 and 0.5, such as 0.02")
+    return loss
 
 
 def _limit(text: str) -> int:

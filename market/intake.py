@@ -15,6 +15,7 @@ from market.payloads import (
     Kind,
     decode_deposit,
     decode_limit,
+    decode_meter,
     decode_order,
     decode_reading,
     decode_record,
@@ -92,6 +93,24 @@ def _take_reading(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refu
     return None
 
 
+def _take_meter(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    interval = signed.entry.interval
+    metered = decode_meter(signed.entry.payload)
+    if not draft.has_role(member, Role.DSO):
+        return Refusal.NOT_ENTITLED
+    if metered.branch >= len(draft.rules.branches):
+        return Refusal.MALFORMED
+    if not draft.is_over(interval):
+        return Refusal.NOT_DELIVERED
+    record = draft.records.get(interval)
+    if record is None:
+        return Refusal.WINDOW_CLOSED
+    if draft.meters_of(record).get(metered.branch) == metered.reading:
+        return Refusal.NOT_BETTER
+    draft.metered.setdefault(interval, {})[metered.branch] = metered.reading
+    return None
+
+
 def _take_tariff(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
     step = decode_tariff(signed.entry.payload, signed.entry.interval)
     if not draft.has_role(member, Role.OPERATOR):
@@ -146,4 +165,5 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.LIMIT: _take_limit,
     Kind.DISPATCH: _take_record,
     Kind.ALARM: _take_record,
+    Kind.METER: _take_meter,
 }

@@ -11,6 +11,7 @@ from enum import IntEnum
 from ledger.chain.journal import PostingSet
 from ledger.encoding import Value, big_int_bytes, encode
 from market.cell_state import tariff_value
+from market.cross_check import Mismatch
 from market.orders import Side
 from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit, TariffStep
@@ -100,7 +101,10 @@ class SettlementLine:
 
 @dataclass(frozen=True, slots=True)
 class IntervalSettlement:
-    """The settlement of one interval: a line per metering point, and what the other accounts got."""
+    """The settlement of one interval: a line per metering point, and what the other accounts got.
+
+    `mismatches` are the metered branches with which the readings counted do not agree.
+    """
 
     interval: int
     tariff: TariffStep
@@ -108,6 +112,7 @@ class IntervalSettlement:
     lines: tuple[SettlementLine, ...]
     supplier: int
     community: int
+    mismatches: tuple[Mismatch, ...] = ()
 
 
 class Refusal(IntEnum):
@@ -256,6 +261,9 @@ def _settlement_leaves(settlement: IntervalSettlement) -> Iterator[tuple[bytes, 
             int(line.estimated),
         )
         yield b"line/" + interval + line.member, encode(value)
+    for mismatch in settlement.mismatches:
+        found = (mismatch.metered, mismatch.summed, mismatch.members)
+        yield b"mismatch/" + interval + mismatch.branch.to_bytes(4, "big"), encode(found)
 
 
 def _clearing_value(clearing: ClearingOutcome) -> Value:

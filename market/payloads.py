@@ -34,6 +34,7 @@ class Kind(IntEnum):
     LIMIT = 36
     DISPATCH = 37
     ALARM = 38
+    METER = 64
 
 
 class Quality(IntEnum):
@@ -95,6 +96,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchReading:
+    """What a branch's meter counted in an interval: towards the parent (contribution) and into the branch."""
+
+    branch: int
+    reading: Reading
+
+    def __post_init__(self) -> None:
+        _within(self.branch, 0, 2**31, "branch")
+
+
+@dataclass(frozen=True, slots=True)
 class Deposit:
     """Money that the operator books between a member and the world outside; negative is a payout."""
 
@@ -146,6 +158,18 @@ def decode_reading(payload: tuple[Value, ...]) -> Reading:
     return Reading(
         _integer(contribution, "contribution"), _integer(consumption, "consumption"), Quality(code)
     )
+
+
+def encode_meter(metered: BranchReading) -> tuple[Value, ...]:
+    """Payload of a METER entry."""
+    return (metered.branch, metered.reading.contribution, metered.reading.consumption)
+
+
+def decode_meter(payload: tuple[Value, ...]) -> BranchReading:
+    """The branch reading of a METER payload."""
+    branch, contribution, consumption = _fields(payload, 3)
+    reading = Reading(_integer(contribution, "contribution"), _integer(consumption, "consumption"))
+    return BranchReading(_integer(branch, "branch"), reading)
 
 
 def encode_tariff(step: TariffStep) -> tuple[Value, ...]:

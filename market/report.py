@@ -19,6 +19,7 @@ from enum import Enum
 from ledger.membership.members import Membership
 from ledger.records.genesis import Genesis
 from market.cell_state import CellState, member_account
+from market.cross_check import Mismatch
 from market.orders import Side
 from market.outcomes import BlockOutcomes, ClearingOutcome, SettlementLine
 from market.rules import CellRules, TariffStep
@@ -69,8 +70,8 @@ class IntervalReport:
 
     @property
     def between_members(self) -> int:
-        """What members sold to members."""
-        return self.bought - self.grid_import
+        """What members bought from members; where branches lose energy, all losses count as imported."""
+        return max(self.bought - self.grid_import, 0)
 
     @property
     def local(self) -> int:
@@ -116,7 +117,9 @@ class MemberReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The cell's report. `lines` holds every member and interval, corrections applied."""
+    """The cell's report. `lines` holds every member and interval, corrections applied, `mismatches` the branch meters
+    that do not agree with them.
+    """
 
     cell: str
     cell_id: bytes
@@ -126,6 +129,7 @@ class Report:
     intervals: tuple[IntervalReport, ...]
     members: tuple[MemberReport, ...]
     lines: tuple[SettlementLine, ...]
+    mismatches: tuple[Mismatch, ...] = ()
 
     @property
     def standing(self) -> tuple[IntervalReport, ...]:
@@ -175,7 +179,16 @@ def build_report(
         intervals=_intervals(state.rules, blocks, lines),
         members=_members(state, blocks, lines, names),
         lines=tuple(lines[key] for key in sorted(lines)),
+        mismatches=_mismatches(blocks),
     )
+
+
+def _mismatches(blocks: tuple[BlockOutcomes, ...]) -> tuple[Mismatch, ...]:
+    """Those of each interval as its last settlement or correction left them."""
+    latest = {
+        settlement.interval: settlement.mismatches for block in blocks for settlement in block.settlements
+    }
+    return tuple(mismatch for interval in sorted(latest) for mismatch in latest[interval])
 
 
 Lines = Mapping[tuple[int, bytes], SettlementLine]

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from market.report import IntervalReport, Report
+from market.report_files import write_tables
 from market.report_page import HEADINGS, member_cells, percent, report_page
 from market.report_source import read_report
-from market.report_tables import kwh, report_json, report_tables, start_time, unit_price, units
+from market.report_tables import kwh, report_json, start_time, unit_price, units
 from market.terminal import table_console
 
 MAX_ROWS = 48
@@ -43,7 +44,8 @@ def market_report(
     html
         Write one page with plots that opens offline.
     parquet
-        Write intervals, branches, members and settlements as Parquet files into this folder, exact to the last digit.
+        Write intervals, branches, members and settlements as Parquet files into this folder, partitioned by cell and
+        day, exact to the last digit; `wattswarm market sql` reads them.
     """
     source = read_report(directory)
     report = source.report
@@ -51,9 +53,7 @@ def market_report(
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(report_page(report), encoding="utf-8")
     if parquet is not None:
-        parquet.mkdir(parents=True, exist_ok=True)
-        for name, table in report_tables(report).items():
-            table.write_parquet(parquet / f"{name}.parquet")
+        write_tables(report, parquet)
     console = table_console()
     if as_json:
         console.file.write(json.dumps(report_json(report), ensure_ascii=False) + "\n")
@@ -73,6 +73,13 @@ def print_report(report: Report, console: Console) -> None:
             f"The last {MAX_ROWS} of {len(report.intervals)} intervals; --html and --parquet have all."
         )
     console.print(member_table(report))
+    for mismatch in report.mismatches[-MAX_ROWS:]:
+        branch = report.intervals[0].branches[mismatch.branch].name
+        concerned = ", ".join(report.name_of(member) for member in mismatch.members)
+        console.print(
+            f"Interval {mismatch.interval}: the meter of {branch} says {kwh(mismatch.metered):.3f} kWh, the members "
+            f"below {kwh(mismatch.summed):.3f}; it may concern {concerned}"
+        )
     saving = units(sum(member.saving for member in report.members))
     console.print(
         f"Self-sufficiency {percent(report.local, report.consumption)}, "

@@ -4,7 +4,8 @@ Every block is verified again on the way (certificates, entries, roots), so a re
 ledger that does not hold.
 """
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -63,18 +64,25 @@ def candidates(directory: Path) -> list[Path]:
 
 def report_node(directory: Path) -> Report:
     """The report of one node's ledger, which a daemon may be writing. Raises LedgerError when it does not hold."""
-    genesis = Genesis.decode(genesis_path(directory).read_bytes())
-    state = EnergyCell().initial(genesis)
-    membership = Membership.founding(genesis)
     outcomes: list[BlockOutcomes] = []
+    with opened_ledger(directory) as (genesis, store):
+        state = EnergyCell().initial(genesis)
+        membership = Membership.founding(genesis)
+        for replayed in replay(store, genesis, EnergyCell()):
+            state, membership = replayed.tip.state, replayed.tip.membership
+            assert isinstance(replayed.outcomes, BlockOutcomes)
+            outcomes.append(replayed.outcomes)
+    return build_report(genesis, outcomes, state, membership)
+
+
+@contextmanager
+def opened_ledger(directory: Path) -> Iterator[tuple[Genesis, Store]]:
+    """The genesis of a node and a private copy of its ledger, which a daemon may be writing. Raises LedgerError."""
+    genesis = Genesis.decode(genesis_path(directory).read_bytes())
     with TemporaryDirectory(prefix="wattswarm-report-") as temporary:
         copy = copy_ledger(directory / LEDGER_FILE, Path(temporary))
         with closing(Store.open(copy, genesis.cell_id)) as store:
-            for replayed in replay(store, genesis, EnergyCell()):
-                state, membership = replayed.tip.state, replayed.tip.membership
-                assert isinstance(replayed.outcomes, BlockOutcomes)
-                outcomes.append(replayed.outcomes)
-    return build_report(genesis, outcomes, state, membership)
+            yield genesis, store
 
 
 def genesis_path(directory: Path) -> Path:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from market.cross_check import Mismatch
 from market.report import IntervalReport, MemberReport, Report
 from market.units import ENERGY_PER_KWH, MONEY_PER_UNIT, PRICE_PER_UNIT, decimal_text
 
@@ -43,6 +44,7 @@ def report_json(report: Report) -> Json:
         "totals": _totals_json(report),
         "intervals": [_interval_json(interval) for interval in report.intervals],
         "members": [_member_json(member) for member in report.members],
+        "mismatches": [_mismatch_json(report, mismatch) for mismatch in report.mismatches],
     }
 
 
@@ -143,6 +145,16 @@ def _member_json(member: MemberReport) -> Json:
         "saving": units(member.saving),
         "deposits": units(member.deposits),
         "balance": units(member.balance),
+    }
+
+
+def _mismatch_json(report: Report, mismatch: Mismatch) -> Json:
+    return {
+        "interval": mismatch.interval,
+        "branch": report.intervals[0].branches[mismatch.branch].name,
+        "metered_kwh": kwh(mismatch.metered),
+        "members_kwh": kwh(mismatch.summed),
+        "members": [report.name_of(member) for member in mismatch.members],
     }
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
-from market.errors import InvalidRules
+from market.errors import FeederError, InvalidRules
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
+from market.losses import MAX_PATH_LOSS, price_of_injection, price_of_withdrawal
 from market.rule_fields import fields, integer, octets, optional_integer, rows, text
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
 
@@ -30,12 +31,15 @@ MAX_WINDOW = 100_000
 
 @dataclass(frozen=True, slots=True)
 class BranchRule:
-    """A branch of the feeder: its parent's index (None: the root), power limit (None: unlimited), fee per kWh."""
+    """A branch of the feeder: its parent's index (None: the root), power limit (None: unlimited), fee per kWh,
+    and the share of the energy entering it that is lost, in millionths.
+    """
 
     name: str
     parent: int | None = None
     limit_mw: int | None = None
     fee: int = 0
+    loss: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class CellRules:
     correction_window: int = 96
     order_horizon: int = 192
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
-    path_fees: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -115,7 +119,7 @@ class CellRules:
         _check_tariff(self.tariff)
         _check_members(self)
         object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
-        object.__setattr__(self, "path_fees", _path_fees(self.branches))
+        object.__setattr__(self, "paths", _paths(self.branches))
         object.__setattr__(self, "calendar", Calendar(self.interval_s, self.gate_lead_s * NS_PER_S))
 
     def member(self, member: bytes) -> MemberRule | None:
@@ -143,11 +147,14 @@ class CellRules:
         return founded
 
     def tariff_on(self, branch: int, tariff: TariffStep) -> TariffStep:
-        """The supplier's prices as they reach a branch: retail with all fees up to the grid, feed-in less them."""
-        fee = self.path_fees[branch]
-        if not fee:
-            return tariff
-        return TariffStep(tariff.from_interval, tariff.import_price + fee, tariff.export_price - fee)
+        """The supplier's prices as they reach a branch: retail with all fees and losses up to the grid, feed-in less
+        them.
+        """
+        retail, feed_in = tariff.import_price, tariff.export_price
+        for rule in self.paths[branch]:
+            retail = price_of_withdrawal(retail, rule.fee, rule.loss)
+            feed_in = price_of_injection(feed_in, rule.fee, rule.loss)
+        return TariffStep(tariff.from_interval, retail, feed_in) if self.paths[branch] else tariff
 
     def feeder_for(
         self, interval: int, limits: Sequence[BranchLimit] = (), overrides: Sequence[TariffStep] = ()
@@ -162,7 +169,7 @@ class CellRules:
             if limit.first <= interval <= limit.last:
                 lowest[limit.branch] = _lower(lowest[limit.branch], limit.limit_mw)
         branches = tuple(
-            Branch(rule.name, rule.parent, self._energy_limit(power), rule.fee)
+            Branch(rule.name, rule.parent, self._energy_limit(power), rule.fee, rule.loss)
             for rule, power in zip(self.branches, lowest, strict=True)
         )
         return Feeder(branches=branches, grid=self._grid(self.tariff_at(interval, overrides)))
@@ -190,8 +197,8 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.gate_lead_s,
         rules.currency.encode(),
         tuple(
-            # A branch without a fee is written as it was before there were fees.
-            (branch.name.encode(), branch.parent, branch.limit_mw, *((branch.fee,) if branch.fee else ()))
+            # A branch without fee and loss is written as it was before there were any.
+            (branch.name.encode(), branch.parent, branch.limit_mw, *_fee_and_loss(branch))
             for branch in rules.branches
         ),
         grid,
@@ -266,21 +273,27 @@ def _check_branches(rules: CellRules) -> None:
         names.add(branch.name)
         _optional_power(branch.limit_mw, f"{where}.limit_mw")
         _within(branch.fee, 0, MAX_PRICE, f"{where}.fee")
+        _within(branch.loss, 0, MAX_PATH_LOSS, f"{where}.loss")
         if (branch.parent is None) != (index == 0):
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
             _within(branch.parent, 0, index - 1, f"{where}.parent")
+    try:
+        Feeder(tuple(Branch(rule.name, rule.parent, fee=rule.fee, loss=rule.loss) for rule in rules.branches))
+    except FeederError as error:
+        raise InvalidRules("branches", str(error)) from error
     if rules.grid is not None:
         _optional_power(rules.grid.import_limit_mw, "grid.import_limit_mw")
         _optional_power(rules.grid.export_limit_mw, "grid.export_limit_mw")
 
 
-def _path_fees(branches: tuple[BranchRule, ...]) -> tuple[int, ...]:
-    """By branch the fees of all branches up to the grid, its own and the root's included."""
-    fees: list[int] = []
+def _paths(branches: tuple[BranchRule, ...]) -> tuple[tuple[BranchRule, ...], ...]:
+    """By branch those with a fee or a loss on the way from the grid down to it, itself and the root included."""
+    paths: list[tuple[BranchRule, ...]] = []
     for branch in branches:  # parents come first
-        fees.append(branch.fee + (0 if branch.parent is None else fees[branch.parent]))
-    return tuple(fees)
+        above = () if branch.parent is None else paths[branch.parent]
+        paths.append((*above, branch) if branch.fee or branch.loss else above)
+    return tuple(paths)
 
 
 def _check_tariff(steps: tuple[TariffStep, ...]) -> None:
@@ -325,17 +338,26 @@ def _optional_power(power_mw: int | None, where: str) -> None:
 
 
 def _branch(row: Value, where: str) -> BranchRule:
-    with_fee = isinstance(row, tuple) and len(row) == 4
-    name, parent, limit, *fees = fields(row, 4 if with_fee else 3, where)
-    fee = integer(fees[0], f"{where}.fee") if fees else 0
-    if fees and not fee:
-        raise InvalidRules(f"{where}.fee", "is zero; a branch without a fee has three fields")
+    count = len(row) if isinstance(row, tuple) and len(row) in (4, 5) else 3
+    name, parent, limit, *more = fields(row, count, where)
+    fee, loss = (
+        integer(value, f"{where}.{what}") for value, what in zip((*more, 0, 0), ("fee", "loss"), strict=False)
+    )
+    if more and not more[-1]:
+        raise InvalidRules(f"{where}.{('fee', 'loss')[len(more) - 1]}", "is zero; it is left out then")
     return BranchRule(
         text(name, f"{where}.name"),
         optional_integer(parent, f"{where}.parent"),
         optional_integer(limit, f"{where}.limit_mw"),
         fee,
+        loss,
     )
+
+
+def _fee_and_loss(branch: BranchRule) -> tuple[int, ...]:
+    if branch.loss:
+        return (branch.fee, branch.loss)
+    return (branch.fee,) if branch.fee else ()
 
 
 def _decode_grid(row: Value) -> GridRule:

@@ -16,8 +16,12 @@ and feed-in x e for an export, which it pays. Every row is one posting set and s
 `agreed` is the exchange that the clearing contracted, `held` minus the sum of the positions that members hold
 at settlement (a frozen member holds none), `real` minus the sum of the metered energies. Imbalance money of d
 = x - c: a short member (d < 0) pays max(retail, p) per unit, a long one gets min(feed-in, p); without p
-retail and feed-in. On a feeder with fees, retail and feed-in are those that reach the member's branch: with
-all fees up to the grid, and less them. So going without a contract avoids no fee.
+retail and feed-in. On a feeder with fees or losses, retail and feed-in are those that reach the member's branch:
+with all of them up to the grid, and less them. So going without a contract avoids neither.
+
+On a feeder with losses the exchange that was contracted has the contracts' losses in it; `held` and `real` have the
+same, so that a settlement is about the imbalance alone. What rounding leaves over of them when the clearing is
+confirmed goes to, or comes from, the account `losses`.
 
 What follows, for any readings, as long as feed-in <= retail:
 
@@ -40,6 +44,7 @@ from market.cell_state import (
     COMMUNITY,
     DSO,
     EXTERNAL,
+    LOSSES,
     SUPPLIER,
     ClearedInterval,
     IntervalRecord,
@@ -112,6 +117,8 @@ def confirm(cleared: ClearedInterval, rules: CellRules) -> Amounts:
     }
     agreed = cleared.grid_import - cleared.grid_export
     amounts[SUPPLIER] = bill(cleared.tariff, agreed)
+    if cleared.loss_money:
+        amounts[LOSSES] = cleared.loss_money
     amounts[DSO] = -sum(amounts.values())
     return amounts
 
@@ -137,8 +144,8 @@ def imbalances(record: IntervalRecord, rules: CellRules) -> Imbalances:
         )
         for member, reading in record.readings.items()
     }
-    real = -sum(reading.net for reading in record.readings.values())
-    held = -sum(record.contracts.values())
+    real = record.losses - sum(reading.net for reading in record.readings.values())
+    held = record.losses - sum(record.contracts.values())
     supplier = bill(record.tariff, real) - bill(record.tariff, held)
     return Imbalances(members, supplier, -sum(members.values()) - supplier)
 

@@ -168,6 +168,7 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
                 None if branch.parent is None else position[branch.parent],
                 power(branch.limit),
                 branch.fee,
+                branch.loss,
             )
             for branch in (terms.feeder.branches[index] for index in order)
         ),

@@ -1,6 +1,7 @@
-"""An operator's instructions: entries that somebody at this machine wants said in this node's feed. Sans-IO.
+"""An operator's or a dso's instructions: entries that somebody at this machine wants said in this node's feed. Sans-IO.
 
-Only kinds that an operator signs pass: a change of membership, a grant, a tariff, a deposit. Each is said once, also
+Only kinds that an operator or a dso signs pass: a change of membership, a grant, a tariff, a deposit, a limit, the
+reading of a branch. Each is said once, also
 when the node stopped between saying it and forgetting that it was asked.
 """
 
@@ -18,7 +19,9 @@ from market.payloads import Kind
 from node.events import Effect, InstructionTaken, Now, OperatorInstructed, SignEntry
 
 INSTRUCTION_VERSION: Final = 1
-INSTRUCTION_KINDS: Final = frozenset({GRANT_KIND, CHANGE_KIND, int(Kind.TARIFF), int(Kind.DEPOSIT)})
+INSTRUCTION_KINDS: Final = frozenset(
+    {GRANT_KIND, CHANGE_KIND, int(Kind.TARIFF), int(Kind.DEPOSIT), int(Kind.LIMIT), int(Kind.METER)}
+)
 INSTRUCTION_BYTES: Final = ENTRY_BYTES - 160
 """What an entry has room for beside its signature, keys and framing."""
 REMEMBERED: Final = 1024

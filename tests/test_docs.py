@@ -363,7 +363,9 @@ def test_the_kinds_of_entries_are_those_listed() -> None:
     market = section(WIRE, "The market's part")
     shown = {
         int(n): name
-        for n, name in re.findall(r"\b(3\d) (order|reading|tariff|deposit|limit|dispatch|alarm)\b", market)
+        for n, name in re.findall(
+            r"\b(3\d|64) (order|reading|tariff|deposit|limit|dispatch|alarm|meter)\b", market
+        )
     }
     assert shown == {kind.value: kind.name.lower() for kind in Kind}
 

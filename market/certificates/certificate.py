@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ledger.encoding import Value, big_int_bytes, encode
-from market.feeder import Feeder
+from market.feeder import Branch, Feeder
 from market.mechanisms.names import Mechanism
 from market.orders import Order, OrderId
 
@@ -102,9 +102,9 @@ def orders_hash(orders: Iterable[Order]) -> bytes:
 
 
 def feeder_hash(feeder: Feeder) -> bytes:
-    """SHA-256 over the branches (name, parent, limit, and a fee that is not zero) and the grid, or null."""
+    """SHA-256 over the branches (name, parent, limit, a fee and a loss that are not zero) and the grid, or null."""
     branches = tuple(
-        (branch.name.encode(), branch.parent, branch.limit, *((branch.fee,) if branch.fee else ()))
+        (branch.name.encode(), branch.parent, branch.limit, *_fee_and_loss(branch))
         for branch in feeder.branches
     )
     grid = feeder.grid
@@ -112,6 +112,12 @@ def feeder_hash(feeder: Feeder) -> bytes:
         None if grid is None else (grid.import_price, grid.export_price, grid.import_limit, grid.export_limit)
     )
     return hashlib.sha256(encode((branches, connection))).digest()
+
+
+def _fee_and_loss(branch: Branch) -> tuple[int, ...]:
+    if branch.loss:
+        return (branch.fee, branch.loss)
+    return (branch.fee,) if branch.fee else ()
 
 
 def _id(order_id: OrderId) -> Value:

@@ -14,6 +14,12 @@ Energies are mWh (flows positive towards the parent), prices µ/kWh, money pico-
 from collections.abc import Iterable, Mapping, Sequence
 
 from market.certificates.certificate import Certificate, CertifiedTrade, feeder_hash, orders_hash
+from market.certificates.check_losses import (
+    check_lossy_flows,
+    check_supported,
+    crossing,
+    most_kept_short,
+)
 from market.certificates.check_mechanisms import check_continuous, check_mcafee, check_pay_as_bid, require
 from market.feeder import Feeder, Grid
 from market.mechanisms.names import Mechanism
@@ -37,14 +43,20 @@ def check(certificate: Certificate, orders: Sequence[Order], feeder: Feeder | No
     require(orders_hash(arranged) == certificate.orders_hash, "the orders are not those of the certificate")
     require(feeder_hash(tree) == certificate.feeder_hash, "the feeder is not that of the certificate")
     fills = _fills(certificate, {order.id: order for order in orders})
-    _check_flows(certificate, tree, _net(tree, by_id, fills))
+    lossy, net = tree.has_losses, _net(tree, by_id, fills)
+    if lossy:
+        check_lossy_flows(certificate, tree, net, _connection(tree))
+    else:
+        _check_flows(certificate, tree, net)
     branches = len(tree.branches)
     optimal = certificate.mechanism in OPTIMAL
     require(len(certificate.keys) == (branches if optimal else 0), "there is not one key for each branch")
     _check_money(certificate, arranged, fills)
     _check_loss(by_id, fills)
     _check_totals(certificate, tree, by_id, fills)
-    if optimal:
+    if lossy:
+        check_supported(certificate, tree, by_id, fills, _connection(tree))
+    elif optimal:
         check_optimal(certificate, tree, by_id, fills)
 
 
@@ -172,7 +184,8 @@ def _check_totals(
     fills: Mapping[OrderId, tuple[int, int]],
 ) -> None:
     """Volume, welfare and what is kept are those of the fills, and nothing was paid in."""
-    grid, root_flow = feeder.grid, certificate.flows[feeder.root]
+    grid, root = feeder.grid, feeder.root
+    root_flow = crossing(certificate.flows[root], feeder.branches[root].loss)
     supplier = 0
     if grid is not None:
         supplier = root_flow * (grid.export_price if root_flow > 0 else grid.import_price)
@@ -188,7 +201,8 @@ def _check_totals(
         ("money kept", certificate.kept, kept),
     ):
         require(said == found, f"the {name} is said to be {said}, the fills make it {found}")
-    require(kept >= 0, f"the market pays in {-kept} pico-currency")
+    short = most_kept_short(certificate, feeder) if feeder.has_losses else 0
+    require(kept >= -short, f"the market pays in {-kept} pico-currency")
 
 
 def check_optimal(

@@ -20,6 +20,7 @@ from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 from node import ledger_view
 from node.cli.proof import check_proof, prove
+from node.cli.statement import with_statement
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 
@@ -34,23 +35,34 @@ SHORT = 16
 
 @app.command
 def verify(
-    directory: Path, /, *, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False
+    directory: Path,
+    /,
+    *,
+    statement: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Derive a ledger again from nothing but its files: entries, certificates, clearing, balances.
 
     Exit status 0 when everything holds, 1 with the first thing wrong otherwise.
 
-    Example: wattswarm ledger verify ./demo-cell/nodes/home-01
+    Examples:
+
+        wattswarm ledger verify ./demo-cell/nodes/home-01
+        wattswarm ledger verify ./home-1 --statement 2026-01.json
 
     Parameters
     ----------
     directory
         A node's data directory, or a testnet's, all of whose nodes are verified.
+    statement
+        Derive this month-end statement (of `wattswarm market statement`) again as well.
     as_json
         Print the result as one JSON object.
     """
     found = candidates(directory) or [directory]
     reports = {node: verify_directory(node, EnergyCell()) for node in found}
+    if statement is not None:
+        reports = {node: with_statement(node, report, statement) for node, report in reports.items()}
     if as_json:
         results = [_as_json(node, report) for node, report in reports.items()]
         whole = results[0] if found == [directory] else {"verified": _all_hold(reports), "nodes": results}

@@ -1,14 +1,22 @@
-"""Shell: `wattswarm market`: clear order files by hand, compare mechanisms, report on a ledger."""
+"""Shell: `wattswarm market`: clear order files by hand, compare mechanisms, report on a ledger, make invoices."""
 
 from cyclopts import App
 
+from market.billing.invoice_command import invoice_command
+from market.billing.statement_command import statement_command
 from market.check_certificate_command import check_certificate_command
 from market.clear_command import clear_command
 from market.compare_command import compare_command
 from market.report_command import market_report
+from market.sql_command import sql_command
 
-app = App(name="market", help="Clear order files by hand, compare mechanisms, report on a ledger.")
+app = App(
+    name="market", help="Clear order files by hand, compare mechanisms, report on a ledger, make invoices."
+)
 app.command(clear_command, name="clear")
 app.command(check_certificate_command, name="check-certificate")
 app.command(compare_command, name="compare")
 app.command(market_report, name="report")
+app.command(invoice_command, name="invoice")
+app.command(statement_command, name="statement")
+app.command(sql_command, name="sql")

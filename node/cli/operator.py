@@ -45,7 +45,7 @@ def tariff(import_price: str, export_price: str, /, *, node: Path, from_interval
     from_interval
         Index of the first interval: unix time divided by the interval.
     """
-    tip = _tip_of_operator(node)
+    tip = tip_of(node, Role.OPERATOR, "tariffs and money")
     first = tip.last_interval + 1
     if from_interval <= first:
         raise InputRefusedError(
@@ -75,7 +75,7 @@ def deposit(member: str, amount: str, /, *, node: Path) -> None:
     node
         The data directory of the operator's node.
     """
-    tip = _tip_of_operator(node)
+    tip = tip_of(node, Role.OPERATOR, "tariffs and money")
     receiver = find_member(tip.membership, member, ever=True)
     money = price_from_text(amount) * 10 ** (MONEY_DECIMALS - DECIMALS)
     try:
@@ -88,16 +88,20 @@ def deposit(member: str, amount: str, /, *, node: Path) -> None:
     sys.stdout.write(f"{money_text(money)} {currency} for {receiver.name.decode()}. It waits for the node.\n")
 
 
-def _tip_of_operator(node: Path) -> Tip[CellState]:
-    """The tip of the ledger of a node whose member is an operator. Raises `InputRefusedError` or `ConfigError`."""
+def tip_of(node: Path, role: Role, subject: str) -> Tip[CellState]:
+    """The tip of the ledger of a node whose member has a role, without which what it says of `subject` is ignored.
+
+    Raises `InputRefusedError` or `ConfigError`.
+    """
     card = read_card(node / CARD_FILE)
     with opened(node) as (genesis, store):
         tip = load_chain(store, genesis, EnergyCell())
     own = tip.membership.by_feed_key(bytes.fromhex(card.feed_key)) or tip.membership.by_id(
         member_id(bytes.fromhex(card.feed_key))
     )
-    if own is None or not own.roles & Role.OPERATOR:
-        names = [m.name.decode() for m in tip.membership.members if m.roles & Role.OPERATOR]
-        known = f"those of {', '.join(names)} would" if names else "this cell has no operator"
-        raise InputRefusedError(f"{node}: what {card.name} says of tariffs and money does not count; {known}")
+    if own is None or not own.roles & role:
+        names = [m.name.decode() for m in tip.membership.members if m.roles & role]
+        missing = f"this cell has no {(role.name or str(role)).lower()}"
+        known = f"those of {', '.join(names)} would" if names else missing
+        raise InputRefusedError(f"{node}: what {card.name} says of {subject} does not count; {known}")
     return tip

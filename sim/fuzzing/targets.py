@@ -63,6 +63,7 @@ from ledger.sync.replication import (
 from market.payloads import (
     decode_deposit,
     decode_limit,
+    decode_meter,
     decode_order,
     decode_reading,
     decode_record,
@@ -288,7 +289,7 @@ def _payload(data: bytes) -> None:
     payload = decode(data, max_bytes=ENTRY_BYTES)
     if not isinstance(payload, tuple):
         raise Malformed("a payload is an array")
-    readers = (decode_order, decode_reading, decode_deposit, decode_limit, decode_record)
+    readers = (decode_order, decode_reading, decode_deposit, decode_limit, decode_record, decode_meter)
     refusals = []
     for read in (*readers, lambda payload: decode_tariff(payload, 1000)):
         try:

@@ -15,6 +15,7 @@ from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.payloads import (
+    BranchReading,
     Curve,
     Deposit,
     Kind,
@@ -23,6 +24,7 @@ from market.payloads import (
     Step,
     encode_deposit,
     encode_limit,
+    encode_meter,
     encode_order,
     encode_reading,
     encode_tariff,
@@ -124,6 +126,10 @@ class CellWorld:
         reading = Reading(max(net, 0), max(-net, 0), quality)
         return self.entry(member, Kind.READING, interval, encode_reading(reading))
 
+    def meter(self, branch: int, interval: int, net: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
+        metered = BranchReading(branch, Reading(max(net, 0), max(-net, 0)))
+        return self.entry(member, Kind.METER, interval, encode_meter(metered))
+
     def tariff(
         self, interval: int, retail: int, feed_in: int, member: int = OPERATOR
     ) -> tuple[bytes, SignedEntry]:
@@ -193,7 +199,10 @@ def _check_conserved(state: CellState, outcomes: BlockOutcomes) -> None:
     for posted in outcomes.postings:
         assert sum(posting.amount for posting in posted.postings) == 0
     clearing = outcomes.clearing
-    assert sum(part.position for part in clearing.members) == clearing.grid_export - clearing.grid_import
+    lost = 0 if state.pending is None else state.pending.losses
+    assert (
+        sum(part.position for part in clearing.members) - lost == clearing.grid_export - clearing.grid_import
+    )
     assert outcomes.confirmation is None or outcomes.confirmation.rent >= 0
     for settlement in outcomes.settlements:
         moved = sum(line.posted for line in settlement.lines) + settlement.supplier + settlement.community

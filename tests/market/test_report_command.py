@@ -140,7 +140,9 @@ def test_tables_page_and_parquet_are_written(tmp_path: Path, capsys: pytest.Capt
     assert "Elm street: members" in shown
     assert "3 blocks verified" in " ".join(shown.split())
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert pl.read_parquet(tables / "members.parquet")["member"].to_list() == ["flat", "roof"]
+    members = pl.read_parquet(tables / "members" / "**" / "*.parquet", hive_partitioning=True)
+    assert members["member"].to_list() == ["flat", "roof"]
+    assert members["cell"].to_list() == [founded().cell_id.hex()[:16]] * 2
     assert {path.stem for path in tables.iterdir()} == {"intervals", "branches", "members", "settlements"}
 
 

@@ -45,6 +45,9 @@ def blocks(draw: Any) -> dict[str, Any]:
         "limits": draw(
             st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 800)), max_size=1)
         ),
+        "meters": draw(
+            st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 0), st.integers(-3000, 3000)), max_size=2)
+        ),
         "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
@@ -92,4 +95,5 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
     entries += [world.deposit(*deposit) for deposit in step["deposits"]]
     entries += [world.tariff(gate + offset, max(a, b), min(a, b)) for offset, a, b in step["tariffs"]]
     entries += [world.limit(branch, gate, gate + length, power) for branch, length, power in step["limits"]]
+    entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
     return entries
