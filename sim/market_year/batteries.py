@@ -1,8 +1,8 @@
 """The batteries of all homes as one array: a reservoir with losses each way, in whole mWh.
 
-The model of devices/drivers/simulated_battery.py, with power held over an interval: what is charged at the terminals is
-stored less the loss, what is given takes the loss out of the store too. Both losses are rounded up, so no energy appears.
-Energies at the terminals are positive for giving and negative for taking.
+The model of devices/drivers/simulated_battery.py, with power held over an interval: what is charged at the terminals
+is stored less the loss, what is given takes the loss out of the store too. Both losses are rounded up, so no energy
+appears. Energies at the terminals are positive for giving and negative for taking.
 """
 
 from math import isqrt
@@ -28,18 +28,20 @@ class Batteries:
 
     def most_charge(self) -> IntArray:
         """What each could take in one interval, >= 0."""
-        room = (self._capacity - self.stored) * MILLION // self._one_way_ppm
-        return np.minimum(room, self._limit)
+        room: IntArray = (self._capacity - self.stored) * MILLION // self._one_way_ppm
+        most: IntArray = np.minimum(room, self._limit)
+        return most
 
     def most_discharge(self) -> IntArray:
         """What each could give in one interval, >= 0."""
-        return np.minimum(self.stored * self._one_way_ppm // MILLION, self._limit)
+        most: IntArray = np.minimum(self.stored * self._one_way_ppm // MILLION, self._limit)
+        return most
 
     def move(self, wanted: IntArray) -> IntArray:
         """Give (positive) or take what is wanted, as far as each can; returns what it was."""
-        moved = np.clip(wanted, -self.most_charge(), self.most_discharge())
+        moved: IntArray = np.clip(wanted, -self.most_charge(), self.most_discharge())
         charged = np.maximum(-moved, 0) * self._one_way_ppm // MILLION
+        # Rounded up, as the negative of a quotient that is rounded down.
         drained = -(np.maximum(moved, 0) * -MILLION // self._one_way_ppm)
-        # -(x // y) of a negated numerator rounds up.
         self.stored = self.stored + charged - drained
         return moved

@@ -1,8 +1,8 @@
 """The curves of all homes at once: what market/bidding.py and market/bidders/ make of one home, on arrays.
 
 Energies are mWh, prices µ/kWh. A home has at most three purchases and three sales: `Bids` has six columns, of which
-those with no quantity are no orders. `net_curves` is `market.bidding.net_curve` for a must-run energy, one purchase and one
-sale of storage; the strategies give the prices. A test holds each against the bidder that it stands for.
+those with no quantity are no orders. `net_curves` is `market.bidding.net_curve` for a must-run energy, one purchase
+and one sale of storage; the strategies give the prices. A test holds each against the bidder that it stands for.
 """
 
 import math
@@ -48,7 +48,11 @@ class Bids:
 
 
 def bids_of(
-    strategy: Strategy, needs: Needs, forecast: PriceForecast, prices: tuple[int, int], draw: np.random.Generator
+    strategy: Strategy,
+    needs: Needs,
+    forecast: PriceForecast,
+    prices: tuple[int, int],
+    draw: np.random.Generator,
 ) -> Bids:
     """The curves of all homes by one strategy; `prices` are import and export price, `draw` is for ZI-C."""
     if strategy is Strategy.THRESHOLD:
@@ -56,7 +60,9 @@ def bids_of(
     if strategy is Strategy.TRUTHFUL:
         return _truthful(needs, forecast, *prices)
     if strategy is Strategy.ZERO_INTELLIGENCE:
-        return zero_intelligence(needs, draw.integers(prices[1], prices[0] + 1, (3, len(needs.must_run))), *prices)
+        return zero_intelligence(
+            needs, draw.integers(prices[1], prices[0] + 1, (3, len(needs.must_run))), *prices
+        )
     raise ValueError(f"{strategy.value} does not exist on arrays")
 
 

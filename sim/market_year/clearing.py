@@ -2,9 +2,9 @@
 
 Energies are mWh (injection positive), prices µ/kWh, money pico-currency (received positive). `uniform` is
 `market.clearing.clear` itself, with the supplier behind the grid connection, and `continuous` is
-`market.mechanisms.continuous`; `pay-as-bid` and `mcafee` are those of market/mechanisms/ on arrays, and a test holds each
-against its original. Those that know no grid clear the homes' orders among themselves; then the supplier serves what is
-left of purchases at its import price or dearer and of sales at its export price or cheaper.
+`market.mechanisms.continuous`; `pay-as-bid` and `mcafee` are those of market/mechanisms/ on arrays, and a test holds
+each against its original. Those that know no grid clear the homes' orders among themselves; then the supplier serves
+what is left of purchases at its import price or dearer and of sales at its export price or cheaper.
 """
 
 from dataclasses import dataclass
@@ -26,8 +26,9 @@ IntArray = npt.NDArray[np.int64]
 class Contracts:
     """What an auction decided.
 
-    energy, money: by home. price: that of the interval, None where nothing trades; where prices differ by pair it is the
-    mean that buyers paid, rounded down. local: mWh that went from home to home. uniform: whether `price` is everyone's.
+    energy, money: by home. price: that of the interval, None where nothing trades; where prices differ by pair it is
+    the mean that buyers paid, rounded down. local: mWh that went from home to home. uniform: whether `price` is
+    everyone's.
     """
 
     energy: IntArray
@@ -116,9 +117,7 @@ def _pairs(
     return bid[meet], ask[meet], energies
 
 
-def _mcafee(
-    price: IntArray, quantity: IntArray, bids: IntArray, asks: IntArray
-) -> tuple[IntArray, IntArray]:
+def _mcafee(price: IntArray, quantity: IntArray, bids: IntArray, asks: IntArray) -> tuple[IntArray, IntArray]:
     """`market.mechanisms.mcafee`: the last bid and the last ask of those that cross set the prices and get nothing."""
     fills, money = np.zeros(len(price), np.int64), np.zeros(len(price), np.int64)
     buyers, sellers = np.sort(bids[:-1]), np.sort(asks[:-1])

@@ -1,10 +1,10 @@
 """The bound: the least that the homes could pay together if every reading and price were known in advance.
 
-A linear program solved by HiGHS. The homes are one community behind one meter, and their equal batteries are one of the
-size of all: any plan of the one can be split into equal shares that respect each battery's limits, and any plans of the
-many add up to one of the one, so nothing is lost by the sum. Losses are the exact square root of the round trip each way
-and energy is not rounded, so no play of the integers can pay less. Batteries start empty, and what is left in them at the
-end is worth nothing, as in the simulation. Energies in kWh inside, injection positive.
+A linear program solved by HiGHS. The homes are one community behind one meter, and their equal batteries are one of
+the size of all: any plan of the one can be split into equal shares that respect each battery's limits, and any plans
+of the many add up to one of the one, so nothing is lost by the sum. Losses are the exact square root of the round
+trip each way and energy is not rounded, so no play of the integers can pay less. Batteries start empty, and what is
+left in them at the end is worth nothing, as in the simulation. Energies in kWh inside, injection positive.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
 """What is told of an outcome: bills, independence, peak, carbon, prices, fairness, and the share of what was possible.
 
-Fairness after R. Jain, D. Chiu, W. Hawe, A Quantitative Measure of Fairness (1984), and the Gini coefficient; both of the
-members' gains over being alone, in which a loss counts as no gain (losers are counted on their own).
+Fairness after R. Jain, D. Chiu, W. Hawe, A Quantitative Measure of Fairness (1984), and the Gini coefficient; both of
+the members' gains over being alone, in which a loss counts as no gain (losers are counted on their own).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -19,6 +19,8 @@ from sim.market_year.world import World
 
 LEVEL = 0.95
 """Of the intervals over seeds."""
+LEAST_SAVING = 1e-9
+"""Of the bill: below it nothing could be saved, and no share of it is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,6 @@ class Measures:
     """
 
     bill: float
-    bill_per_member: float | None
     saving: float
     share_of_bound: float | None
     self_sufficiency: float | None
@@ -45,17 +46,18 @@ class Measures:
     peak_import_kw: float
     peak_export_kw: float
     carbon_kg: float | None
-    local_kwh: float | None
-    price_mean: float | None
-    price_deviation: float | None
-    better_off: float | None
-    worse_off: float | None
-    worse_off_shared: float | None
-    worst_loss: float | None
-    jain: float | None
-    gini: float | None
-    kept: float | None
     discharged_kwh: float
+    bill_per_member: float | None = None
+    local_kwh: float | None = None
+    price_mean: float | None = None
+    price_deviation: float | None = None
+    better_off: float | None = None
+    worse_off: float | None = None
+    worse_off_shared: float | None = None
+    worst_loss: float | None = None
+    jain: float | None = None
+    gini: float | None = None
+    kept: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,10 @@ def measures_of(
     prices = outcome.prices[outcome.traded] / PRICE_PER_UNIT
     gains = None if alone is None else alone.bills - outcome.bills
     bill, base = outcome.supplier / MONEY_PER_UNIT, tariff.supplier / MONEY_PER_UNIT
-    return Measures(
-        bill=bill,
+    discharged = outcome.discharged / ENERGY_PER_KWH
+    return replace(
+        _of_community(world, *flows, bill, base, best, discharged),
         bill_per_member=float(outcome.bills.mean()) / MONEY_PER_UNIT,
-        **_of_flows(world, *flows, bill, base, best),
         local_kwh=int(outcome.local.sum()) / ENERGY_PER_KWH,
         price_mean=float(prices.mean()) if len(prices) else None,
         price_deviation=float(prices.std()) if len(prices) else None,
@@ -89,16 +91,13 @@ def measures_of(
         jain=None if gains is None else jain(np.maximum(gains, 0)),
         gini=None if gains is None else gini(np.maximum(gains, 0)),
         kept=outcome.kept / MONEY_PER_UNIT,
-        discharged_kwh=outcome.discharged / ENERGY_PER_KWH,
     )
 
 
 def measures_of_bound(world: World, best: Foresight, tariff: Outcome) -> Measures:
     """The figures of perfect foresight, which says nothing about single homes and prices."""
     base = tariff.supplier / MONEY_PER_UNIT
-    unknown = {field.name: None for field in fields(Measures)}
-    known = _of_flows(world, best.grid_import, best.grid_export, best.bill, base, best)
-    return Measures(**{**unknown, **known, "bill": best.bill, "discharged_kwh": best.discharged})  # type: ignore[arg-type]
+    return _of_community(world, best.grid_import, best.grid_export, best.bill, base, best, best.discharged)
 
 
 def jain(gains: npt.NDArray[np.int64]) -> float | None:
@@ -130,40 +129,46 @@ def _spread(values: Sequence[float | None]) -> Spread | None:
     mean = float(np.mean(known))
     if len(known) == 1:
         return Spread(mean, None, None)
-    half = float(student.ppf((1 + LEVEL) / 2, len(known) - 1)) * float(np.std(known, ddof=1)) / sqrt(len(known))
+    half = (
+        float(student.ppf((1 + LEVEL) / 2, len(known) - 1)) * float(np.std(known, ddof=1)) / sqrt(len(known))
+    )
     return Spread(mean, mean - half, mean + half)
 
 
-def _of_flows(
+def _of_community(
     world: World,
     grid_import: npt.NDArray[np.float64],
     grid_export: npt.NDArray[np.float64],
     bill: float,
     base: float,
     best: Foresight,
-) -> "dict[str, float | None]":
-    """What follows from the bill and the exchange with the grid, kWh per interval."""
+    discharged: float,
+) -> Measures:
+    """What follows from the bill and the exchange with the grid, kWh per interval; `base` is the bill at the tariff."""
     recorded = np.array([world.recorded(interval) for interval in range(world.intervals)])
     load, solar = totals(world)
     per_hour = S_PER_HOUR / world.interval_s
     possible = base - best.bill
-    return {
-        "saving": base - bill,
-        "share_of_bound": (base - bill) / possible if possible > 1e-9 * abs(base) else None,
-        "self_sufficiency": 1 - float(grid_import.sum()) / load if load else None,
-        "self_consumption": 1 - float(grid_export.sum()) / solar if solar else None,
-        "peak_import_kw": float(grid_import.max()) * per_hour,
-        "peak_export_kw": float(grid_export.max()) * per_hour,
-        "carbon_kg": None
-        if world.carbon is None
-        else float((grid_import * world.carbon[recorded]).sum()) / 1000,
-    }
+    grams = None if world.carbon is None else float((grid_import * world.carbon[recorded]).sum())
+    return Measures(
+        bill=bill,
+        saving=base - bill,
+        share_of_bound=(base - bill) / possible if possible > LEAST_SAVING * abs(base) else None,
+        self_sufficiency=1 - float(grid_import.sum()) / load if load else None,
+        self_consumption=1 - float(grid_export.sum()) / solar if solar else None,
+        peak_import_kw=float(grid_import.max()) * per_hour,
+        peak_export_kw=float(grid_export.max()) * per_hour,
+        carbon_kg=None if grams is None else grams / 1000,
+        discharged_kwh=discharged,
+    )
 
 
 def totals(world: World) -> tuple[float, float]:
     """Load and solar of all homes over all days, kWh."""
     by_day = world.load.reshape(len(world.load), -1, world.day).sum(axis=2)
-    load = sum(int(by_day[record, days].sum()) for record, days in zip(world.record, world.load_day, strict=True))
+    load = sum(
+        int(by_day[record, days].sum()) for record, days in zip(world.record, world.load_day, strict=True)
+    )
     solar_by_day = world.pv.reshape(len(world.pv), -1, world.day).sum(axis=2)
     solar = int(solar_by_day[:, world.weather_day].sum(axis=1)[world.record].sum())
     return load / ENERGY_PER_KWH, solar / ENERGY_PER_KWH

@@ -1,9 +1,9 @@
 """Plays the intervals of a world: bids, auction, batteries, meters, settlement, for all homes at once.
 
-Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each interval: every home expects what it had at
-the same time the day before, bids, gets its contract, and holds its meter at the contract as far as its battery can, as
-the control process does; then its meter is settled by the rules of market/settlement.py. Everything is an integer, and
-what members pay is to the last pico what the supplier and the community account get.
+Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each interval: every home expects what it
+had at the same time the day before, bids, gets its contract, and holds its meter at the contract as far as its
+battery can, as the control process does; then its meter is settled by the rules of market/settlement.py. Everything
+is an integer, and what members pay is to the last pico what the supplier and the community account get.
 """
 
 from collections.abc import Iterator
@@ -97,7 +97,9 @@ def play_tariff(world: World) -> Outcome:
     _check_money(world)
     outcome = _empty(world)
     for interval in range(world.intervals):
-        _bill_separately(outcome, interval, TariffStep(0, *world.prices_of(interval)), world.surplus_of(interval))
+        _bill_separately(
+            outcome, interval, TariffStep(0, *world.prices_of(interval)), world.surplus_of(interval)
+        )
     return outcome
 
 
@@ -119,7 +121,9 @@ def share_surplus(meter: IntArray, tariff: TariffStep) -> tuple[IntArray, int]:
     bought = pro_rata(shared, drawn) if demand else drawn
     middle = (tariff.import_price + tariff.export_price) // 2
     money: IntArray = (
-        (sold - bought) * middle + (given - sold) * tariff.export_price - (drawn - bought) * tariff.import_price
+        (sold - bought) * middle
+        + (given - sold) * tariff.export_price
+        - (drawn - bought) * tariff.import_price
     )
     return money, shared
 

@@ -168,9 +168,7 @@ def _weekdays(recording: Recording, day: int) -> IntArray:
 
 def _chosen(recordings: Sequence[Recording], homes: int, seed: int) -> list[Record]:
     """The first `homes` records by seed that are complete in all recordings, trustworthy ones first."""
-    complete = [
-        {record.id for record in recording.records if record.complete} for recording in recordings
-    ]
+    complete = [{record.id for record in recording.records if record.complete} for recording in recordings]
     kept = set.intersection(*complete)
     chosen = [record for record in ranked(recordings[0].records, seed) if record.id in kept][:homes]
     if not chosen:
@@ -198,7 +196,9 @@ def _world(
         interval_s=recordings[0].interval_s,
         day=day,
         names=tuple(_name(chosen, rank) for rank in range(homes)),
-        load=np.array([np.concatenate([each[record.id].load for each in by_id]) for record in chosen], np.int64),
+        load=np.array(
+            [np.concatenate([each[record.id].load for each in by_id]) for record in chosen], np.int64
+        ),
         pv=np.array([np.concatenate([each[record.id].pv for each in by_id]) for record in chosen], np.int64),
         record=ranks % len(chosen),
         import_price=np.concatenate([np.array(each.prices.import_price, np.int64) for each in recordings]),

@@ -11,9 +11,11 @@ from cyclopts import App, Parameter
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from sim.cluster_checks import Outcome
+from sim.market_year import MARKET_HELP
 from sim.seeds.search import INTERVALS, LEAST_INTERVALS, Bounds, Tally, run_seed, search
 
 app = App(name="sim", help="Search seeded worlds for what must never happen.")
+app.command("sim.market_year.command:market", name="market", help=MARKET_HELP)
 
 PROGRESS_EVERY = 20
 """Seeds between two lines of progress where nobody looks at a terminal."""
