@@ -20,7 +20,7 @@ from sim.market_year.bids import STRATEGIES
 from sim.market_year.comparison import Played, compare
 from sim.market_year.page import comparison_page
 from sim.market_year.tables import bills_json, comparison_table, rows_json, rows_of
-from sim.market_year.world import DAYS_PER_YEAR, World, as_recorded, resampled
+from sim.market_year.world import DAYS_PER_YEAR, MOST_MISSING, World, as_recorded, estimated, resampled
 from sim.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Recording
 
 ALL = "all"
@@ -80,7 +80,7 @@ def market(
     started = time.perf_counter()
     played: list[Played] = []
     try:
-        recordings = _recordings(data)
+        recordings, guesses = _recordings(data)
         for number in range(seed, seed + seeds):
             world = _world(recordings, homes, days, number, batteries)
             played.append(compare(world, strategies, mechanisms, seed=number, known=known))
@@ -88,7 +88,7 @@ def market(
                 sys.stderr.write(f"{number - seed + 1} of {seeds} seeds\n")
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    notes = _notes(played[0].world, recordings, known)
+    notes = _notes(played[0].world, recordings, guesses, known)
     _show(played, strategies, notes, seed, started, as_json=as_json, html=html)
 
 
@@ -133,8 +133,9 @@ def _show(
         sys.stdout.write(json.dumps(table, ensure_ascii=False) + "\n")
         return
     console = table_console()
+    console.print(f"{title}.")
     for strategy in strategies:
-        console.print(comparison_table(rows, strategy.value, f"{title}, {strategy.value}"))
+        console.print(comparison_table(rows, strategy.value))
     for note in notes:
         console.print(note)
     console.print(
@@ -143,10 +144,12 @@ def _show(
     )
 
 
-def _recordings(data: str) -> list[Recording]:
+def _recordings(data: str) -> tuple[list[Recording], int]:
+    """What is played, and how many readings of it are estimates."""
     if data in SOURCES:
-        return [load_sample(data, season) for season in SEASONS]
-    return [read_recording(data)]
+        return [load_sample(data, season) for season in SEASONS], 0
+    recording, guesses = estimated(read_recording(data))
+    return [recording], guesses
 
 
 def _world(
@@ -162,7 +165,7 @@ def _world(
     return resampled(recordings, homes=count, days=year, seed=seed, batteries=batteries)
 
 
-def _notes(world: World, recordings: list[Recording], known: bool) -> list[str]:
+def _notes(world: World, recordings: list[Recording], guesses: int, known: bool) -> list[str]:
     """What is not measured and what is made of it, to be printed with every result."""
     owners = int(world.battery.sum())
     notes = [
@@ -186,8 +189,13 @@ def _notes(world: World, recordings: list[Recording], known: bool) -> list[str]:
     recording = recordings[0]
     missing = sum(not record.complete for record in recording.records)
     left = recording.intervals - recording.intervals // world.day * world.day
+    if guesses:
+        notes.append(f"{guesses} missing readings of all homes are estimated by the latest one before.")
     if missing:
-        notes.append(f"{missing} of {len(recording.records)} homes have missing readings and are left out.")
+        notes.append(
+            f"{missing} of {len(recording.records)} homes miss more than {MOST_MISSING:.0%} of their readings and are"
+            " left out."
+        )
     if left:
         notes.append(f"The last {left} intervals are no whole day and are left out.")
     return notes

@@ -49,11 +49,11 @@ def rows_of(played: Sequence[Mapping[str, Measures]]) -> Rows:
     return {name: spread_over_seeds([seed[name] for seed in played]) for name in played[0]}
 
 
-def comparison_table(rows: Rows, strategy: str, title: str) -> Table:
+def comparison_table(rows: Rows, strategy: str) -> Table:
     """One column for each way with this strategy and those without any; with several seeds each figure has half of its
     95 % interval beside it.
     """
-    table = Table(title=title)
+    table = Table(title=f"strategy {strategy}")
     table.add_column("")
     ending = f", {strategy}"
     ways = {name: row for name, row in rows.items() if ", " not in name or name.endswith(ending)}

@@ -13,7 +13,7 @@ weekend), so that copies do not rise and fall as one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 
 import numpy as np
@@ -24,6 +24,8 @@ from sim.neighbourhood import NS_PER_S, SECONDS_PER_DAY, HouseholdError, Record,
 IntArray = npt.NDArray[np.int64]
 
 DAYS_PER_YEAR = 365
+MOST_MISSING = 0.01
+"""Of a home's readings: a year has a few outages, and a home should not be left out for them."""
 DAYS_PER_WEEK = 7
 FIRST_WEEKEND_DAY = 5
 DAYS_FROM_SOLSTICE = 10
@@ -97,6 +99,31 @@ class World:
         """Import and export price of the supplier."""
         recorded = self.recorded(interval)
         return int(self.import_price[recorded]), int(self.export_price[recorded])
+
+
+def estimated(recording: Recording) -> tuple[Recording, int]:
+    """The recording with single missing readings estimated, and how many were.
+
+    An estimate is the latest reading before, as in a cell's settlement, or the first one where there is none before.
+    Homes that miss more than `MOST_MISSING` of their readings stay as they are: incomplete, and not chosen.
+    """
+    records, count = [], 0
+    for record in recording.records:
+        missing = record.load.count(None) + record.pv.count(None)
+        if 0 < missing <= MOST_MISSING * recording.intervals:
+            record = replace(record, load=_filled(record.load), pv=_filled(record.pv))
+            count += missing
+        records.append(record)
+    return replace(recording, records=tuple(records)), count
+
+
+def _filled(readings: Sequence[int | None]) -> tuple[int, ...]:
+    latest = next(reading for reading in readings if reading is not None)
+    filled = []
+    for reading in readings:
+        latest = latest if reading is None else reading
+        filled.append(latest)
+    return tuple(filled)
 
 
 def as_recorded(recording: Recording, *, homes: int, days: int | None, seed: int, batteries: int) -> World:
