@@ -121,6 +121,7 @@ def test_there_are_commands_to_check() -> None:
         "wattswarm cell",
         "wattswarm ledger",
         "wattswarm market",
+        "wattswarm sim",
         "wattswarm testnet",
     } == {" ".join(command.split()[:2]) for command in commands()}
 

@@ -165,10 +165,19 @@ def _of_community(
 
 def totals(world: World) -> tuple[float, float]:
     """Load and solar of all homes over all days, kWh."""
-    by_day = world.load.reshape(len(world.load), -1, world.day).sum(axis=2)
+    load_by_day, solar_by_day = _by_day(world, world.load), _by_day(world, world.pv)
     load = sum(
-        int(by_day[record, days].sum()) for record, days in zip(world.record, world.load_day, strict=True)
+        int(load_by_day[record, days].sum())
+        for record, days in zip(world.record, world.load_day, strict=True)
     )
-    solar_by_day = world.pv.reshape(len(world.pv), -1, world.day).sum(axis=2)
     solar = int(solar_by_day[:, world.weather_day].sum(axis=1)[world.record].sum())
     return load / ENERGY_PER_KWH, solar / ENERGY_PER_KWH
+
+
+def _by_day(world: World, energies: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The sums of each record's whole recorded days; what is left of a day at the end is not played."""
+    whole = energies.shape[1] // world.day
+    sums: npt.NDArray[np.int64] = (
+        energies[:, : whole * world.day].reshape(len(energies), whole, world.day).sum(axis=2)
+    )
+    return sums

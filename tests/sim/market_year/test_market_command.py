@@ -75,6 +75,18 @@ def test_a_home_that_misses_too_much_is_left_out_and_said(
     assert "1 of 2 homes miss more than 1% of their readings and are left out" in told
 
 
+def test_what_is_left_of_a_day_is_not_played_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = meter_file(tmp_path / "meters.csv", days=3)
+    rows = file.read_text("utf-8").splitlines()
+    file.write_text("\n".join(rows[:-2]) + "\n", "utf-8")
+    market(data=str(file))
+    told = capsys.readouterr().out
+    assert "2 homes, 2 days of 4 intervals" in told
+    assert "The last 3 intervals are no whole day and are left out." in told
+
+
 def test_a_single_missing_reading_is_estimated_by_the_latest_one() -> None:
     first = Record("first", (None, *range(1, 200)), (0,) * 200)
     later = Record("later", (*range(199), None), (0,) * 200)
