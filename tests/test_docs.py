@@ -119,6 +119,7 @@ def test_there_are_commands_to_check() -> None:
     assert {
         "wattswarm node",
         "wattswarm cell",
+        "wattswarm devices",
         "wattswarm ledger",
         "wattswarm market",
         "wattswarm sim",

@@ -19,7 +19,11 @@ GROUPS = {
         "node.cli.root:market",
         "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
     ),
-    "sim": ("sim.seeds.cli:app", "Search seeded worlds for what must never happen."),
+    "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
+    "sim": (
+        "sim.cli:app",
+        "Simulate the grid around a cell and a year of a market, and search seeded worlds for faults.",
+    ),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 

@@ -10,7 +10,7 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
-from sim.neighbourhood import Battery
+from sim.homes.neighbourhood import Battery
 
 IntArray = npt.NDArray[np.int64]
 MILLION = 1_000_000

@@ -14,14 +14,14 @@ from market.bidders.strategies import Strategy
 from market.mechanisms.names import Mechanism
 from market.terminal import table_console
 from node.errors import ConfigError
-from sim.household_samples import SEASONS, SOURCES, load_sample
-from sim.households import read_recording
+from sim.homes.household_samples import SEASONS, SOURCES, load_sample
+from sim.homes.households import read_recording
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Recording
 from sim.market_year.bids import STRATEGIES
 from sim.market_year.comparison import Played, compare
 from sim.market_year.page import comparison_page
 from sim.market_year.tables import bills_json, comparison_table, rows_json, rows_of
 from sim.market_year.world import DAYS_PER_YEAR, MOST_MISSING, World, as_recorded, estimated, resampled
-from sim.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Recording
 
 ALL = "all"
 MOST_SEEDS = 1_000

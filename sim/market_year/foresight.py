@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, MICRO_PER_UNIT, MWH_PER_KWH
 from sim.market_year.world import World
-from sim.neighbourhood import CHALLENGE_BATTERY, MICRO_PER_UNIT, MWH_PER_KWH
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -18,11 +18,11 @@ from market.mechanisms.names import Mechanism
 from market.rationing import pro_rata
 from market.rules import TariffStep
 from market.settlement import bill, long_price, short_price
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import Needs, bids_of
 from sim.market_year.clearing import Contracts, contract
 from sim.market_year.world import World
-from sim.neighbourhood import CHALLENGE_BATTERY, HouseholdError
 
 IntArray = npt.NDArray[np.int64]
 HISTORY_DAYS = 3

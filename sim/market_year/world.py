@@ -19,7 +19,7 @@ from math import cos, pi
 import numpy as np
 import numpy.typing as npt
 
-from sim.neighbourhood import NS_PER_S, SECONDS_PER_DAY, HouseholdError, Record, Recording, ranked
+from sim.homes.neighbourhood import NS_PER_S, SECONDS_PER_DAY, HouseholdError, Record, Recording, ranked
 
 IntArray = npt.NDArray[np.int64]
 

@@ -7,9 +7,9 @@ import pytest
 
 from node.cli.root import app
 from node.errors import ConfigError
+from sim.homes.neighbourhood import Prices, Record, Recording
 from sim.market_year.command import market
 from sim.market_year.world import estimated
-from sim.neighbourhood import Prices, Record, Recording
 
 
 def meter_file(path: Path, days: int, missing: int = 0) -> Path:

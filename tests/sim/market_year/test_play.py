@@ -11,7 +11,8 @@ from market.bidders.strategies import Strategy
 from market.mechanisms.names import Mechanism
 from market.rules import TariffStep
 from market.settlement import bill, contract_money, imbalance_money
-from sim.household_samples import SEASONS, load_sample
+from sim.homes.household_samples import SEASONS, load_sample
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Prices, Record, Recording
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import STRATEGIES
 from sim.market_year.clearing import Contracts
@@ -19,7 +20,6 @@ from sim.market_year.comparison import BOUND, TARIFF, alone_name, collective_nam
 from sim.market_year.measures import gini, jain, spread_over_seeds, totals
 from sim.market_year.play import settle, share_surplus
 from sim.market_year.world import World, as_recorded, resampled
-from sim.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Prices, Record, Recording
 
 DAY = 4
 INTERVAL_S = 21_600

@@ -1,0 +1,15 @@
+"""Shell: `wattswarm sim`: worlds to run the cores in."""
+
+from cyclopts import App
+
+from sim.grid.cli import grid
+from sim.market_year import MARKET_HELP
+from sim.seeds.cli import seeds
+
+app = App(
+    name="sim",
+    help="Simulate the grid around a cell and a year of a market, and search seeded worlds for what must never happen.",
+)
+app.command(grid, name="grid")
+app.command("sim.market_year.command:market", name="market", help=MARKET_HELP)
+app.command(seeds, name="seeds")
