@@ -1,8 +1,9 @@
 """The curves of all homes at once: what market/bidding.py and market/bidders/ make of one home, on arrays.
 
-Energies are mWh, prices µ/kWh. A home has at most three purchases and three sales: `Bids` has six columns, of which
-those with no quantity are no orders. `net_curves` is `market.bidding.net_curve` for a must-run energy, one purchase
-and one sale of storage; the strategies give the prices. A test holds each against the bidder that it stands for.
+Energies are mWh, prices µ/kWh. In `Bids` a home has a row of purchases and then as many sales, of which those with no
+quantity are no orders; the strategies here have three each, and `optimising` is in lookahead.py. `net_curves` is
+`market.bidding.net_curve` for a must-run energy, one purchase and one sale of storage; the strategies give the prices.
+A test holds each against the bidder that it stands for.
 """
 
 import math
@@ -18,9 +19,11 @@ from market.orders import Side
 
 IntArray = npt.NDArray[np.int64]
 PURCHASES = 3
-"""Columns that are purchases; as many sales follow."""
-STRATEGIES = (Strategy.ZERO_INTELLIGENCE, Strategy.TRUTHFUL, Strategy.THRESHOLD)
-"""What exists on arrays. `optimising` solves a program per home and interval, some 20 ms each."""
+"""Columns of a plain strategy that are purchases; as many sales follow."""
+PLAIN = (Strategy.ZERO_INTELLIGENCE, Strategy.TRUTHFUL, Strategy.THRESHOLD)
+"""The strategies that look at nothing but this interval and the prices of the last days."""
+STRATEGIES = (*PLAIN, Strategy.OPTIMISING)
+"""What exists on arrays."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +38,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bids:
-    """Prices and quantities by home and column: three purchases, then three sales."""
+    """Prices and quantities by home and column: purchases, then as many sales."""
 
     price: IntArray
     quantity: IntArray
@@ -43,7 +46,7 @@ class Bids:
     def orders(self) -> tuple[IntArray, IntArray, IntArray, npt.NDArray[np.int8]]:
         """Home, price, quantity and side of every order, by home and then by column."""
         home, column = np.nonzero(self.quantity)
-        side = np.where(column < PURCHASES, Side.BUY.value, Side.SELL.value).astype(np.int8)
+        side = np.where(column < self.price.shape[1] // 2, Side.BUY.value, Side.SELL.value).astype(np.int8)
         return home, self.price[home, column], self.quantity[home, column], side
 
 
@@ -63,7 +66,7 @@ def bids_of(
         return zero_intelligence(
             needs, draw.integers(prices[1], prices[0] + 1, (3, len(needs.must_run))), *prices
         )
-    raise ValueError(f"{strategy.value} does not exist on arrays")
+    raise ValueError(f"{strategy.value} is not plain: it looks ahead")
 
 
 def _threshold(needs: Needs, forecast: PriceForecast, import_price: int, export_price: int) -> Bids:

@@ -54,7 +54,7 @@ def market(
     mechanism
         uniform, pay-as-bid, mcafee, continuous, several with commas, or all.
     strategy
-        threshold, truthful, zero-intelligence, several with commas, or all.
+        threshold, optimising, truthful, zero-intelligence, several with commas, or all.
     batteries
         Per cent of the homes that have one (6.4 kWh, 5 kW, 90 % round trip).
     known
@@ -204,13 +204,6 @@ def _notes(world: World, recordings: list[Recording], guesses: int, known: bool)
 def _names(option: str, text: str, known: list[str]) -> list[str]:
     names = known if text == ALL else [name.strip() for name in text.split(",")]
     for name in names:
-        if name == Strategy.OPTIMISING.value:
-            raise ConfigError(
-                [
-                    f"{option}: {name} solves a program per home and interval (about 20 ms) and is not played here;"
-                    f" one of {', '.join(known)}. benchmarks/bench_bidding.py measures it on single homes"
-                ]
-            )
         if name not in known:
             raise ConfigError(
                 [f"{option}: {name!r} is none of {', '.join(known)}; or all, or several with commas"]

@@ -1,7 +1,7 @@
 """Plays the intervals of a world: bids, auction, batteries, meters, settlement, for all homes at once.
 
-Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each interval: every home expects what it
-had at the same time the day before, bids, gets its contract, and holds its meter at the contract as far as its
+Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each interval: every home expects its
+surplus (expected.py), bids, gets its contract, and holds its meter at the contract as far as its
 battery can, as the control process does; then its meter is settled by the rules of market/settlement.py. Everything
 is an integer, and what members pay is to the last pico what the supplier and the community account get.
 """
@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from market.bidders.strategies import Strategy
-from market.forecast import PriceHistory
+from market.forecast import PriceForecast, PriceHistory
+from market.forecasting.forecaster import MEDIAN
 from market.mechanisms.names import Mechanism
 from market.rationing import pro_rata
 from market.rules import TariffStep
@@ -22,6 +23,8 @@ from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import Needs, bids_of
 from sim.market_year.clearing import Contracts, contract
+from sim.market_year.expected import LAG, Expected
+from sim.market_year.lookahead import Lookahead
 from sim.market_year.world import World
 
 IntArray = npt.NDArray[np.int64]
@@ -141,20 +144,24 @@ def _intervals(
     draw = np.random.default_rng([seed, *strategy.value.encode()])
     batteries = Batteries(world.battery, CHALLENGE_BATTERY, world.interval_s)
     history = PriceHistory(HISTORY_DAYS * world.day)
+    expected = Expected(world.homes, world.day)
+    lookahead = Lookahead(world, expected, together=mechanism is not None)
     for interval in range(world.intervals):
         tariff = TariffStep(0, *world.prices_of(interval))
-        surplus = world.surplus_of(interval)
-        forecast = (history if history.prices else history.with_price(tariff.import_price)).forecast()
-        if forecast is None:
-            raise AssertionError("a history with a price has quartiles")
-        needs = Needs(
-            surplus if known else _expected(world, interval),
-            batteries.most_charge(),
-            batteries.most_discharge(),
-            batteries.efficiency_ppm,
-        )
         prices = (tariff.import_price, tariff.export_price)
-        contracts = contract(bids_of(strategy, needs, forecast, prices, draw), mechanism, prices, draw)
+        surplus = world.surplus_of(interval)
+        if interval >= LAG:
+            expected.learn(interval - LAG, world.surplus_of(interval - LAG))
+        quantiles = expected.quantiles(interval)
+        if known:
+            quantiles = np.repeat(surplus[:, np.newaxis].astype(np.float64), quantiles.shape[1], axis=1)
+        if strategy is Strategy.OPTIMISING:
+            if interval >= LAG:
+                lookahead.learn(interval - LAG)
+            bids = lookahead.bids(interval, quantiles, batteries)
+        else:
+            bids = bids_of(strategy, _needs(quantiles, batteries), _quartiles(history, tariff), prices, draw)
+        contracts = contract(bids, mechanism, prices, draw)
         moved = batteries.move(contracts.energy - surplus)
         outcome.discharged += int(np.maximum(moved, 0).sum())
         yield interval, tariff, contracts, surplus + moved
@@ -162,11 +169,16 @@ def _intervals(
     outcome.left = int(batteries.stored.sum())
 
 
-def _expected(world: World, interval: int) -> IntArray:
-    """Seasonal-naive, as market.forecast.SeasonalNaive: the same time the day before, else the latest known."""
-    # When the gate closes the interval before still runs, so the latest known is the one before that.
-    latest = interval - world.day if interval >= world.day else interval - 2
-    return world.surplus_of(latest) if latest >= 0 else np.zeros(world.homes, np.int64)
+def _needs(quantiles: npt.NDArray[np.float64], batteries: Batteries) -> Needs:
+    middle = np.rint(quantiles[:, MEDIAN]).astype(np.int64)
+    return Needs(middle, batteries.most_charge(), batteries.most_discharge(), batteries.efficiency_ppm)
+
+
+def _quartiles(history: PriceHistory, tariff: TariffStep) -> PriceForecast:
+    forecast = (history if history.prices else history.with_price(tariff.import_price)).forecast()
+    if forecast is None:
+        raise AssertionError("a history with a price has quartiles")
+    return forecast
 
 
 def _empty(world: World) -> Outcome:

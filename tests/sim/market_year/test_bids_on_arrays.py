@@ -83,7 +83,7 @@ def test_zero_intelligence_stays_within_the_tariff_and_what_a_home_has(
     assert (bids.quantity[:, PURCHASES:].sum(axis=1) <= np.maximum(needs.must_run + needs.discharge, 0)).all()
 
 
-def test_a_strategy_that_does_not_exist_on_arrays_is_refused() -> None:
+def test_a_strategy_that_looks_ahead_is_not_plain() -> None:
     with pytest.raises(ValueError, match="optimising"):
         bids_of(
             Strategy.OPTIMISING,
