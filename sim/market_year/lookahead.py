@@ -138,16 +138,15 @@ def storage_curves(
     corners = np.concatenate((crossed, np.zeros_like(must_run), -must_run), axis=1)
     positions = must_run + np.sort(np.clip(corners, least, most), axis=1)
     value = np.concatenate((np.zeros((len(slopes), 1)), slopes.cumsum(axis=1)), axis=1)
-    worth = np.zeros(positions.shape)
     row = np.arange(len(level))[:, np.newaxis] if len(slopes) > 1 else 0
-    for case, weight in enumerate(WEIGHTS):
-        real = surplus[:, [case]]
-        moved = np.clip(positions - real, least, most)
-        missed = real + moved - positions
-        settled = np.where(missed < 0, missed * import_price, missed * export_price)
-        place = np.clip(level[:, np.newaxis] - store.drawn(moved), 0.0, store.capacity) / store.step
-        below = np.minimum(place.astype(np.intp), LEVELS - 2)
-        worth += weight * (settled + value[row, below] + (place - below) * slopes[row, below])
+    # What may come, by quantile, battery and position.
+    real = surplus.T[:, :, np.newaxis]
+    moved = np.clip(positions - real, least, most)
+    missed = real + moved - positions
+    settled = np.where(missed < 0, missed * import_price, missed * export_price)
+    place = np.clip(level[:, np.newaxis] - store.drawn(moved), 0.0, store.capacity) / store.step
+    below = np.minimum(place.astype(np.intp), LEVELS - 2)
+    worth = np.tensordot(WEIGHTS, settled + value[row, below] + (place - below) * slopes[row, below], axes=1)
     quantity = np.diff(positions, axis=1)
     asked = np.where(quantity > 0, -np.diff(worth, axis=1) / np.maximum(quantity, 1.0), -np.inf)
     # The worth is concave wherever the auction's price can lie, so there the running maximum changes nothing.

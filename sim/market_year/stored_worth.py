@@ -69,7 +69,7 @@ def worth_of_levels(
             both.sort(axis=-1)
             # Ascending: the slopes from empty to full are the last ones but for those of charging, from behind.
             kept = both[..., ::-1][..., charging : charging + LEVELS - 1]
-            worth = np.einsum("c,bcl->bl", weights, kept)
+            worth = weights @ kept
             if not again:
                 slopes[interval] = worth
     return slopes
