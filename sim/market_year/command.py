@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from sim.market_year.world import DAYS_PER_YEAR, MOST_MISSING, World, as_recorde
 
 ALL = "all"
 MOST_SEEDS = 1_000
+CLEAR_LINE = "\r\x1b[K"
 
 
 def market(
@@ -58,7 +60,7 @@ def market(
     batteries
         Per cent of the homes that have one (6.4 kWh, 5 kW, 90 % round trip).
     known
-        Let every home know its load and solar of the interval that it bids for, instead of expecting yesterday's.
+        Let every home know its load and solar of the interval that it bids for, instead of expecting it.
     seed
         Draws homes, weeks, bids at random and arrivals.
     seeds
@@ -77,19 +79,33 @@ def market(
     _within("--batteries", batteries, 0, 100)
     _within("--seeds", seeds, 1, MOST_SEEDS)
     _within("--seed", seed, 0, 2**32)
+    if html is not None and not html.absolute().parent.is_dir():
+        raise ConfigError([f"--html: {html.parent} is no folder; make it first"])
     started = time.perf_counter()
     played: list[Played] = []
     try:
         recordings, guesses = _recordings(data)
         for number in range(seed, seed + seeds):
             world = _world(recordings, homes, days, number, batteries)
-            played.append(compare(world, strategies, mechanisms, seed=number, known=known))
-            if sys.stderr.isatty():
-                sys.stderr.write(f"{number - seed + 1} of {seeds} seeds\n")
+            progress = _progress(number - seed + 1, seeds)
+            played.append(compare(world, strategies, mechanisms, seed=number, known=known, progress=progress))
+        if sys.stderr.isatty():
+            sys.stderr.write(CLEAR_LINE)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
     notes = _notes(played[0].world, recordings, guesses, known)
     _show(played, strategies, notes, seed, started, as_json=as_json, html=html)
+
+
+def _progress(number: int, seeds: int) -> Callable[[str], None]:
+    """Tells a terminal which row of which seed is being played."""
+
+    def tell(row: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"{CLEAR_LINE}seed {number} of {seeds}: {row} ...")
+            sys.stderr.flush()
+
+    return tell
 
 
 def _show(
@@ -171,7 +187,7 @@ def _notes(world: World, recordings: list[Recording], guesses: int, known: bool)
     notes = [
         f"Simulated: {owners} batteries of {CHALLENGE_BATTERY.energy / 1e6} kWh, empty at the start."
         " A home expects "
-        + ("exactly what comes." if known else "what it had at the same time the day before.")
+        + ("exactly what comes." if known else "what its last days and its latest meter reading say.")
     ]
     if len(recordings) > 1:
         weeks = sum(each.intervals for each in recordings) // world.day // 7

@@ -1,6 +1,6 @@
 """One seed of a comparison: the world, its baselines, its bound, and every market asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,19 +49,23 @@ def compare(
     *,
     seed: int,
     known: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Played:
-    """Play everything on one world; see `play_market` for `known`."""
+    """Play everything on one world; see `play_market` for `known`. `progress` is told each row before it is played."""
+    progress(TARIFF)
     tariff = play_tariff(world)
+    progress(BOUND)
     best = foresight(world, tariff.grid_export - tariff.grid_import)
     outcomes = {TARIFF: tariff}
     measures = {TARIFF: measures_of(world, tariff, tariff=tariff, alone=None, best=best)}
     for strategy in strategies:
+        progress(alone_name(strategy))
         baselines = play_alone(world, strategy, seed=seed, known=known)
         rows = {alone_name(strategy): baselines.separate, collective_name(strategy): baselines.collective}
         for mechanism in mechanisms:
-            rows[market_name(mechanism, strategy)] = play_market(
-                world, strategy, mechanism, seed=seed, known=known
-            )
+            name = market_name(mechanism, strategy)
+            progress(name)
+            rows[name] = play_market(world, strategy, mechanism, seed=seed, known=known)
         for name, outcome in rows.items():
             alone = None if outcome is baselines.separate else baselines.separate
             outcomes[name] = outcome

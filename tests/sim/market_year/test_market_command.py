@@ -1,11 +1,12 @@
 """`wattswarm sim market` on a committed sample and on a file of one's own."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from node.cli.root import app
+from node.cli.root import app, main
 from node.errors import ConfigError
 from sim.homes.neighbourhood import Prices, Record, Recording
 from sim.market_year.command import market
@@ -102,7 +103,7 @@ def test_a_single_missing_reading_is_estimated_by_the_latest_one() -> None:
 MISTAKES = {
     "no such data": ({"data": "fontanna"}, "no source of households"),
     "no such mechanism": ({"mechanism": "vcg"}, "--mechanism: 'vcg' is none of uniform"),
-    "a strategy for single homes": ({"strategy": "optimising"}, "bench_bidding"),
+    "no such strategy": ({"strategy": "lucky"}, "--strategy: .lucky. is none of"),
     "too many batteries": ({"batteries": 101}, "--batteries: must be from 0 to 100"),
     "no seeds": ({"seeds": 0}, "--seeds: must be from 1"),
     "no homes": ({"homes": 0}, "at least 1"),
@@ -122,3 +123,30 @@ def test_a_bad_row_is_named_with_line_and_column(tmp_path: Path) -> None:
     file.write_text(file.read_text("utf-8").replace("T06:00:00Z,b,3", "T06:00:00Z,b,-3"), "utf-8")
     with pytest.raises(ConfigError, match=r"meters.csv, line 5, column load_kwh: -3 is negative"):
         market(data=str(file))
+
+
+def test_a_page_that_can_not_be_written_is_refused_before_anything_is_played(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is no folder"):
+        market(data="fontana", html=tmp_path / "nowhere" / "year.html")
+
+
+def test_progress_is_for_a_terminal_and_an_interruption_leaves_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def interrupted(*_: object, progress: Callable[[str], None], **__: object) -> None:
+        progress("uniform, threshold")
+        told.append(capsys.readouterr().err)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.market_year.command.compare", interrupted)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    page = tmp_path / "year.html"
+    words = ["wattswarm", "sim", "market", "--data", str(meter_file(tmp_path / "m.csv", days=2)), "--html"]
+    monkeypatch.setattr("sys.argv", [*words, str(page)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert "seed 1 of 1: uniform, threshold ..." in told[0]
+    assert not page.exists()
