@@ -130,6 +130,7 @@ def test_a_page_that_can_not_be_written_is_refused_before_anything_is_played(tmp
         market(data="fontana", html=tmp_path / "nowhere" / "year.html")
 
 
+@pytest.mark.filterwarnings("ignore:Cyclopts application invoked")
 def test_progress_is_for_a_terminal_and_an_interruption_leaves_no_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
