@@ -149,9 +149,28 @@ def storage_curves(
     worth = np.tensordot(WEIGHTS, settled + value[row, below] + (place - below) * slopes[row, below], axes=1)
     quantity = np.diff(positions, axis=1)
     asked = np.where(quantity > 0, -np.diff(worth, axis=1) / np.maximum(quantity, 1.0), -np.inf)
-    # The worth is concave wherever the auction's price can lie, so there the running maximum changes nothing.
-    asked = np.clip(np.maximum.accumulate(asked, axis=1), export_price - 2.0, import_price + 2.0)
+    rising = np.maximum.accumulate(asked, axis=1)
+    bent = np.flatnonzero(((quantity > 0) & (asked < rising)).any(axis=1))
+    if len(bent):
+        rising[bent] = envelope(positions[bent], worth[bent])
+    asked = np.clip(rising, export_price - 2.0, import_price + 2.0)
     return positions[:, 0].astype(np.int64), np.ceil(asked).astype(np.int64), quantity.astype(np.int64)
+
+
+def envelope(positions: FloatArray, worth: FloatArray) -> FloatArray:
+    """What each step asks along the upper concave envelope, as `market.bidders.supply.jumps`, shape (curves, steps).
+
+    By the max-min formula of isotonic regression (Barlow and others, Statistical Inference under Order Restrictions,
+    1972); what it says of a step without width means nothing.
+    """
+    width = positions[:, np.newaxis, 1:] - positions[:, :-1, np.newaxis]
+    fall = worth[:, :-1, np.newaxis] - worth[:, np.newaxis, 1:]
+    mean = np.where(width > 0, fall / np.maximum(width, 1.0), np.inf)
+    # The least mean from step i to any step at or after j, and of these the greatest over i up to j.
+    least = np.minimum.accumulate(mean[:, :, ::-1], axis=2)[:, :, ::-1]
+    before = np.triu(np.ones(least.shape[1:], bool))
+    asked: FloatArray = np.where(before, least, -np.inf).max(axis=1)
+    return asked
 
 
 def rising_curves(
