@@ -18,6 +18,9 @@ class PriceForecast:
     high: int
     horizon: "tuple[Outlook, ...]" = ()
     """The interval of the bid and those after it; empty where nobody looks ahead."""
+    storage_horizon: "tuple[Outlook, ...]" = ()
+    """The same intervals as this storage's share of all storages of the cell will meet them: their `surplus` is that of
+    the cell in the share of this storage's capacity. Empty where only the member's own surplus is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 from cyclopts import App
 
 from sim.grid.cli import grid
+from sim.market_year import MARKET_HELP
 from sim.seeds.cli import seeds
 
 app = App(
-    name="sim", help="Simulate the grid around a cell, and search seeded worlds for what must never happen."
+    name="sim",
+    help="Simulate the grid around a cell and a year of a market, and search seeded worlds for what must never happen.",
 )
 app.command(grid, name="grid")
+app.command("sim.market_year.command:market", name="market", help=MARKET_HELP)
 app.command(seeds, name="seeds")

@@ -38,7 +38,7 @@ class OptimisingBidder:
         floor = self.preferences.least(account.export_price)
         if not forecast.horizon:
             return limited(SimpleBidder().orders(flexibility, forecast, account), floor, ceiling)
-        must_run, sells = self._firm(flexibility, forecast.horizon, account)
+        must_run, sells = self._firm(flexibility, forecast, account)
         waiting = [
             step
             for load in flexibility.deferrable
@@ -49,24 +49,28 @@ class OptimisingBidder:
         return within_nameplate(limited(curve, floor, ceiling), account)
 
     def _firm(
-        self, flexibility: Flexibility, horizon: Sequence[Outlook], account: Account
+        self, flexibility: Flexibility, forecast: PriceForecast, account: Account
     ) -> tuple[int, list[Step]]:
         """The lowest position of must-run energy and storage together, and the steps by which it rises."""
         storage = flexibility.storage
         if storage is not None and (storage.most_charge > 0 or storage.most_discharge > 0):
             surplus = flexibility.generation - flexibility.load
-            return self._with_storage(storage, surplus, horizon, account)
-        return _by_risk(horizon[0], account)
+            return self._with_storage(storage, surplus, forecast, account)
+        return _by_risk(forecast.horizon[0], account)
 
     def _with_storage(
-        self, storage: Storage, surplus: int, horizon: Sequence[Outlook], account: Account
+        self, storage: Storage, surplus: int, forecast: PriceForecast, account: Account
     ) -> tuple[int, list[Step]]:
         """The worth of each position, given that the storage then makes up for what was not foreseen, as far as it can.
 
-        What it can't make up for is imbalance: short pays the import price, long brings the export price.
+        What it can't make up for is imbalance: short pays the import price, long brings the export price. What is
+        stored is worth later what the whole cell's storages will make of it, where that is known: all of them trade in
+        one market, so whose surplus fills them and whose load empties them makes no difference.
         """
+        horizon = forecast.horizon
         reservoir = Reservoir.of(storage)
-        value = value_of_storage(reservoir, horizon[1:], self.preferences, day=self.day)
+        later = (forecast.storage_horizon or horizon)[1:]
+        value = value_of_storage(reservoir, later, self.preferences, day=self.day)
         grid = grid_of(reservoir)
         most, least = min(storage.stored, storage.most_discharge), -min(storage.room, storage.most_charge)
         levels = reservoir.at_terminals(np.array([reservoir.level]), grid)

@@ -23,7 +23,7 @@ GROUPS = {
     "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
     "sim": (
         "sim.cli:app",
-        "Simulate the grid around a cell, and search seeded worlds for what must never happen.",
+        "Simulate the grid around a cell and a year of a market, and search seeded worlds for faults.",
     ),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }

@@ -12,6 +12,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from sim.homes.neighbourhood import (
+    MWH_PER_KWH,
     NS_PER_S,
     SECONDS_PER_DAY,
     HouseholdError,
@@ -28,6 +29,16 @@ DEFAULT_IMPORT_PRICE = 300_000
 DEFAULT_EXPORT_PRICE = 60_000
 MAX_KWH = 100_000
 """Per home and interval; more is a wrong unit (Wh), not a household."""
+
+MAX_KW = 1_000
+"""Mean power of one home in an interval; more is Wh taken for kWh: whatever draws 1 kW would be 1,000 kW then."""
+LEAST_PEAK_KW = 0.02
+"""Highest load of a home over a day or more, if it has any; less is MWh taken for kWh."""
+MOST_TIMES_MEDIAN = 100
+SUSPICIOUS_KW = 50
+"""A reading that is both above this and so many times the home's median is of another unit than the rest."""
+SECONDS_PER_HOUR = 3_600
+CLOCK_CHANGE = "; a clock change? give each row the UTC offset that held at its time, or all of them in UTC"
 
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?\Z")
 
@@ -50,8 +61,7 @@ class _Series:
     starts: list[int] = field(default_factory=list)
     load: list[int | None] = field(default_factory=list)
     pv: list[int | None] = field(default_factory=list)
-    first_line: int = 0
-    last_line: int = 0
+    lines: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +82,12 @@ def parse_households(lines: Iterable[str], file: str) -> Recording:
     prices: dict[int, tuple[int, int]] = {}
     interval_s = 0
     for row in _rows(lines, file):
-        known = series.setdefault(row.home, _Series(first_line=row.line))
+        known = series.setdefault(row.home, _Series())
         interval_s = _check_step(known, row, interval_s, file)
         known.starts.append(row.start_s)
         known.load.append(row.load)
         known.pv.append(row.pv)
-        known.last_line = row.line
+        known.lines.append(row.line)
         if prices.setdefault(row.start_s, row.prices) != row.prices:
             raise HouseholdFileError(
                 file, row.line, "import_price", "differs from another home's price for the same interval"
@@ -94,17 +104,18 @@ def _recording(
         raise HouseholdFileError(file, 2, "start", "at least two intervals are needed to know the step")
     starts = sorted(prices)
     if starts[0] % interval_s:
-        line = min(home.first_line for home in series.values())
+        line = min(home.lines[0] for home in series.values())
         raise HouseholdFileError(
             file, line, "start", f"intervals must start on a multiple of {interval_s} s (UTC)"
         )
     for name, home in series.items():
         if home.starts[0] != starts[0]:
             reason = f"home {name!r} starts at {_utc(home.starts[0])}, others at {_utc(starts[0])}"
-            raise HouseholdFileError(file, home.first_line, "start", reason)
+            raise HouseholdFileError(file, home.lines[0], "start", reason)
         if home.starts[-1] != starts[-1]:
             reason = f"home {name!r} ends at {_utc(home.starts[-1])}, others at {_utc(starts[-1])}"
-            raise HouseholdFileError(file, home.last_line, "start", reason)
+            raise HouseholdFileError(file, home.lines[-1], "start", reason)
+    _check_units(series, interval_s, file)
     return Recording(
         source=file,
         season="recorded",
@@ -131,14 +142,16 @@ def _check_step(known: _Series, row: _Row, interval_s: int, file: str) -> int:
             file,
             row.line,
             "start",
-            f"duplicate: home {row.home!r} has {_utc(row.start_s)} in line {known.last_line}",
+            f"duplicate: home {row.home!r} has {_utc(row.start_s)} in line {known.lines[-1]}"
+            + _clock_hint(step, interval_s),
         )
     if step < 0:
         raise HouseholdFileError(
             file,
             row.line,
             "start",
-            f"goes back in time from {_utc(known.starts[-1])} (line {known.last_line})",
+            f"goes back in time from {_utc(known.starts[-1])} (line {known.lines[-1]})"
+            + _clock_hint(step, interval_s),
         )
     if interval_s == 0:
         if SECONDS_PER_DAY % step:
@@ -150,9 +163,45 @@ def _check_step(known: _Series, row: _Row, interval_s: int, file: str) -> int:
             file,
             row.line,
             "start",
-            f"{kind} of {step} s after {_utc(known.starts[-1])} where the step is {interval_s} s",
+            f"{kind} of {step} s after {_utc(known.starts[-1])} where the step is {interval_s} s"
+            + _clock_hint(step, interval_s)
+            + ("; for a missing reading give the row with an empty cell" if step > interval_s else ""),
         )
     return interval_s
+
+
+def _clock_hint(step: int, interval_s: int) -> str:
+    """What to say of a step that is exactly an hour too long or too short."""
+    return CLOCK_CHANGE if interval_s and abs(step - interval_s) == SECONDS_PER_HOUR else ""
+
+
+def _check_units(series: dict[str, _Series], interval_s: int, file: str) -> None:
+    """Raises for what is a thousand times too much or too little for kWh."""
+    per_hour = SECONDS_PER_HOUR / interval_s
+    for name, home in series.items():
+        for column, readings in (("load_kwh", home.load), ("pv_kwh", home.pv)):
+            known = sorted(reading for reading in readings if reading)
+            if not known:
+                continue
+            line = home.lines[readings.index(known[-1])]
+            peak_kw = known[-1] / MWH_PER_KWH * per_hour
+            median_kw = known[len(known) // 2] / MWH_PER_KWH * per_hour
+            if peak_kw > MAX_KW:
+                reason = f"a mean of {peak_kw:,.0f} kW in {interval_s} s is more than {MAX_KW} kW: Wh instead of kWh?"
+                raise HouseholdFileError(file, line, column, reason)
+            if peak_kw > max(SUSPICIOUS_KW, MOST_TIMES_MEDIAN * median_kw):
+                reason = (
+                    f"a mean of {peak_kw:,.1f} kW where the home's median is {median_kw:.3g} kW: wrong unit (Wh instead"
+                    " of kWh) in this row?"
+                )
+                raise HouseholdFileError(file, line, column, reason)
+            if (
+                column == "load_kwh"
+                and peak_kw < LEAST_PEAK_KW
+                and len(readings) * interval_s >= SECONDS_PER_DAY
+            ):
+                reason = f"home {name!r} never draws more than {peak_kw * 1000:.2g} W: MWh instead of kWh?"
+                raise HouseholdFileError(file, line, column, reason)
 
 
 def _rows(lines: Iterable[str], file: str) -> Iterator[_Row]:
@@ -231,7 +280,10 @@ def _energy(cells: dict[str, str], column: str, file: str, line: int) -> int | N
     kwh = _number(text, column, file, line)
     if kwh < 0:
         raise HouseholdFileError(
-            file, line, column, f"{text} is negative; load and solar are both zero or more"
+            file,
+            line,
+            column,
+            f"{text} is negative; load and solar are both zero or more: give what a meter fed in as pv_kwh",
         )
     if kwh > MAX_KWH:
         raise HouseholdFileError(
