@@ -21,6 +21,7 @@ from devices.control_config import ControlConfig
 from devices.control_files import StateWriter, load_config, load_profile, load_state, lock_directory
 from devices.control_messages import Stop
 from devices.control_socket import ControlSocket, DaemonAttached
+from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
@@ -65,8 +66,9 @@ def control(config: ControlConfig) -> None:
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
         ders = build_ders(config, profile, stored_wh, start)
-        core = ControlCore(config, ders, profile, saved, start, f"control-{os.getpid()}")
-        _Loop(config, core, directory).run()
+        with real_ders(config, lambda: _now(config)) as real:
+            core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}")
+            _Loop(config, core, directory).run()
 
 
 class _Loop:

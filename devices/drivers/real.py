@@ -1,0 +1,39 @@
+"""Shell: the real devices that a configuration asks for, each with the thread that talks to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from devices.cell_clock import Instant
+from devices.control_config import ControlConfig, reversions
+from devices.drivers.polled import PolledDer
+from devices.hardware_config import HardwareConfig
+
+MS_PER_S = 1000
+FIRST_ANSWER_S = 2.0
+"""How long control waits in the beginning, so that a device that is there is not reported as silent."""
+
+
+@contextmanager
+def real_ders(config: ControlConfig, clock: Callable[[], Instant]) -> Iterator[tuple[PolledDer, ...]]:
+    """The real devices while they are used; in the end each is given the setpoint it was commanded last."""
+    reversion_w = reversions(config)
+    ders = tuple(connect(each, reversion_w[each.name], clock) for each in config.hardware)
+    try:
+        for der in ders:
+            der.refresh(FIRST_ANSWER_S)
+        yield ders
+    finally:
+        for der in ders:
+            der.close()
+
+
+def connect(config: HardwareConfig, reversion_w: float, clock: Callable[[], Instant]) -> PolledDer:
+    """One real device; whether it answers shows in what it measures."""
+    # Imported here, because it takes a tenth of a second that a node without real devices can save.
+    from devices.sunspec.inverter import SunSpecInverter
+    from devices.sunspec.link import ModbusLink
+
+    link = ModbusLink(config.host, config.port, config.unit, config.timeout_ms / MS_PER_S)
+    hardware = SunSpecInverter(config.name, config.nameplate, link)
+    poll_s = config.poll_ms / MS_PER_S
+    return PolledDer(config.name, config.nameplate, hardware, clock, reversion_w, poll_s)

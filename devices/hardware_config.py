@@ -1,0 +1,93 @@
+"""Real devices as a configuration names them: the driver, where the device is reached, and what it may do.
+
+Power in W, energy in Wh, injection positive; milliseconds are real time. The owner states the nameplate, so that
+limits are known while a device is silent; the driver compares it with what the device says of itself.
+"""
+
+from dataclasses import dataclass
+
+from devices.der import Nameplate
+from devices.fields import Fields
+from devices.image import DerKind
+
+DRIVERS = ("sunspec",)
+KINDS = (DerKind.BATTERY, DerKind.PV)
+LARGEST_W = 1e9
+LARGEST_WH = 1e12
+MODBUS_PORT = 502
+SLOWEST_POLL_MS = 500
+"""Setpoints last for a second at least by a device's timer, and have to be renewed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class HardwareConfig:
+    """A real device and the way to it.
+
+    `reversion_w` is its setpoint when nobody controls it, None for a share of the connection's limits (see
+    `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1.
+    """
+
+    name: str
+    driver: str
+    nameplate: Nameplate
+    reversion_w: float | None
+    reserve: float
+    host: str
+    port: int
+    unit: int
+    poll_ms: int
+    timeout_ms: int
+
+
+def parse_hardware(fields: Fields, name: str) -> HardwareConfig:
+    """Read a table of `[[site.ders]]` that has a `driver`; mistakes are collected in the fields."""
+    driver = fields.choice("driver", DRIVERS)
+    kind = DerKind(fields.choice("kind", tuple(kind.value for kind in KINDS)))
+    nameplate = _battery(fields) if kind is DerKind.BATTERY else _pv(fields)
+    config = HardwareConfig(
+        name=name,
+        driver=driver,
+        nameplate=nameplate,
+        reversion_w=_reversion_w(fields, nameplate),
+        reserve=fields.number("reserve", 0.0, 1.0, 0.2) if kind is DerKind.BATTERY else 0.0,
+        host=fields.text("host", 253),
+        port=fields.integer("port", 1, 65_535, MODBUS_PORT),
+        unit=fields.integer("unit", 0, 255, 1),
+        poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 200),
+        timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
+    )
+    fields.close()
+    return config
+
+
+def _reversion_w(fields: Fields, plate: Nameplate) -> float | None:
+    """A battery that nobody controls must not run down, and rests if nothing else is said."""
+    if plate.kind is DerKind.BATTERY:
+        return fields.number("reversion_w", plate.minimum_w, 0.0, 0.0)
+    return None if fields.absent("reversion_w") else fields.number("reversion_w", 0.0, plate.maximum_w)
+
+
+def _battery(fields: Fields) -> Nameplate:
+    return Nameplate(
+        kind=DerKind.BATTERY,
+        minimum_w=-fields.number("charge_w", 0.0, LARGEST_W),
+        maximum_w=fields.number("discharge_w", 0.0, LARGEST_W),
+        capacity_wh=fields.number("capacity_wh", 1.0, LARGEST_WH),
+        charge_efficiency=fields.number("charge_efficiency", 0.01, 1.0, 0.95),
+        discharge_efficiency=fields.number("discharge_efficiency", 0.01, 1.0, 0.95),
+        ramp_w_per_s=None,
+        response_s=fields.number("response_s", 0.0, 3600.0, 1.0),
+    )
+
+
+def _pv(fields: Fields) -> Nameplate:
+    return Nameplate(
+        kind=DerKind.PV,
+        minimum_w=0.0,
+        maximum_w=fields.number("maximum_w", 0.0, LARGEST_W),
+        capacity_wh=None,
+        charge_efficiency=1.0,
+        discharge_efficiency=1.0,
+        ramp_w_per_s=None,
+        response_s=fields.number("response_s", 0.0, 3600.0, 1.0),
+    )
