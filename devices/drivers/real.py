@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from devices.cell_clock import Instant
 from devices.control_config import ControlConfig, reversions
+from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
 from devices.hardware_config import HardwareConfig
 
@@ -29,11 +30,15 @@ def real_ders(config: ControlConfig, clock: Callable[[], Instant]) -> Iterator[t
 
 def connect(config: HardwareConfig, reversion_w: float, clock: Callable[[], Instant]) -> PolledDer:
     """One real device; whether it answers shows in what it measures."""
+    poll_s = config.poll_ms / MS_PER_S
+    return PolledDer(config.name, config.nameplate, open_hardware(config), clock, reversion_w, poll_s)
+
+
+def open_hardware(config: HardwareConfig) -> Hardware:
+    """The way to one real device, for whoever talks to it alone; it connects when it is first used."""
     # Imported here, because it takes a tenth of a second that a node without real devices can save.
     from devices.sunspec.inverter import SunSpecInverter
     from devices.sunspec.link import ModbusLink
 
     link = ModbusLink(config.host, config.port, config.unit, config.timeout_ms / MS_PER_S)
-    hardware = SunSpecInverter(config.name, config.nameplate, link)
-    poll_s = config.poll_ms / MS_PER_S
-    return PolledDer(config.name, config.nameplate, hardware, clock, reversion_w, poll_s)
+    return SunSpecInverter(config.name, config.nameplate, link)

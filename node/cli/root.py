@@ -14,6 +14,7 @@ from node.exit_codes import ExitCode
 GROUPS = {
     "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
+    "devices": ("node.cli.devices:app", "Find, show and try devices."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": (
         "node.cli.root:market",

@@ -50,7 +50,8 @@ class Plant:
     absorbed_wh: float = 0.0
     time_s: float = 0.0
     stuck: bool = False
-    timers: dict[str, _Timer] = field(default_factory=dict)
+    timers: bool = True
+    running: dict[str, _Timer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Lay out the map and fill in what never changes."""
@@ -93,12 +94,12 @@ class Plant:
     def advance(self, seconds: float) -> None:
         """Let time pass, in steps that end where a timer does."""
         while seconds > 0:
-            lefts = [timer.left_s for timer in self.timers.values() if timer.left_s is not None]
+            lefts = [timer.left_s for timer in self.running.values() if timer.left_s is not None]
             step = min([seconds, *(left for left in lefts if left > 0)])
             self._flow(step)
             seconds -= step
             self.time_s += step
-            for name, timer in self.timers.items():
+            for name, timer in self.running.items():
                 if timer.left_s is not None:
                     timer.left_s -= step
                     if timer.left_s <= 1e-9:
@@ -168,7 +169,7 @@ class Plant:
         ):
             if control in touched or seconds in touched:
                 left_s = self.get(seconds)
-                self.timers[control] = _Timer(left_s if 0 < left_s < 0xFFFF else None)
+                self.running[control] = _Timer(left_s if self.timers and 0 < left_s < 0xFFFF else None)
 
     def _revert(self, control: str) -> None:
         if control == "124.OutWRte":
@@ -214,5 +215,5 @@ class Plant:
                 self.put(place, value)
 
     def _left(self, control: str) -> float:
-        timer = self.timers.get(control)
+        timer = self.running.get(control)
         return 0.0 if timer is None or timer.left_s is None else float(-(-timer.left_s // 1))

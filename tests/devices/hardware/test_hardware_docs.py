@@ -1,0 +1,52 @@
+"""What docs/hardware.md says is what the drivers do: keys, models, and its table is a configuration."""
+
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
+from devices.control_config import ControlConfig
+from devices.sunspec import inverter
+from node.config import Config, control_table, site_problems
+
+PAGE = (Path(__file__).parents[3] / "docs" / "hardware.md").read_text("utf-8")
+
+
+def first_cells(heading: str) -> str:
+    lines = PAGE.split(heading)[1].split("\n\n")[0].splitlines()
+    return "\n".join(line.split(" | ")[0] for line in lines)
+
+
+def test_the_example_is_a_configuration_without_mistakes() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    source = tomllib.loads(textwrap.dedent(example))
+    assert len(textwrap.dedent(example).splitlines()) == 10
+    config = Config.model_validate({"node": {"name": "ada"}, "file": "node.toml", **source})
+    assert site_problems(config) == ()
+    assert control_table(config, 900)["ders"] == source["site"]["ders"]
+    assert "hardware" in ControlConfig.__slots__
+
+
+def test_every_key_is_in_the_table() -> None:
+    """The message about an unknown key names the known ones: those are what the table has."""
+    known: set[str] = set()
+    for kind in ("battery", "pv"):
+        table = {"driver": "sunspec", "kind": kind, "name": "x", "wrong": 1}
+        config = Config.model_validate(
+            {"node": {"name": "ada"}, "site": {"ders": [table]}, "file": "node.toml"}
+        )
+        (told,) = (text for text in site_problems(config) if "is not a field here" in text)
+        known |= set(told.split("known are ")[1].split(", "))
+    listed = set(re.findall(r"`(\w+)`", first_cells("| key ")))
+    assert known - {"name"} == listed
+
+
+def test_every_model_is_in_the_table() -> None:
+    listed = {int(number) for number in re.findall(r"\d+", first_cells("| model "))}
+    assert listed == {1, *inverter.READ}
+
+
+def test_every_step_of_the_trial_is_in_the_table() -> None:
+    source = (Path(__file__).parents[3] / "devices" / "trial.py").read_text("utf-8")
+    steps = set(re.findall(r'(?:Step|_follows|_follows_if)\(\s*"([a-z ]+)"', source))
+    assert steps == set(re.findall(r"`([a-z ]+)`", first_cells("| step ")))
