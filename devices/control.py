@@ -36,7 +36,7 @@ from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.health.monitor import HealthMonitor
 from devices.health.rules import Finding
 from devices.hub.hub import Hub
-from devices.image import ProcessImage, Reading
+from devices.image import DeviceImage, ProcessImage, Reading, Supply
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
@@ -306,6 +306,8 @@ class ControlCore:
         ]
         for device in self._image.devices:
             self._alarm(AlarmCode.POWER_UNKNOWN, device.name, "no good reading", device.name in unknown)
+            if device.supply is not None:
+                self._raise_supply(device)
         for battery in inputs.batteries:
             text = "no state of charge: the battery rests"
             self._alarm(AlarmCode.STATE_OF_CHARGE_UNKNOWN, battery.name, text, battery.stored_wh is None)
@@ -322,6 +324,16 @@ class ControlCore:
         self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
         lost = self._mandate.lost(now.real_ns)
         self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
+
+    def _raise_supply(self, device: DeviceImage) -> None:
+        """Tell of a UPS that runs on its battery; while it is silent, what was told last stands."""
+        if device.supply is Supply.UNKNOWN:
+            return
+        left_s = None if device.runtime_s is None else device.runtime_s.value
+        text = f"{'an unknown time' if left_s is None else f'{left_s / 60:.0f} min'} left on battery"
+        low = device.supply is Supply.LOW_BATTERY
+        self._alarm(AlarmCode.UPS_ON_BATTERY, device.name, text, low or device.supply is Supply.BATTERY)
+        self._alarm(AlarmCode.UPS_LOW_BATTERY, device.name, text, low)
 
     def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
         self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)

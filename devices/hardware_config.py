@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from devices.der import Nameplate
 from devices.fields import Fields
 from devices.image import DerKind
+from devices.nut.protocol import NAME
 
-DRIVERS = ("sunspec",)
+SUNSPEC, NUT = "sunspec", "nut"
+DRIVERS = (SUNSPEC, NUT)
 KINDS = (DerKind.BATTERY, DerKind.PV)
 LARGEST_W = 1e9
 LARGEST_WH = 1e12
 MODBUS_PORT = 502
+NUT_PORT = 3493
 SLOWEST_POLL_MS = 500
 """Setpoints last for a second at least by a device's timer, and have to be renewed before."""
 
@@ -24,7 +27,8 @@ class HardwareConfig:
     """A real device and the way to it.
 
     `reversion_w` is its setpoint when nobody controls it, None for a share of the connection's limits (see
-    `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1.
+    `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1. `unit` is Modbus's,
+    `ups` the name of a UPS on its server.
     """
 
     name: str
@@ -37,16 +41,45 @@ class HardwareConfig:
     unit: int
     poll_ms: int
     timeout_ms: int
+    ups: str = ""
 
 
 def parse_hardware(fields: Fields, name: str) -> HardwareConfig:
     """Read a table of `[[site.ders]]` that has a `driver`; mistakes are collected in the fields."""
     driver = fields.choice("driver", DRIVERS)
+    return _ups(fields, name) if driver == NUT else _sunspec(fields, name)
+
+
+def _ups(fields: Fields, name: str) -> HardwareConfig:
+    """A UPS is a load that must run: its server is asked, and nothing is commanded."""
+    ups = fields.text("ups", 64)
+    if NAME.fullmatch(ups) is None and ups != "?":
+        fields.problem("ups", f"{ups!r} is no name of a UPS; `upsc -l` lists them")
+    config = HardwareConfig(
+        name=name,
+        driver=NUT,
+        nameplate=Nameplate(
+            DerKind.LOAD, -fields.number("maximum_w", 0.0, LARGEST_W), 0.0, None, 1.0, 1.0, None, 0.0
+        ),
+        reversion_w=None,
+        reserve=0.0,
+        host=fields.text("host", 253, "127.0.0.1"),
+        port=fields.integer("port", 1, 65_535, NUT_PORT),
+        unit=0,
+        poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 500),
+        timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
+        ups=ups,
+    )
+    fields.close()
+    return config
+
+
+def _sunspec(fields: Fields, name: str) -> HardwareConfig:
     kind = DerKind(fields.choice("kind", tuple(kind.value for kind in KINDS)))
     nameplate = _battery(fields) if kind is DerKind.BATTERY else _pv(fields)
     config = HardwareConfig(
         name=name,
-        driver=driver,
+        driver=SUNSPEC,
         nameplate=nameplate,
         reversion_w=_reversion_w(fields, nameplate),
         reserve=fields.number("reserve", 0.0, 1.0, 0.2) if kind is DerKind.BATTERY else 0.0,

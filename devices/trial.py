@@ -76,6 +76,8 @@ class _Trial:
         if first.image.power_w.value is None:
             return
         yield self._stays_alive()
+        if self._plate.kind is DerKind.LOAD:
+            return
         charge = first.image.state_of_charge.value
         if self._plate.kind is DerKind.BATTERY:
             yield self._follows("rests", 0.0)

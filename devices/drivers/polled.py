@@ -14,7 +14,7 @@ from devices.cell_clock import Instant
 from devices.der import Nameplate
 from devices.drivers.hardware import Exchanged, Hardware, HardwareError, Order
 from devices.drivers.held_setpoint import HeldSetpoint
-from devices.image import DeviceImage, Reading
+from devices.image import DerKind, DeviceImage, Reading
 from devices.leases import Accepted, Answer, Lease, Refused
 from devices.limits import PowerRange
 
@@ -88,6 +88,8 @@ class PolledDer:
         """Take a setpoint and leave it to the thread. While the device cannot be reached or refuses, this says so;
         the thread tries the newest lease all the same.
         """
+        if self._nameplate.kind is DerKind.LOAD:
+            return Refused("must-run loads take no setpoint")
         with self._condition:
             answer = self._setpoint.offer(lease, now)
             if isinstance(answer, Refused):

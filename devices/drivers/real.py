@@ -7,7 +7,8 @@ from devices.cell_clock import Instant
 from devices.control_config import ControlConfig, reversions
 from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
-from devices.hardware_config import HardwareConfig
+from devices.hardware_config import NUT, HardwareConfig
+from devices.nut.ups import NutUps
 
 MS_PER_S = 1000
 FIRST_ANSWER_S = 2.0
@@ -18,7 +19,7 @@ FIRST_ANSWER_S = 2.0
 def real_ders(config: ControlConfig, clock: Callable[[], Instant]) -> Iterator[tuple[PolledDer, ...]]:
     """The real devices while they are used; in the end each is given the setpoint it was commanded last."""
     reversion_w = reversions(config)
-    ders = tuple(connect(each, reversion_w[each.name], clock) for each in config.hardware)
+    ders = tuple(connect(each, reversion_w.get(each.name, 0.0), clock) for each in config.hardware)
     try:
         for der in ders:
             der.refresh(FIRST_ANSWER_S)
@@ -36,6 +37,9 @@ def connect(config: HardwareConfig, reversion_w: float, clock: Callable[[], Inst
 
 def open_hardware(config: HardwareConfig) -> Hardware:
     """The way to one real device, for whoever talks to it alone; it connects when it is first used."""
+    if config.driver == NUT:
+        timeout_s = config.timeout_ms / MS_PER_S
+        return NutUps(config.name, config.nameplate, config.host, config.port, config.ups, timeout_s)
     # Imported here, because it takes a tenth of a second that a node without real devices can save.
     from devices.sunspec.inverter import SunSpecInverter
     from devices.sunspec.link import ModbusLink

@@ -31,9 +31,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class ShownValue:
-    """One implemented value: scaled, with the symbol of an enumeration in its place."""
+    """One implemented value: scaled, with the symbol of an enumeration in its place; `model` is what holds it."""
 
-    model: int
+    model: int | str
     point: str
     value: float | str
     units: str

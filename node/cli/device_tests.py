@@ -16,8 +16,10 @@ from devices.control_config import ControlConfig, parse_config, reversions
 from devices.control_files import lock_directory
 from devices.drivers.hardware import HardwareError
 from devices.drivers.real import open_hardware
-from devices.hardware_config import MODBUS_PORT, HardwareConfig
-from devices.sunspec.survey import Found, every_value, survey
+from devices.hardware_config import MODBUS_PORT, NUT, HardwareConfig
+from devices.image import DerKind
+from devices.nut.ups import NutUps
+from devices.sunspec.survey import Found, ShownValue, every_value, survey
 from devices.trial import Means, Step, exercise_w, try_device
 from market.terminal import table_console
 from node.config import control_table, load_config
@@ -59,7 +61,8 @@ def scan(
     """
     if not 1 <= units <= MOST_UNITS:
         raise InputRefusedError(f"--units: {units} is not from 1 to {MOST_UNITS}")
-    known = _control(config).hardware if config is not None else ()
+    hardware = _control(config).hardware if config is not None else ()
+    known = [each for each in hardware if each.driver != NUT]
     places = dict.fromkeys([*((each.host, each.port) for each in known), *map(_place, host)])
     if not places:
         raise InputRefusedError(
@@ -98,7 +101,7 @@ def show(config: Path, device: str | None = None, /, *, as_json: Json = False) -
     failed = False
     for each in _chosen(_control(config), device):
         try:
-            values = every_value(each.host, each.port, each.unit, each.timeout_ms / 1000)
+            values = _values(each)
         except HardwareError as error:
             shown[each.name] = {"problem": str(error)}
             failed = True
@@ -147,7 +150,7 @@ def try_out(
     with lock_directory(directory):
         for each in chosen:
             steps = results.setdefault(each.name, [])
-            for step in _tried(each, reversions(control)[each.name], power_w):
+            for step in _tried(each, reversions(control).get(each.name, 0.0), power_w):
                 steps.append(step)
                 if not as_json:
                     sys.stdout.write(f"{each.name}: {step.name}: {MARKS[step.passed]}: {step.text}\n")
@@ -177,12 +180,24 @@ def _tried(each: HardwareConfig, reversion_w: float, power_w: float | None) -> I
         hardware.close()
 
 
+def _values(each: HardwareConfig) -> tuple[ShownValue, ...]:
+    if each.driver != NUT:
+        return every_value(each.host, each.port, each.unit, each.timeout_ms / 1000)
+    ups = NutUps(each.name, each.nameplate, each.host, each.port, each.ups, each.timeout_ms / 1000)
+    try:
+        return tuple(ShownValue(each.ups, name, text, "") for name, text in ups.values().items())
+    finally:
+        ups.close()
+
+
 def _wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
 def _must_fit(each: HardwareConfig, power_w: float | None) -> None:
     plate = each.nameplate
+    if plate.kind is DerKind.LOAD:
+        return
     most_w = min(plate.maximum_w, -plate.minimum_w) if plate.capacity_wh is not None else plate.maximum_w
     if power_w is not None and not 0 < power_w <= most_w:
         raise InputRefusedError(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nut_server import nut_server
 from sunspec_bench import Counterpart, counterpart
 
 from devices.control_files import lock_directory
@@ -75,6 +76,24 @@ def test_show_prints_every_value_with_its_unit(run: Run, battery: Counterpart) -
     assert values[701, "InvSt"]["value"] == "RUNNING"
     assert values[1, "Mn"]["value"] == "Wattswarm"
     assert (701, "WL1") not in values
+
+
+def test_a_ups_is_shown_and_looked_at_and_never_commanded(run: Run, tmp_path: Path) -> None:
+    with nut_server(tmp_path) as server:
+        path = write_ups(server.port)
+        assert "A quoted maker" in run("show", path)[1]
+        status, text, _ = run("test", path, "--json")
+        steps = json.loads(text)["rack"]
+        assert (status, [step["name"] for step in steps]) == (0, ["answers", "keeps measuring"])
+        server.unplug()
+        assert run("test", path)[0] == 1
+        assert "its driver does not run" in run("show", path)[1]
+
+
+def write_ups(port: int) -> str:
+    table = {"driver": "nut", "name": "rack", "ups": "home", "port": port, "maximum_w": 600}
+    Path("node.toml").write_text(config_text({"node": {"name": "ada"}, "site": {"ders": [table]}}), "utf-8")
+    return "node.toml"
 
 
 def test_a_device_that_fails_a_step_gives_status_1(run: Run, battery: Counterpart) -> None:

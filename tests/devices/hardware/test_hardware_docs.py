@@ -12,15 +12,16 @@ from node.config import Config, control_table, site_problems
 PAGE = (Path(__file__).parents[3] / "docs" / "hardware.md").read_text("utf-8")
 
 
-def first_cells(heading: str) -> str:
-    lines = PAGE.split(heading)[1].split("\n\n")[0].splitlines()
+def first_cells(heading: str, table: int = 0) -> str:
+    parts = [part for part in PAGE.split(heading)[1].split("\n\n") if table == 0 or part.startswith("| ")]
+    lines = parts[0].splitlines()
     return "\n".join(line.split(" | ")[0] for line in lines)
 
 
 def test_the_example_is_a_configuration_without_mistakes() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    source = tomllib.loads(textwrap.dedent(example))
-    assert len(textwrap.dedent(example).splitlines()) == 10
+    examples = [textwrap.dedent(each) for each in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
+    source = tomllib.loads("\n".join(examples))
+    assert [len(each.splitlines()) for each in examples] == [10, 5]
     config = Config.model_validate({"node": {"name": "ada"}, "file": "node.toml", **source})
     assert site_problems(config) == ()
     assert control_table(config, 900)["ders"] == source["site"]["ders"]
@@ -28,17 +29,25 @@ def test_the_example_is_a_configuration_without_mistakes() -> None:
 
 
 def test_every_key_is_in_the_table() -> None:
-    """The message about an unknown key names the known ones: those are what the table has."""
+    """The message about an unknown key names the known ones: those are what the tables have."""
+    assert known_keys({"driver": "sunspec", "kind": "battery"}, {"driver": "sunspec", "kind": "pv"}) == set(
+        re.findall(r"`(\w+)`", first_cells("| key   "))
+    )
+    assert known_keys({"driver": "nut"}) == set(
+        re.findall(r"`(\w+)`", first_cells("## UPS by Network UPS Tools", 1))
+    )
+
+
+def known_keys(*tables: dict[str, object]) -> set[str]:
     known: set[str] = set()
-    for kind in ("battery", "pv"):
-        table = {"driver": "sunspec", "kind": kind, "name": "x", "wrong": 1}
+    for each in tables:
+        table = each | {"name": "x", "wrong": 1}
         config = Config.model_validate(
             {"node": {"name": "ada"}, "site": {"ders": [table]}, "file": "node.toml"}
         )
         (told,) = (text for text in site_problems(config) if "is not a field here" in text)
         known |= set(told.split("known are ")[1].split(", "))
-    listed = set(re.findall(r"`(\w+)`", first_cells("| key ")))
-    assert known - {"name"} == listed
+    return known - {"name"}
 
 
 def test_every_model_is_in_the_table() -> None:
