@@ -17,7 +17,7 @@ import trio
 from nacl.bindings import crypto_sign_open
 from nacl.signing import SigningKey
 
-from sim.households import load_households
+from sim.homes.households import load_households
 from sim.testnet.preparation import Parameters
 from sim.testnet.run import run_testnet
 from sim.testnet.waiting import TestnetError

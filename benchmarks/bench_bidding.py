@@ -27,9 +27,9 @@ from market.forecast import Outlook, PriceHistory
 from market.forecasting.seasonal import Climate, SeasonalNaive
 from market.forecasting.selection import light
 from market.payloads import Curve
-from sim.household_samples import SEASONS, SOURCES
-from sim.households import read_recording
-from sim.neighbourhood import CHALLENGE_BATTERY, NS_PER_S, SECONDS_PER_DAY, Recording, ranked
+from sim.homes.household_samples import SEASONS, SOURCES
+from sim.homes.households import read_recording
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, NS_PER_S, SECONDS_PER_DAY, Recording, ranked
 
 RESERVE = 0.1
 WARM_DAYS = 7

@@ -33,7 +33,7 @@ from ledger.store import Store
 from ledger.votes import Step
 from market.cell import EnergyCell
 from market.cell_state import account_key, member_account
-from sim.scripted_cell import FIRST_INTERVAL, ScriptedCell
+from sim.measuring.scripted_cell import FIRST_INTERVAL, ScriptedCell
 
 BLOCKS = (1000, 10_000)
 SIZE = 4

@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 from nacl.bindings import crypto_sign_open
 from nacl.signing import SigningKey
 
-from sim.measured_node import INTERVAL_S, MeasuredNode
+from sim.measuring.measured_node import INTERVAL_S, MeasuredNode
 
 SIZES = (4, 16, 40, 100, 200)
 ENTRIES_AIMED_AT = 1200

@@ -30,8 +30,9 @@ from devices.control_messages import (
 )
 from devices.control_state import SavedState, StoredEnergy
 from devices.cycle_record import CycleRecord, ReadBack
-from devices.der import Der
+from devices.der import Der, GridMeter
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.fast_response import strength
 from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.health.monitor import HealthMonitor
 from devices.health.rules import Finding
@@ -40,8 +41,10 @@ from devices.image import DeviceImage, ProcessImage, Reading, Supply
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
-from devices.observation import Commission, observe, report
+from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
+from devices.resilience.islanding import Finding as GridFinding
+from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 from devices.settling import Settling
 
 NS_PER_S = 1_000_000_000
@@ -78,8 +81,11 @@ class ControlCore:
         saved: SavedState,
         start: Instant,
         issuer: str,
+        grid: GridMeter | None = None,
     ) -> None:
-        """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them."""
+        """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
+        `grid` measures frequency and voltage, without which no service responds.
+        """
         self._config = config
         self._ders = {der.name: der for der in ders}
         self._edges = None if profile is None else profile.load
@@ -94,6 +100,10 @@ class ControlCore:
         self._health = HealthMonitor(nameplates, config.reading_age_ms * NS_PER_MS, feeding)
         self._health.remember(saved.health)
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
+        self._grid = grid
+        self._resilience = Resilience()
+        self._response_wh = 0.0
+        """What the fast response has moved in this interval: the position is not to take it back."""
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -141,6 +151,7 @@ class ControlCore:
     def cycle(self, now: Instant) -> Outcome:
         """Let time pass until `now`, then decide and command once."""
         now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
+        self._count_response(now)
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
@@ -249,7 +260,8 @@ class ControlCore:
         return self.cycles[-1].time.real_ns + self._config.command_lease_ms * NS_PER_MS
 
     def _measure(self, now: Instant) -> ProcessImage:
-        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()))
+        grid = None if self._grid is None else self._grid.measure(now)
+        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
 
     def _new_meter(self) -> Meter:
         kinds = {der.name: der.nameplate.kind for der in self._ders.values()}
@@ -263,16 +275,41 @@ class ControlCore:
             text = f"interval {oldest}: its record was never acknowledged and is forgotten"
             self._alarms.event(AlarmCode.RECORDS_DROPPED, self._now.cell_ns, text)
 
+    def _count_response(self, now: Instant) -> None:
+        """Add what the last decision's response has moved since; a new interval begins with none."""
+        if not self.cycles:
+            return
+        last = self.cycles[-1]
+        if now.cell_ns >= self._meter.next_boundary:
+            self._response_wh = 0.0
+            return
+        acting_ns = min(now.cell_ns, last.time.cell_ns + self._acting_ns()) - last.time.cell_ns
+        self._response_wh += last.decision.response_w * acting_ns / NS_PER_S / 3600
+
+    def _acting_ns(self) -> int:
+        """How much cell time a setpoint may act."""
+        return round(self._config.command_lease_ms * NS_PER_MS * self._config.clock.speed)
+
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
-        return Commission(mandate.mode, mandate.limits(now.real_ns), self._wish(now))
+        commission = Commission(
+            mandate.mode, mandate.limits(now.real_ns), self._wish(now), mandate.armed(now.real_ns)
+        )
+        if not self._config.islanding:
+            return commission
+        reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
+        situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
+        self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
+        outage = self._resilience.detector.finding is not GridFinding.CONNECTED
+        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)
+        return replace(commission, island=orders.batteries, reserve_released=orders.reserve_released)
 
     def _wish(self, now: Instant) -> Wish:
         if self._mandate.mode is not Mode.GRID_SUPPORT:
             return SafeState()
         position = self._mandate.position(self._meter.interval, now.real_ns)
         if position is not None:
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH
+            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + self._response_wh
             remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
             return FollowPosition(remaining_wh / remaining_h)
         return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()
@@ -322,6 +359,14 @@ class ControlCore:
                 self._alarm(AlarmCode(f"unit-{finding.value}"), name, text, bool(text))
         beyond = not record.decision.limit_held and not unknown
         self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
+        response = inputs.response
+        curves = (*response.mandatory, *(each.curve for each in response.armed))
+        blind = [curve.name for curve in curves if strength(curve, response) is None]
+        text = f"{', '.join(blind)}: nothing good measures the grid, so there is no response"
+        self._alarm(AlarmCode.GRID_UNKNOWN, None, text, bool(blind))
+        short = bool(response.armed) and not record.decision.armed_available
+        text = "not all that is armed could be delivered and sustained"
+        self._alarm(AlarmCode.ARMED_NOT_AVAILABLE, None, text, short)
         lost = self._mandate.lost(now.real_ns)
         self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
 

@@ -29,6 +29,7 @@ from devices.control_messages import (
     Upward,
 )
 from devices.errors import EXIT_CONFIGURATION, EXIT_STATE, ControlError, MessageError
+from devices.fast_response import Arming
 from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.limits import PowerRange
 from devices.standing_orders import HEARTBEAT_NS, StandingOrders
@@ -112,6 +113,10 @@ class ControlClient:
         """What the connection may carry for `duration_s` of real time, and afterwards until new limits."""
         duration_ns = round(duration_s * NS_PER_S)
         self._send_all(self._orders.want_limits(limits, reversion, time.monotonic_ns(), duration_ns))
+
+    def arm(self, arming: Arming) -> None:
+        """Keep a service armed from the next heartbeat on; with no power either way, let it run out."""
+        self._orders.want_arming(arming)
 
     def send_mode(self, mode: Mode) -> None:
         """Enter a mode, the emergency stop included; it holds until another is sent."""
@@ -247,7 +252,8 @@ class ControlClient:
 
     async def _beat(self) -> None:
         while True:
-            self._send_all([self._orders.heartbeat(time.monotonic_ns())])
+            now_ns = time.monotonic_ns()
+            self._send_all([self._orders.heartbeat(now_ns), *self._orders.armings(now_ns)])
             await trio.sleep(HEARTBEAT_NS / NS_PER_S / 3)
 
     def _send_all(self, messages: Iterable[Downward]) -> None:

@@ -21,12 +21,14 @@ from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
+from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
 LARGEST_W = 1e9
 LARGEST_WH = 1e12
+MOST_DROOPS = 8
 LATEST_NS = 2**62
 """Unix nanoseconds until the year 2116."""
 REPLAYED_OR_PLAIN = (DerKind.BATTERY, DerKind.PV, DerKind.LOAD)
@@ -102,8 +104,11 @@ class ControlConfig:
     `profile` is a CSV file (see devices/profiles.py), needed as soon as there is PV or load. `connection` is
     what the connection may ever carry. `command_lease_ms` is how long a setpoint outlives control;
     `settle_ms` how long a setpoint may take to show in the measured power before that is an alarm;
-    `reading_age_ms` when a reading is stale. `linger_s` ends the process so long after it lost its daemon;
-    None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port; `hardware` is real.
+    `reading_age_ms` when a reading is stale. `grid_profile` is a CSV file of frequency and voltage (see
+    devices/grid_profile.py), needed as soon as there is a mandatory droop or islanding; `mandatory` are the droops
+    that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
+    after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
+    `hardware` is real.
     """
 
     data_dir: str
@@ -119,6 +124,9 @@ class ControlConfig:
     reading_age_ms: int
     settle_ms: int
     linger_s: float | None
+    grid_profile: str | None
+    mandatory: tuple[ResponseCurve, ...]
+    islanding: bool
     models: tuple[ModelConfig, ...] = ()
     site: Site = field(default_factory=Site)
     sensors: tuple[Sensor, ...] = ()
@@ -154,6 +162,9 @@ def parse_config(source: object) -> ControlConfig:
         reading_age_ms=top.integer("reading_age_ms", cycle_ms, 60_000, max(1000, 2 * cycle_ms)),
         settle_ms=top.integer("settle_ms", cycle_ms, 600_000, max(2000, 2 * cycle_ms)),
         linger_s=None if top.absent("linger_s") else top.number("linger_s", 0.0, 1e9),
+        grid_profile=None if top.absent("grid_profile") else top.text("grid_profile", 4096),
+        mandatory=() if top.absent("mandatory") else _droops(top),
+        islanding=top.flag("islanding", False),
         models=models,
         site=parse_site(surroundings),
         sensors=() if top.absent("sensors") else parse_sensors(top.tables("sensors", MOST_SENSORS)),
@@ -161,6 +172,8 @@ def parse_config(source: object) -> ControlConfig:
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
+    if (config.mandatory or config.islanding) and config.grid_profile is None:
+        top.problem("grid_profile", "is missing; mandatory droops and islanding read the grid from it")
     for fields in (clock, connection, surroundings, top):
         fields.close()
     if problems:
@@ -214,6 +227,16 @@ def reversions(config: ControlConfig) -> dict[str, float]:
     open_ = {name: minimum_w for name, minimum_w in flexible.items() if name not in chosen}
     room_w = min(0.0, config.connection.minimum_w - must_w)
     return stores | safe | _loads_left_alone(config, open_, room_w) | chosen
+
+
+def _droops(top: Fields) -> tuple[ResponseCurve, ...]:
+    droops = []
+    for fields in top.tables("mandatory", MOST_DROOPS):
+        curve = read_curve(fields)
+        if curve.effect is Effect.REACTIVE_POWER:
+            fields.problem("effect", f"{curve.name} is about reactive power, which no driver here controls")
+        droops.append(curve)
+    return tuple(droops)
 
 
 def _loads_left_alone(config: ControlConfig, flexible: dict[str, float], room_w: float) -> dict[str, float]:

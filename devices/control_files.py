@@ -12,6 +12,7 @@ from typing import IO
 from devices.control_config import ControlConfig, parse_config
 from devices.control_state import FRESH, SavedState
 from devices.errors import AlreadyControlledError, ConfigurationError, MessageError, ProfileError, StateError
+from devices.grid_profile import GridProfile, read_grid_profile
 from devices.json_codec import from_json, to_json
 from devices.profiles import Profile, read_profile
 
@@ -45,6 +46,17 @@ def load_profile(config: ControlConfig) -> Profile | None:
             return read_profile(lines, config.profile)
     except (OSError, UnicodeDecodeError) as error:
         raise ProfileError(f"{config.profile}: {error}") from error
+
+
+def load_grid_profile(config: ControlConfig) -> GridProfile | None:
+    """Read the grid profile that the configuration names. Raises ProfileError."""
+    if config.grid_profile is None:
+        return None
+    try:
+        with Path(config.grid_profile).open(encoding="utf-8", newline="") as lines:
+            return read_grid_profile(lines, config.grid_profile)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{config.grid_profile}: {error}") from error
 
 
 def lock_directory(directory: Path) -> IO[str]:

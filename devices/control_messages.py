@@ -9,6 +9,7 @@ monotonic clock.
 from dataclasses import dataclass
 from enum import Enum
 
+from devices.fast_response import Arming
 from devices.image import DerKind
 from devices.leases import Lease
 from devices.limits import PowerRange
@@ -47,6 +48,9 @@ class AlarmCode(Enum):
     DAEMON_LOST = "daemon-lost"
     RECORDS_DROPPED = "records-dropped"
     STATE_NOT_SAVED = "state-not-saved"
+    GRID_UNKNOWN = "grid-unknown"
+    GRID_LOST = "grid-lost"
+    ARMED_NOT_AVAILABLE = "armed-not-available"
     CIRCUIT_OVER_CURRENT = "circuit-over-current"
     CIRCUIT_SHORT_CIRCUIT = "circuit-short-circuit"
     CIRCUIT_EARTH_FAULT = "circuit-earth-fault"
@@ -69,14 +73,6 @@ class Position:
 
     interval: int
     energy: int
-
-
-@dataclass(frozen=True, slots=True)
-class Arming:
-    """Headroom in W to withhold for fast response, up (injecting more) and down, both at least 0."""
-
-    up_w: float
-    down_w: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +100,11 @@ class GrantLimits:
 
 @dataclass(frozen=True, slots=True)
 class GrantArming:
-    """Armed services. No service is here to be armed yet: control refuses with an alarm and withholds
-    nothing.
+    """A service is armed while the lease runs, and reverts to none; one lease per service, told by its curve's
+    name. The curve itself is in it, so that control needs no file and a recorded cycle can be replayed.
     """
 
-    lease: Lease[Arming]
+    lease: Lease[Arming | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,19 @@ from types import FrameType
 from devices.cell_clock import Instant
 from devices.control import ControlCore, Outcome
 from devices.control_config import ControlConfig
-from devices.control_files import StateWriter, load_config, load_profile, load_state, lock_directory
+from devices.control_files import (
+    StateWriter,
+    load_config,
+    load_grid_profile,
+    load_profile,
+    load_state,
+    lock_directory,
+)
 from devices.control_messages import Stop
 from devices.control_socket import ControlSocket, DaemonAttached
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
+from devices.drivers.simulated_grid import SimulatedGridMeter
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
     EXIT_CONFIGURATION,
@@ -57,6 +65,7 @@ def control(config: ControlConfig) -> None:
     """Control the devices of `config` until stopped. Changes the process's directory and umask."""
     os.umask(0o077)
     profile = load_profile(config)
+    grid_profile = load_grid_profile(config)
     directory = Path(config.data_dir).resolve()
     directory.mkdir(parents=True, exist_ok=True)
     with lock_directory(directory):
@@ -66,8 +75,9 @@ def control(config: ControlConfig) -> None:
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
         ders = build_ders(config, profile, stored_wh, start)
+        grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
         with real_ders(config, lambda: _now(config)) as real:
-            core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}")
+            core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
             _Loop(config, core, directory).run()
 
 

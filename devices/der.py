@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devices.cell_clock import Instant
-from devices.image import DerKind, DeviceImage
+from devices.image import DerKind, DeviceImage, GridImage
 from devices.leases import Answer, Lease
 
 
@@ -59,4 +59,12 @@ class Der(Protocol):
         """Offer a setpoint in W; refused when it is no finite number, outside the nameplate, stale or
         expired.
         """
+        ...
+
+
+class GridMeter(Protocol):
+    """What measures frequency and voltage at the connection, for the fast response."""
+
+    def measure(self, now: Instant) -> GridImage:
+        """What the grid shows at `now`; what is not known is marked so."""
         ...

@@ -9,6 +9,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from devices.allocation import PvInput, Setpoint, curtail, distribute
+from devices.fast_response import (
+    NO_RESPONSE,
+    ResponseInput,
+    active_limit,
+    armed_offset_w,
+    armed_range,
+    available,
+    droop,
+    recovery_w,
+)
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput, protected, reserved
 
@@ -60,7 +70,9 @@ class DispatchInput:
     inject at all. `load` is what the loads draw: one power while it is measured, all that the nameplate
     admits while it is not. `connection` is what the connection may carry, its own limits and the lease's
     together. `horizon_s` is how long a command may act if control dies, in cell time. `batteries_w` is what
-    the batteries are measured to give; None if not known.
+    the batteries are measured to give; None if not known. `response` is what is armed and mandatory, and what
+    the grid measures. `island` is what an island, a black start or a dead bus lets the batteries do; None while
+    the node is on the public grid.
     """
 
     locked: bool
@@ -72,6 +84,8 @@ class DispatchInput:
     connection: PowerRange
     wish: Wish
     horizon_s: float
+    response: ResponseInput = NO_RESPONSE
+    island: PowerRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,10 @@ class Decision:
     """One cycle's outcome: the batteries' power, the layer that decided it, every layer's range, and the
     setpoints.
 
-    `limit_held` is false when no setpoint keeps the connection within its limits.
+    `limit_held` is false when no setpoint keeps the connection within its limits. `offset_w` is what the fast
+    response asked for on top of the wish, before it was clipped, and `response_w` what is left of it: power that
+    no position is responsible for. `armed_available` is false when not all that is armed could be delivered and
+    sustained.
     """
 
     power_w: float
@@ -97,6 +114,9 @@ class Decision:
     layers: tuple[LayerResult, ...]
     setpoints: tuple[Setpoint, ...]
     limit_held: bool
+    offset_w: float
+    response_w: float
+    armed_available: bool
 
 
 def dispatch(inputs: DispatchInput) -> Decision:
@@ -105,17 +125,20 @@ def dispatch(inputs: DispatchInput) -> Decision:
     layers = _limits(inputs, ranges)
     wish_layer, wish_w = _wish(inputs)
     followed_w = layers[-1].left.clip(wish_w)
-    responding_w = followed_w + _fast_response_w(inputs)
-    without_arming = tuple(layer for layer in layers if layer.layer is not Layer.ARMED_SERVICES)
-    power_w = _stack(without_arming)[-1].left.clip(responding_w)
+    offset_w = _fast_response_w(inputs)
+    without_arming = _stack(tuple(layer for layer in layers if layer.layer is not Layer.ARMED_SERVICES))[-1]
+    power_w = without_arming.left.clip(followed_w + offset_w)
     shares = distribute(power_w, tuple(battery.name for battery in inputs.batteries), ranges)
-    caps = curtail(inputs.pv, _room_w(inputs, power_w))
+    caps = _caps(inputs, power_w)
     return Decision(
         power_w=power_w,
-        binding=_binding(layers, wish_w, wish_layer),
+        binding=Layer.FAST_RESPONSE if power_w != followed_w else _binding(layers, wish_w, wish_layer),
         layers=layers,
         setpoints=shares + caps,
         limit_held=_limit_held(inputs, power_w, caps),
+        offset_w=offset_w,
+        response_w=power_w - followed_w if offset_w else 0.0,
+        armed_available=available(without_arming.left, inputs.response, inputs.batteries, followed_w),
     )
 
 
@@ -139,11 +162,13 @@ def _limits(inputs: DispatchInput, ranges: tuple[PowerRange, ...]) -> tuple[Laye
     allowed = (
         (Layer.PROTECTION, _sum(tuple(_protection(battery, inputs) for battery in inputs.batteries))),
         (Layer.RESERVE, _sum(ranges)),
-        (Layer.ISLANDING, _islanding(hardware)),
-        (Layer.ARMED_SERVICES, _armed_services(hardware)),
+        (Layer.ISLANDING, _islanding(inputs, hardware)),
         (Layer.CONNECTION, _connection(inputs)),
     )
-    return _stack(tuple(LayerResult(layer, range_, range_, False) for layer, range_ in allowed))
+    *higher, connection = (LayerResult(layer, range_, range_, False) for layer, range_ in allowed)
+    withheld = _armed_services(inputs, hardware, _stack((*higher, connection))[-1].left)
+    armed = LayerResult(Layer.ARMED_SERVICES, withheld, withheld, False)
+    return _stack((*higher, armed, connection))
 
 
 def _stack(layers: tuple[LayerResult, ...]) -> tuple[LayerResult, ...]:
@@ -160,19 +185,40 @@ def _sum(ranges: tuple[PowerRange, ...]) -> PowerRange:
     return PowerRange(sum(each.minimum_w for each in ranges), sum(each.maximum_w for each in ranges))
 
 
-def _islanding(hardware: PowerRange) -> PowerRange:
-    """Layer 3 is a place: nothing forms an island here yet, so it allows everything."""
-    return hardware
+def _islanding(inputs: DispatchInput, hardware: PowerRange) -> PowerRange:
+    """Layer 3: what the island allows; everything while there is none. Rest is always among it."""
+    if inputs.island is None:
+        return hardware
+    return PowerRange(min(inputs.island.minimum_w, 0.0), max(inputs.island.maximum_w, 0.0))
 
 
-def _armed_services(hardware: PowerRange) -> PowerRange:
-    """Layer 4 is a place: no service can be armed here yet, so it withholds nothing."""
-    return hardware
+def _armed_services(inputs: DispatchInput, hardware: PowerRange, usable: PowerRange) -> PowerRange:
+    """Layer 4: what is armed stays free, out of what the other limits leave usable."""
+    if not inputs.response.armed:
+        return hardware
+    return armed_range(usable, inputs.response, inputs.batteries, inputs.horizon_s)
 
 
 def _fast_response_w(inputs: DispatchInput) -> float:
-    """The fast response is a place: nothing measures frequency here yet, so it adds zero."""
-    return 0.0
+    """The offset: armed services as armed, mandatory droops per unit of what the batteries are built for."""
+    built_w = sum(battery.nameplate.maximum_w for battery in inputs.batteries)
+    return armed_offset_w(inputs.response) + droop(inputs.response) * built_w
+
+
+def _caps(inputs: DispatchInput, power_w: float) -> tuple[Setpoint, ...]:
+    """The most that each PV system may inject: by room, and by what frequency and voltage ask of it."""
+    falling = min(0.0, droop(inputs.response))
+    limit = active_limit(inputs.response)
+    caps = curtail(inputs.pv, _room_w(inputs, power_w))
+    return tuple(
+        Setpoint(
+            cap.name,
+            min(cap.power_w, limit * pv.maximum_w)
+            if falling == 0
+            else min(cap.power_w, limit * pv.maximum_w, max(0.0, pv.most_w + falling * pv.maximum_w)),
+        )
+        for pv, cap in zip(inputs.pv, caps, strict=True)
+    )
 
 
 def _connection(inputs: DispatchInput) -> PowerRange:
@@ -185,7 +231,10 @@ def _connection(inputs: DispatchInput) -> PowerRange:
     most_w = inputs.load.maximum_w + sum(pv.most_w for pv in inputs.pv)
     least_w = inputs.load.minimum_w + sum(pv.available_w or 0.0 for pv in inputs.pv)
     lowest_w = inputs.connection.minimum_w - least_w
-    highest_w = inputs.connection.maximum_w - most_w
+    highest_w = min(
+        inputs.connection.maximum_w - most_w,
+        active_limit(inputs.response) * sum(battery.nameplate.maximum_w for battery in inputs.batteries),
+    )
     if lowest_w <= highest_w:
         return PowerRange(lowest_w, highest_w)
     rest_w = PowerRange(highest_w, lowest_w).clip(0.0)
@@ -194,7 +243,7 @@ def _connection(inputs: DispatchInput) -> PowerRange:
 
 def _wish(inputs: DispatchInput) -> tuple[Layer, float]:
     """Layers 6 and 7. A position claims all power at the connection, so beside it nothing is left for layer
-    7.
+    7, where units that are armed recover their state of charge.
     """
     safe_w = sum(battery.reversion_w for battery in inputs.batteries)
     if isinstance(inputs.wish, SafeState):
@@ -204,7 +253,7 @@ def _wish(inputs: DispatchInput) -> tuple[Layer, float]:
         return Layer.SAFE_STATE, safe_w
     if isinstance(inputs.wish, FollowPosition):
         return Layer.POSITION, inputs.wish.connection_w - others_w
-    return Layer.SELF_CONSUMPTION, -others_w
+    return Layer.SELF_CONSUMPTION, recovery_w(inputs.response, inputs.batteries, inputs.horizon_s) - others_w
 
 
 def _others_w(inputs: DispatchInput) -> float | None:
@@ -223,7 +272,7 @@ def _room_w(inputs: DispatchInput, power_w: float) -> float:
     """What PV may inject: what the export limit leaves. Only charging that is measured makes room for it."""
     if inputs.curtailed:
         return 0.0
-    built_w = sum(battery.maximum_w for battery in inputs.batteries)
+    built_w = sum(battery.nameplate.maximum_w for battery in inputs.batteries)
     batteries_w = built_w if inputs.batteries_w is None else max(power_w, inputs.batteries_w)
     return max(0.0, inputs.connection.maximum_w - inputs.load.maximum_w - batteries_w)
 

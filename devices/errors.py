@@ -22,6 +22,10 @@ class ProfileError(DeviceError):
     """The owner's fault: a profile file is unreadable; names the line, the column and the reason."""
 
 
+class ServiceError(DeviceError):
+    """The operator's fault: a service that is not known, a curve that is none, or a value out of its range."""
+
+
 class MessageError(DeviceError):
     """The peer's fault: bytes on the control socket that are no message of ours."""
 

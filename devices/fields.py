@@ -69,6 +69,32 @@ class Fields:
         value = self._take(key, default)
         return value if isinstance(value, bool) else self._wrong(key, "must be true or false", default)
 
+    def texts(self, key: str, most: int, longest: int) -> tuple[str, ...]:
+        """A list of at most `most` texts; none where the field is missing."""
+        value = self._take(key, [])
+        if isinstance(value, list) and len(value) <= most:
+            texts = tuple(each for each in value if isinstance(each, str) and 0 < len(each) <= longest)
+            if len(texts) == len(value):
+                return texts
+        return self._wrong(key, f"must be a list of at most {most} texts of 1 to {longest} characters", ())
+
+    def pair(self, key: str, minimum: float, maximum: float) -> tuple[float, float]:
+        """Two finite numbers from `minimum` to `maximum`, the first at most the second."""
+        pair = _pair(self._take(key, None), max(abs(minimum), abs(maximum)))
+        if pair is not None and minimum <= pair[0] <= pair[1] <= maximum:
+            return pair
+        rule = f"must be two numbers from {minimum:g} to {maximum:g}, the lower one first"
+        return self._wrong(key, rule, (minimum, maximum))
+
+    def pairs(self, key: str, most: int, largest: float) -> tuple[tuple[float, float], ...]:
+        """A list of 1 to `most` pairs of finite numbers of at most `largest` either way."""
+        value = self._take(key, None)
+        if isinstance(value, list) and 0 < len(value) <= most:
+            pairs = tuple(pair for each in value if (pair := _pair(each, largest)) is not None)
+            if len(pairs) == len(value):
+                return pairs
+        return self._wrong(key, f"must be a list of 1 to {most} pairs of numbers", ((0.0, 0.0),))
+
     def rows(
         self, key: str, limits: tuple[tuple[float, float], ...], most: int, shape: str
     ) -> tuple[tuple[float, ...], ...]:
@@ -134,6 +160,16 @@ class Fields:
         found = "is missing; it" if key not in self._source else f"is {_shown(value)}; it"
         self.problems.append(f"{self._at(key)}: {found} {rule}")
         return harmless
+
+
+def _pair(value: object, largest: float) -> tuple[float, float] | None:
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    first, second = value
+    for each in (first, second):
+        if not isinstance(each, int | float) or isinstance(each, bool) or not abs(each) <= largest:
+            return None
+    return float(first), float(second)
 
 
 def _shown(value: object) -> str:

@@ -95,7 +95,7 @@ def room_w(flexible: tuple[FlexibleInput, ...], inputs: DispatchInput, decision:
     pv_w = sum(each.available_w or 0.0 for each in inputs.pv)
     batteries_w = min(
         decision.power_w,
-        sum(each.minimum_w for each in inputs.batteries)
+        sum(each.nameplate.minimum_w for each in inputs.batteries)
         if inputs.batteries_w is None
         else inputs.batteries_w,
     )

@@ -127,8 +127,20 @@ class DeviceImage:
 
 
 @dataclass(frozen=True, slots=True)
+class GridImage:
+    """What the node's own meter says of the grid: frequency in Hz, voltage per unit of the nominal voltage, and
+    whether the breaker towards the public grid is closed (None: not known).
+    """
+
+    frequency_hz: Reading
+    voltage_pu: Reading
+    breaker_closed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessImage:
-    """All devices of a node, measured in one cycle at `time`."""
+    """All devices of a node, measured in one cycle at `time`, and the grid; None where nothing measures it."""
 
     time: Instant
     devices: tuple[DeviceImage, ...]
+    grid: GridImage | None = None

@@ -14,6 +14,7 @@ from devices.control_messages import (
     Mode,
     Position,
 )
+from devices.fast_response import Arming
 from devices.leases import Accepted, Answer, Lease, Refused, judge
 from devices.limits import PowerRange
 
@@ -26,6 +27,10 @@ LONGEST_LIMITS_NS = 7 * 86_400 * NS_PER_S
 """A limit's end is known at most a week ahead; the reversion holds afterwards."""
 MOST_POSITIONS = 128
 """A day of quarter hours ahead, and some."""
+LONGEST_ARMING_NS = 3_600 * NS_PER_S
+"""A service that nobody renews for an hour is nobody's any more."""
+MOST_ARMED = 8
+"""Services that one site offers at a time."""
 
 
 class Mandate:
@@ -38,6 +43,7 @@ class Mandate:
         self._heartbeat: Lease[bool] | None = None
         self._limits: Lease[PowerRange] | None = None
         self._positions: dict[int, Lease[Position | None]] = {}
+        self._armings: dict[str, Lease[Arming | None]] = {}
 
     def offer(
         self, message: Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode, now_ns: int
@@ -47,7 +53,7 @@ class Mandate:
             self.mode = message.mode
             return Accepted()
         if isinstance(message, GrantArming):
-            return Refused("no service can be armed here")
+            return self._offer_arming(message.lease, now_ns)
         if isinstance(message, GrantPosition):
             return self._offer_position(message.lease, now_ns)
         if isinstance(message, GrantLimits):
@@ -73,6 +79,11 @@ class Mandate:
         lease = self._positions.get(interval)
         return None if lease is None else lease.at(now_ns)
 
+    def armed(self, now_ns: int) -> tuple[Arming, ...]:
+        """The services whose arming runs now, by name."""
+        armings = (self._armings[name].at(now_ns) for name in sorted(self._armings))
+        return tuple(each for each in armings if each is not None)
+
     def limits(self, now_ns: int) -> PowerRange | None:
         """What the connection may carry by lease; None if it never was limited."""
         return self._fallback_limits if self._limits is None else self._limits.at(now_ns)
@@ -92,4 +103,19 @@ class Mandate:
         if len(self._positions) >= MOST_POSITIONS:
             return Refused(f"more than {MOST_POSITIONS} positions")
         self._positions[interval] = lease
+        return answer
+
+    def _offer_arming(self, lease: Lease[Arming | None], now_ns: int) -> Answer:
+        if lease.value is None or lease.reversion is not None:
+            return Refused("an arming lease arms a service and reverts to none")
+        if not (lease.value.up_w >= 0 and lease.value.down_w >= 0):
+            return Refused("armed power is at least 0 both ways")
+        name = lease.value.curve.name
+        answer = judge(self._armings.get(name), lease, now_ns, LONGEST_ARMING_NS)
+        if isinstance(answer, Refused):
+            return answer
+        self._armings = {key: held for key, held in self._armings.items() if held.expires_ns > now_ns}
+        if name not in self._armings and len(self._armings) >= MOST_ARMED:
+            return Refused(f"more than {MOST_ARMED} armed services")
+        self._armings[name] = lease
         return answer

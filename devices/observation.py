@@ -5,16 +5,18 @@ What is missing, stale or implausible is passed on as unknown, and the dispatch 
 worst.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.allocation import PvInput
 from devices.control_config import BatteryConfig, ControlConfig, metered
 from devices.control_messages import DeviceReport, ImageReport, Mode, SensorReport
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
+from devices.fast_response import Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
+from devices.resilience.islanding import GridReading
 from devices.sensor_port import MEASURED, ExpansionPort, warning
 
 NS_PER_MS = 1_000_000
@@ -22,11 +24,16 @@ NS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), and wish."""
+    """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
+    services, and what an island lets batteries do (None: everything) with whose reserve.
+    """
 
     mode: Mode
     limits: PowerRange | None
     wish: Wish
+    armed: tuple[Arming, ...] = ()
+    island: PowerRange | None = None
+    reserve_released: bool = False
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -49,7 +56,11 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         locked=commission.mode is not Mode.GRID_SUPPORT,
         curtailed=commission.mode is Mode.EMERGENCY_STOP,
         batteries=tuple(
-            _battery(battery, devices[battery.name], now_ns, age_ns) for battery in config.batteries
+            replace(
+                _battery(battery, devices[battery.name], now_ns, age_ns),
+                reserve_released=commission.reserve_released,
+            )
+            for battery in config.batteries
         ),
         pv=tuple(pv),
         load=PowerRange(least_w, most_w),
@@ -57,6 +68,8 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         connection=narrow(config.connection, limits)[0],
         wish=commission.wish,
         horizon_s=config.command_lease_ms / 1000 * config.clock.speed,
+        response=_response(image, config, commission),
+        island=_island(config, commission),
     )
 
 
@@ -101,6 +114,38 @@ def _sensors(config: ControlConfig, image: ProcessImage) -> tuple[SensorReport, 
     )
 
 
+def _island(config: ControlConfig, commission: Commission) -> PowerRange | None:
+    """What the island allows of the hardware there is: finite, as it is recorded."""
+    if commission.island is None:
+        return None
+    charge_w = sum(battery.charge_w for battery in config.batteries)
+    discharge_w = sum(battery.discharge_w for battery in config.batteries)
+    return narrow(PowerRange(-charge_w, discharge_w), commission.island)[0]
+
+
+def grid_reading(image: ProcessImage, max_age_ns: int) -> GridReading:
+    """What the meter shows of the grid; a breaker counts only beside a fresh voltage."""
+    if image.grid is None:
+        return GridReading(None, None)
+    voltage_pu = image.grid.voltage_pu.usable(image.time.real_ns, max_age_ns)
+    return GridReading(
+        image.grid.frequency_hz.usable(image.time.real_ns, max_age_ns),
+        voltage_pu,
+        None if voltage_pu is None else image.grid.breaker_closed,
+    )
+
+
+def _response(image: ProcessImage, config: ControlConfig, commission: Commission) -> ResponseInput:
+    now_ns, age_ns = image.time.real_ns, config.reading_age_ms * NS_PER_MS
+    grid = image.grid
+    return ResponseInput(
+        frequency_hz=None if grid is None else grid.frequency_hz.usable(now_ns, age_ns),
+        voltage_pu=None if grid is None else grid.voltage_pu.usable(now_ns, age_ns),
+        armed=commission.armed,
+        mandatory=config.mandatory,
+    )
+
+
 def _battery(config: BatteryConfig, device: DeviceImage, now_ns: int, age_ns: int) -> BatteryInput:
     stored_wh = device.stored_wh.usable(now_ns, age_ns)
     state_of_charge = device.state_of_charge.usable(now_ns, age_ns)
@@ -120,6 +165,7 @@ def _battery(config: BatteryConfig, device: DeviceImage, now_ns: int, age_ns: in
         reserve_wh=config.reserve * config.capacity_wh,
         reversion_w=config.reversion_w,
         stored_wh=stored_wh,
+        built=built,
     )
 
 

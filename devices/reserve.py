@@ -17,8 +17,10 @@ SECONDS_PER_HOUR = 3600.0
 class BatteryInput:
     """What dispatch knows of one battery in one cycle.
 
-    `minimum_w` (at most 0) to `maximum_w` is its nameplate; `stored_wh` is None while the state of charge is
+    `minimum_w` (at most 0) to `maximum_w` is what it could do now; `built` is its nameplate where taper, temperature
+    or its health leave less than that (None: nothing does). `stored_wh` is None while the state of charge is
     missing, stale or invalid; `reserve_wh` is the owner's; `reversion_w` the power of its safe state.
+    `reserve_released` is true in a real outage and when the owner says so, and only then.
     """
 
     name: str
@@ -30,6 +32,18 @@ class BatteryInput:
     reserve_wh: float
     reversion_w: float
     stored_wh: float | None
+    reserve_released: bool = False
+    built: PowerRange | None = None
+
+    @property
+    def nameplate(self) -> PowerRange:
+        """What it is built for, whatever it could do now."""
+        return PowerRange(self.minimum_w, self.maximum_w) if self.built is None else self.built
+
+    @property
+    def floor_wh(self) -> float:
+        """What stays stored: the owner's reserve, unless it is released."""
+        return 0.0 if self.reserve_released else self.reserve_wh
 
     @property
     def chargeable_wh(self) -> float | None:
@@ -46,7 +60,7 @@ class BatteryInput:
 
 
 def protected(battery: BatteryInput, horizon_s: float) -> PowerRange:
-    """Within the nameplate, neither beyond full nor beyond empty; nothing while the state of charge is
+    """Within what it could do now, neither beyond full nor beyond empty; nothing while the state of charge is
     unknown.
     """
     chargeable_wh = battery.chargeable_wh
@@ -63,7 +77,7 @@ def reserved(battery: BatteryInput, horizon_s: float) -> PowerRange:
     """No discharge into the reserve, and none at all while the state of charge is unknown; charging stays
     free.
     """
-    dischargeable_wh = battery.dischargeable_wh(battery.reserve_wh)
+    dischargeable_wh = battery.dischargeable_wh(battery.floor_wh)
     if dischargeable_wh is None:
         return PowerRange(battery.minimum_w, 0.0)
     return PowerRange(

@@ -11,12 +11,14 @@ from devices.cell_clock import ClockSpec
 from devices.control_messages import (
     ChangeMode,
     Downward,
+    GrantArming,
     GrantLimits,
     GrantPosition,
     Heartbeat,
     Mode,
     Position,
 )
+from devices.fast_response import Arming
 from devices.leases import Lease
 from devices.limits import PowerRange
 
@@ -25,6 +27,10 @@ Granted = TypeVar("Granted")
 NS_PER_S = 1_000_000_000
 HEARTBEAT_NS = 3 * NS_PER_S
 """How long the daemon counts as alive after its last heartbeat, which it renews three times as often (real time)."""
+
+
+ARMING_NS = 10 * NS_PER_S
+"""How long a service stays armed after its last renewal, which comes with every heartbeat (real time)."""
 
 
 class StandingOrders:
@@ -41,10 +47,23 @@ class StandingOrders:
         self._positions: dict[int, Position] = {}
         self._limits: tuple[PowerRange, PowerRange, int] | None = None
         self._mode: Mode | None = None
+        self._armings: dict[str, Arming] = {}
 
     def heartbeat(self, real_ns: int) -> Heartbeat:
         """The daemon lives."""
         return Heartbeat(self._lease(True, False, real_ns, real_ns + HEARTBEAT_NS))
+
+    def want_arming(self, arming: Arming) -> None:
+        """A service that is to be armed from now on; without power either way it is left to run out."""
+        if arming.up_w == arming.down_w == 0:
+            self._armings.pop(arming.curve.name, None)
+        else:
+            self._armings[arming.curve.name] = arming
+
+    def armings(self, real_ns: int) -> Iterator[Downward]:
+        """Every service that is to be armed, as a fresh lease: to be said with each heartbeat."""
+        for arming in self._armings.values():
+            yield GrantArming(self._lease(arming, None, real_ns, real_ns + ARMING_NS))
 
     def want_position(self, position: Position, real_ns: int, wall_ns: int) -> Iterator[Downward]:
         """The position of an interval, granted until the interval's end; nothing when that is over."""

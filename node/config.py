@@ -15,12 +15,14 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
 from devices.control_config import parse_config
-from devices.errors import ConfigurationError
+from devices.errors import ConfigurationError, ServiceError
+from devices.fast_response import Arming
+from devices.response_curve import curve_table
+from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 
@@ -33,6 +35,10 @@ def _lists_are_tuples(value: object) -> object:
     return value
 
 
+def _list_is_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _one_or_a_list(value: object) -> object:
     if isinstance(value, str):
         return (value,)
@@ -43,6 +49,8 @@ Addresses = Annotated[tuple[Address, ...], BeforeValidator(_one_or_a_list)]
 """One address, or a list of them."""
 
 Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list_is_tuple)]
+Tables = Annotated[tuple[dict[str, object], ...], BeforeValidator(_list_is_tuple)]
 
 
 class _Section(BaseModel):
@@ -100,11 +108,22 @@ class RetentionSection(_Section):
     votes: int | None = Field(default=None, ge=1)
 
 
+class ArmedSection(_Section):
+    """One service and the headroom that it may use, up (injecting more) and down."""
+
+    service: str = Field(min_length=1)
+    up_w: float = Field(default=0.0, ge=0, le=1e9)
+    down_w: float = Field(default=0.0, ge=0, le=1e9)
+
+
 class SiteSection(_Section):
-    """The connection point and what is behind it. `profile` is a CSV of measured powers over time.
+    """The connection point and what is behind it. `profile` is a CSV of measured powers over time, `grid_profile`
+    one of frequency and voltage.
 
     Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
-    devices stand in, and `sensors` what is on the expansion port.
+    devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
+    operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered; `islanding`
+    acts on an outage that the meter sees.
     """
 
     profile: str | None = None
@@ -112,14 +131,14 @@ class SiteSection(_Section):
     export_limit_w: float = Field(default=17_250.0, gt=0, le=1e9)
     cycle_real_ms: int = Field(default=100, ge=10, le=10_000)
     linger_real_s: float | None = Field(default=None, gt=0)
+    grid_profile: str | None = None
+    islanding: bool = False
+    service_files: Texts = ()
+    mandatory_services: Texts = ()
+    armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
     surroundings: dict[str, object] | None = None
-    sensors: tuple[dict[str, object], ...] = ()
-    ders: tuple[dict[str, object], ...] = ()
-
-    @field_validator("ders", "sensors", mode="before")
-    @classmethod
-    def _list_is_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    sensors: Tables = ()
+    ders: Tables = ()
 
 
 class WitnessedCell(_Section):
@@ -136,15 +155,11 @@ class WitnessSection(_Section):
     """Where neighbouring cells reach this node, and which they are; without cells there are no witnesses."""
 
     listen: Address | None = None
-    cells: tuple[WitnessedCell, ...] = ()
-
-    @field_validator("cells", mode="before")
-    @classmethod
-    def _list_is_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    cells: Annotated[tuple[WitnessedCell, ...], BeforeValidator(_list_is_tuple)] = ()
 
 
 Price = Annotated[float, Field(ge=0, le=1_000)]
+CarbonIntensity = Annotated[float, Field(ge=0, le=5_000)]
 HOURS = 24
 
 
@@ -161,13 +176,8 @@ class BiddingSection(_Section):
     wear: Price = 0.02
     horizon_hours: int = Field(default=24, ge=1, le=168)
     forecast: Literal["light", "full", "climate", "seasonal-naive"] = "light"
-    carbon: tuple[Annotated[float, Field(ge=0, le=5_000)], ...] = ()
+    carbon: Annotated[tuple[CarbonIntensity, ...], BeforeValidator(_list_is_tuple)] = ()
     seed: int = Field(default=0, ge=0)
-
-    @field_validator("carbon", mode="before")
-    @classmethod
-    def _list_is_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def _carbon_fits_the_goal(self) -> "BiddingSection":
@@ -214,6 +224,11 @@ class Config(_Section):
             return None
         return (Path(self.file).parent / self.site.profile).resolve()
 
+    @property
+    def service_paths(self) -> tuple[Path, ...]:
+        """The operator's own response curves."""
+        return tuple((Path(self.file).parent / name).resolve() for name in self.site.service_files)
+
 
 class _MembersFile(_Section):
     peers: Peers
@@ -255,7 +270,7 @@ def with_clock_file(config: Config) -> Config:
 
 
 def control_table(config: Config, interval_s: int) -> dict[str, object]:
-    """The configuration of this node's control process."""
+    """The configuration of this node's control process. Raises ServiceError for a service that is none."""
     site, clock = config.site, config.clock
     profile = config.profile_path
     table: dict[str, object] = {
@@ -264,10 +279,17 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
         "clock": {"start_wall_ns": clock.start_wall_ns, "epoch_ns": clock.epoch_ns, "speed": clock.speed},
         "connection": {"minimum_w": -site.import_limit_w, "maximum_w": site.export_limit_w},
         "cycle_ms": site.cycle_real_ms,
+        "islanding": site.islanding,
         "ders": list(site.ders),
     }
     if profile is not None:
         table["profile"] = str(profile)
+    if site.grid_profile is not None:
+        table["grid_profile"] = str((Path(config.file).parent / site.grid_profile).resolve())
+    if site.mandatory_services:
+        table["mandatory"] = [
+            curve_table(find_curve(name, config.service_paths)) for name in site.mandatory_services
+        ]
     if site.sensors:
         table["sensors"] = list(site.sensors)
     if site.surroundings is not None:
@@ -277,13 +299,29 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
     return table
 
 
+def armings(config: Config) -> tuple[Arming, ...]:
+    """The services that this node offers. Raises ServiceError for a service that is none."""
+    return tuple(
+        Arming(find_curve(each.service, config.service_paths), each.up_w, each.down_w)
+        for each in config.site.armed_services
+    )
+
+
 def site_problems(config: Config) -> tuple[str, ...]:
     """What the control process would refuse, one message per mistake; the interval is not known yet."""
     try:
         parse_config(control_table(config, interval_s=900))
+        offered = armings(config)
     except ConfigurationError as error:
         return error.problems
-    return ()
+    except ServiceError as error:
+        return tuple(str(error).splitlines())
+    if offered and config.site.grid_profile is None:
+        return ("grid_profile: is missing; an armed service reads frequency from it",)
+    names = [each.curve.name for each in offered]
+    return tuple(
+        f"armed_services: {name} is armed twice" for name in sorted(set(names)) if names.count(name) > 1
+    )
 
 
 def _table(path: Path, remedy: str) -> dict[str, object]:

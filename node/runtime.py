@@ -28,7 +28,7 @@ from node import events as ev
 from node.address_book import AddressBook
 from node.assembly import assemble
 from node.belonging import connectable
-from node.config import Config, clock_path, control_table, load_config, with_clock_file
+from node.config import Config, armings, clock_path, control_table, load_config, with_clock_file
 from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
@@ -165,6 +165,8 @@ class _Daemon:
         control_config = self._config.directory / CONTROL_CONFIG_FILE
         control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
+        for arming in armings(self._config):
+            control.arm(arming)
         transport = self._transport()
         async with trio.open_nursery() as devices:
             await devices.start(control.run)

@@ -1,4 +1,4 @@
-"""Searches for input that breaks a reader's promise (`sim.fuzz_targets`), guided by the coverage of our own code.
+"""Searches for input that breaks a reader's promise (`sim.fuzzing.targets`), guided by the coverage of our own code.
 
     python scripts/fuzz_decoders.py [RUNS] [--corpus DIR] [--target NAME]
 
@@ -19,9 +19,9 @@ except ImportError:
     sys.exit("fuzz_decoders: atheris is not installed: pip install -c constraints.txt -e '.[fuzz]'")
 
 with atheris.instrument_imports(include=["ledger", "market", "node.wire", "devices"]):
-    from sim.fuzz_mutations import mutated
-    from sim.fuzz_target import Target, try_input
-    from sim.fuzz_targets import target_named, targets
+    from sim.fuzzing.mutations import mutated
+    from sim.fuzzing.target import Target, try_input
+    from sim.fuzzing.targets import target_named, targets
 
 SLOWEST_S, MOST_MEMORY_MB, LONGEST_BYTES = 20, 1024, 70_000
 """What ends the search as a finding, beside the promises themselves; and how long inputs grow."""

@@ -14,11 +14,11 @@ run() {
 # A fresh range of seeds each day; a failing seed is printed and replays exactly.
 first="${FIRST:-$(( $(date +%s) / 86400 * 100000 ))}"
 
-run "$python" -m sim.agreement_world "$first" "$count"
+run "$python" -m sim.agreement.world "$first" "$count"
 run "$python" -m node.cli.root sim seeds --from "$first" --to "$(( first + count / 20 + 1 ))" --jobs "${JOBS:-2}"
 run "$python" -m sim.seeds.planted
-run "$python" -m sim.twins "$first" "$(( count * 50 ))"
-run "$python" -m sim.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
+run "$python" -m sim.agreement.twins "$first" "$(( count * 50 ))"
+run "$python" -m sim.cells.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_clearing_optimal.py \
     tests/market/test_mechanisms.py tests/market/test_certificates.py

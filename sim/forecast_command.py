@@ -24,8 +24,8 @@ from market.forecasting.selection import BASELINE
 from market.terminal import table_console
 from node.errors import ConfigError
 from sim.forecast_series import load_series
-from sim.household_samples import SOURCES
-from sim.neighbourhood import HouseholdError
+from sim.homes.household_samples import SOURCES
+from sim.homes.neighbourhood import HouseholdError
 
 app = App(name="forecast", help="Evaluate the forecasters on measured data.")
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable
 
 from market.forecasting.evaluation import LEAST_DAYS, Series
-from sim.household_samples import SEASONS, SOURCES
-from sim.households import read_recording
-from sim.neighbourhood import (
+from sim.homes.household_samples import SEASONS, SOURCES
+from sim.homes.households import read_recording
+from sim.homes.neighbourhood import (
     MICRO_PER_UNIT,
     MWH_PER_KWH,
     NS_PER_S,

@@ -10,6 +10,9 @@ class Patches:
     def __init__(self) -> None:
         self._replaced: list[tuple[Any, str, Any]] = []
 
+    def __len__(self) -> int:
+        return len(self._replaced)
+
     def setattr(self, target: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or a class until the end."""
         own = vars(target)

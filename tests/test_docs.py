@@ -119,8 +119,10 @@ def test_there_are_commands_to_check() -> None:
     assert {
         "wattswarm node",
         "wattswarm cell",
+        "wattswarm devices",
         "wattswarm ledger",
         "wattswarm market",
+        "wattswarm sim",
         "wattswarm testnet",
     } == {" ".join(command.split()[:2]) for command in commands()}
 

@@ -111,7 +111,7 @@ BAD_LAYERS = {
     "ledger/a.py": "from market.orders import Order",
     "market/a.py": "def f():\n    import devices.der",
     "devices/a.py": "import ledger",
-    "node/a.py": "def f():\n    from sim import households",
+    "node/a.py": "def f():\n    from sim.homes import households",
     "node/cli/other.py": "def f():\n    import sim",
     "node/cli/root.py": "import sim.testnet",
     "node/transport/memory.py": "import libp2p.host",

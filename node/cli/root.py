@@ -14,13 +14,16 @@ from node.exit_codes import ExitCode
 GROUPS = {
     "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
     "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
-    "devices": ("node.cli.devices:app", "Find, show and try devices."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": (
         "node.cli.root:market",
         "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
     ),
-    "sim": ("sim.seeds.cli:app", "Search seeded worlds for what must never happen."),
+    "devices": ("node.cli.devices:app", "Find, show and try devices; services and their response."),
+    "sim": (
+        "sim.cli:app",
+        "Simulate the grid around a cell, and search seeded worlds for what must never happen.",
+    ),
     "testnet": ("sim.testnet.cli:app", "Run a whole cell of real processes on this machine."),
 }
 

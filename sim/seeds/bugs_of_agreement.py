@@ -3,7 +3,7 @@ every one.
 """
 
 import ledger.vote_tally
-import sim.agreement_node
+import sim.agreement.node
 from ledger.agreement import Agreement
 from ledger.agreement_events import CastProposal, CastVote
 from ledger.block_verdicts import BlockVerdicts
@@ -11,7 +11,7 @@ from ledger.own_casts import OwnCasts
 from ledger.validators import ValidatorSet
 from ledger.vote_tally import Heard, HeightTally, RoundTally
 from ledger.votes import NO_ROUND, SignedVote, Step
-from sim.agreement_node import SimulatedValidator
+from sim.agreement.node import SimulatedValidator
 from sim.patches import Patches
 
 
@@ -41,7 +41,7 @@ def lock_forgotten(patches: Patches) -> None:
             self._locked_round = self._valid_round = NO_ROUND
             return applied
 
-    patches.setattr(sim.agreement_node, "Agreement", Forgets)
+    patches.setattr(sim.agreement.node, "Agreement", Forgets)
 
 
 def lock_forgotten_in_a_restart(patches: Patches) -> None:
@@ -101,7 +101,7 @@ def unlocked_without_a_quorum(patches: Patches) -> None:
             self._prevote(proposal.block_id, proposal.valid_round)
             return True
 
-    patches.setattr(sim.agreement_node, "Agreement", Believes)
+    patches.setattr(sim.agreement.node, "Agreement", Believes)
 
 
 def nothing_repeated(patches: Patches) -> None:

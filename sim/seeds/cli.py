@@ -1,4 +1,4 @@
-"""Shell: `wattswarm sim`: search seeded worlds for what must never happen."""
+"""Shell: `wattswarm sim seeds`: search seeded worlds for what must never happen."""
 
 import json
 import re
@@ -6,21 +6,18 @@ import sys
 from collections.abc import Callable
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
-from sim.cluster_checks import Outcome
+from sim.cells.checks import Outcome
 from sim.seeds.search import INTERVALS, LEAST_INTERVALS, Bounds, Tally, run_seed, search
-
-app = App(name="sim", help="Search seeded worlds for what must never happen.")
 
 PROGRESS_EVERY = 20
 """Seeds between two lines of progress where nobody looks at a terminal."""
 MOST_NODES = 40
 
 
-@app.command
 def seeds(
     *,
     first: Annotated[int, Parameter(name="--from")] = 0,

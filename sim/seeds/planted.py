@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sim import agreement_world
-from sim.cluster_plans import Focus
+from sim.agreement import world
+from sim.cells.plans import Focus
 from sim.patches import Patches
 from sim.seeds import bugs_of_agreement, bugs_of_cells
 from sim.seeds.bugs_of_cells import Plant
@@ -67,7 +67,7 @@ def hunt(planted: Hunt, first: int, count: int) -> Found:
 
 def _violation(planted: Hunt, seed: int) -> str | None:
     if planted.bounds is None:
-        return agreement_world.run_seed(seed, size=4).violation
+        return world.run_seed(seed, size=4).violation
     return run_seed(seed, planted.bounds).violation
 
 

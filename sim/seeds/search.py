@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from sim.cluster import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, Cluster
-from sim.cluster_changes import changing_cluster, draw_changes
-from sim.cluster_checks import Outcome
-from sim.cluster_keys import MINUTES
-from sim.cluster_plans import Focus
+from sim.cells.changes import changing_cluster, draw_changes
+from sim.cells.checks import Outcome
+from sim.cells.cluster import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, Cluster
+from sim.cells.keys import MINUTES
+from sim.cells.plans import Focus
 
 INTERVALS = 60
 """An hour at intervals of a minute."""

@@ -15,7 +15,7 @@ import trio
 
 from node.config_file import config_text
 from node.founding import CONFIG_FILE
-from sim.neighbourhood import Neighbourhood
+from sim.homes.neighbourhood import Neighbourhood
 from sim.testnet.chaos_actions import Field, come_back, disturb
 from sim.testnet.chaos_checks import (
     different_blocks,

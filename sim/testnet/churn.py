@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import trio
 from cyclopts import App
 
-from sim.households import load_households
+from sim.homes.households import load_households
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.run import CONNECT_PER_NODE_S, CONNECT_S, until_ready

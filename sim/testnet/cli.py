@@ -11,8 +11,8 @@ from cyclopts import App, Parameter
 
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
-from sim.households import load_households
-from sim.neighbourhood import HouseholdError
+from sim.homes.households import load_households
+from sim.homes.neighbourhood import HouseholdError
 from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
 from sim.testnet.chaos_plan import plan
 from sim.testnet.feeder import default_feeder

@@ -1,7 +1,7 @@
 """The default feeder of a testnet: a substation with two streets, one of which binds at some hours."""
 
 from market.feeder import Branch, Feeder, Grid
-from sim.neighbourhood import Home, Neighbourhood
+from sim.homes.neighbourhood import Home, Neighbourhood
 
 NORTH, SOUTH = "north", "south"
 

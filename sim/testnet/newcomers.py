@@ -19,7 +19,7 @@ from cyclopts import App
 
 from node.cli import membership
 from node.founding import CARD_FILE
-from sim.households import load_households
+from sim.homes.households import load_households
 from sim.testnet.layout import CELL_DIRECTORY
 from sim.testnet.preparation import Parameters, Prepared, prepare, prepare_newcomer
 from sim.testnet.processes import Daemon, stop_all

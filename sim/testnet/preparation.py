@@ -16,8 +16,8 @@ from node.config_file import config_text
 from node.errors import ConfigError
 from node.founding import CARD_FILE, CONFIG_FILE, CellTerms, found_cell, init_node
 from node.member_card import MemberCard, read_card
-from sim.neighbourhood import Home, Neighbourhood
-from sim.profiles import write_profile
+from sim.homes.neighbourhood import Home, Neighbourhood
+from sim.homes.profiles import write_profile
 from sim.testnet.feeder import default_feeder, street_of
 from sim.testnet.layout import CELL_DIRECTORY, CLOCK_FILE, NODES_DIRECTORY, PARAMETERS_FILE, PROFILE_FILE
 

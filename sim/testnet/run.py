@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 
-from sim.neighbourhood import Neighbourhood
+from sim.homes.neighbourhood import Neighbourhood
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.summary import Summary, audit, summarise

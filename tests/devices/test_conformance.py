@@ -14,6 +14,7 @@ from devices.drivers.simulated_pv import SimulatedPv
 from devices.image import DerKind, Quality
 from devices.leases import Accepted, Lease, Refused
 from devices.profiles import Series
+from devices.swarm.virtual_battery import Part, VirtualBattery
 
 SECOND_NS = 10**9
 START = Instant(10 * SECOND_NS, 0)
@@ -29,6 +30,12 @@ def battery() -> Der:
     return SimulatedBattery("battery", plate, 4000.0, 0.0, START)
 
 
+def virtual_battery() -> Der:
+    plate = nameplate(DerKind.BATTERY, -2000.0, 2000.0, 4000.0)
+    members = (SimulatedBattery(name, plate, 3000.0, 0.0, START) for name in ("left", "right"))
+    return VirtualBattery("both", tuple(Part(member, 500.0) for member in members))
+
+
 def pv() -> Der:
     return SimulatedPv("roof", nameplate(DerKind.PV, 0.0, 3000.0, None), SERIES, 500.0, START)
 
@@ -37,8 +44,8 @@ def load() -> Der:
     return SimulatedLoad("house", nameplate(DerKind.LOAD, -3000.0, 0.0, None), SERIES, START)
 
 
-DRIVERS: tuple[Callable[[], Der], ...] = (battery, pv, load)
-STEERABLE = (battery, pv)
+DRIVERS: tuple[Callable[[], Der], ...] = (battery, virtual_battery, pv, load)
+STEERABLE = (battery, virtual_battery, pv)
 
 
 def after(seconds: float) -> Instant:

@@ -37,6 +37,7 @@ from devices.json_codec import from_json, to_json
 from devices.leases import Answer, Lease, Refused
 from devices.limits import PowerRange
 from devices.profiles import Profile, read_profile
+from devices.service_files import find_curve
 
 Settings = Callable[..., dict[str, Any]]
 Granted = TypeVar("Granted")
@@ -375,10 +376,10 @@ def test_records_are_told_again_until_they_are_acknowledged_and_survive_a_restar
     assert told == home.records[1:]
 
 
-def test_arming_and_expired_leases_are_refused_with_an_alarm(fast: dict[str, Any]) -> None:
+def test_endless_arming_and_expired_leases_are_refused_with_an_alarm(fast: dict[str, Any]) -> None:
     home = Home(fast)
-    arming = GrantArming(home.lease(Arming(1.0, 1.0), Arming(0.0, 0.0), 5))
-    home.note(home.core.handle(arming, home.now))
+    arming = Arming(find_curve("fcr-ce"), 1.0, 1.0)
+    home.note(home.core.handle(GrantArming(home.lease(arming, arming, 5)), home.now))
     late = GrantPosition(home.lease(Position(0, 1), None, -1))
     home.note(home.core.handle(late, home.now))
     assert [alarm.code for alarm in home.alarms] == [AlarmCode.LEASE_REFUSED] * 2

@@ -10,13 +10,28 @@ from devices.allocation import PvInput
 from devices.cell_clock import Instant
 from devices.cycle_record import CycleRecord, ReadBack, replays
 from devices.dispatch import DispatchInput, FollowPosition, Layer, NetToZero, SafeState, dispatch
+from devices.fast_response import Arming, ResponseInput
 from devices.json_codec import from_json, to_json
 from devices.limits import PowerRange
 from devices.reserve import BatteryInput, protected, reserved
+from devices.response_curve import Effect
+from devices.service_files import built_in_curves
 
 powers = st.floats(0, 20_000)
 wishes = st.one_of(
     st.builds(FollowPosition, st.floats(-1e6, 1e6)), st.just(NetToZero()), st.just(SafeState())
+)
+
+
+CURVES = built_in_curves()
+SERVICES = [curve for curve in CURVES if curve.effect is Effect.ACTIVE_POWER]
+DROOPS = [curve for curve in CURVES if curve.effect is not Effect.REACTIVE_POWER]
+responses = st.builds(
+    ResponseInput,
+    st.none() | st.floats(44, 66),
+    st.none() | st.floats(0.4, 1.6),
+    st.lists(st.builds(Arming, st.sampled_from(SERVICES), powers, powers), max_size=2).map(tuple),
+    st.lists(st.sampled_from(DROOPS), max_size=2).map(tuple),
 )
 
 
@@ -34,6 +49,7 @@ def batteries(draw: st.DrawFn) -> BatteryInput:
         reserve_wh=capacity_wh * draw(st.floats(0, 1)),
         reversion_w=minimum_w * draw(st.floats(0, 1)),
         stored_wh=draw(st.none() | st.floats(0, 1).map(lambda part: part * capacity_wh)),
+        reserve_released=draw(st.booleans()),
     )
 
 
@@ -54,6 +70,8 @@ def inputs(draw: st.DrawFn) -> DispatchInput:
         connection=PowerRange(-draw(powers), draw(powers)),
         wish=draw(wishes),
         horizon_s=draw(st.floats(0.1, 1000)),
+        response=draw(responses),
+        island=draw(st.none() | st.builds(lambda low, high: PowerRange(-low, high), powers, powers)),
     )
 
 
@@ -95,7 +113,11 @@ def test_no_layer_widens_what_the_layers_before_it_left(case: DispatchInput) -> 
 def test_the_command_is_within_every_layer_that_does_not_contradict_a_higher_one(case: DispatchInput) -> None:
     decision = dispatch(case)
     for each in decision.layers:
-        assert each.left.contains(decision.power_w)
+        # The response may use what is withheld for it, and nothing else.
+        if each.layer is Layer.ARMED_SERVICES and decision.offset_w:
+            continue
+        withheld = each.layer is Layer.CONNECTION and decision.offset_w
+        assert withheld or each.left.contains(decision.power_w)
         assert each.conflict or each.allowed.contains(decision.power_w)
     assert not any(each.conflict for each in decision.layers[:4])
 
@@ -138,6 +160,8 @@ def test_a_higher_position_never_lowers_the_command(case: DispatchInput, more_w:
 
 @given(inputs(), st.floats(0, 1))
 def test_a_tighter_connection_never_allows_more(case: DispatchInput, part: float) -> None:
+    # What is armed is withheld from what the connection leaves, so where that lies elsewhere it gives way.
+    case = replace(case, response=replace(case.response, armed=()))
     connection = PowerRange(case.connection.minimum_w * part, case.connection.maximum_w * part)
     tight = dispatch(replace(case, connection=connection)).layers[-1]
     wide = dispatch(case).layers[-1]

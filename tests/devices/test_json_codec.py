@@ -15,6 +15,7 @@ from devices.image import DerKind
 from devices.json_codec import from_json, to_json
 from devices.leases import Lease
 from devices.limits import PowerRange
+from devices.service_files import find_curve
 
 Granted = TypeVar("Granted")
 
@@ -27,7 +28,7 @@ DOWNWARD = (
     messages.Heartbeat(lease(True, False)),
     messages.GrantPosition(Lease(Position(4, -500), None, 1, 2, "daemon", 3)),
     messages.GrantLimits(lease(PowerRange(-1.0, 2.5), PowerRange(0.0, 0.0))),
-    messages.GrantArming(lease(messages.Arming(1.0, 2.0), messages.Arming(0.0, 0.0))),
+    messages.GrantArming(Lease(messages.Arming(find_curve("fcr-ce"), 1.0, 2.0), None, 1, 2, "daemon", 3)),
     messages.ChangeMode(Mode.EMERGENCY_STOP),
     messages.Acknowledge(-4),
     messages.Stop(),

@@ -11,9 +11,9 @@ from ledger.write_ahead_log import WriteAheadLog
 from node.recall import Recall, Remembered
 from node.signer import Signer
 from node.startup import Opened, member_with_keys, trusted
-from sim.cluster_faults import MS, ClusterPlan, Outage, S
-from sim.cluster_keys import Keys
-from sim.cluster_membership import ChangingCluster, PlannedChange, new_keys
+from sim.cells.faults import MS, ClusterPlan, Outage, S
+from sim.cells.keys import Keys
+from sim.cells.membership import ChangingCluster, PlannedChange, new_keys
 from sim.simulated_disk import Power, SimulatedFile
 
 LOST = 2

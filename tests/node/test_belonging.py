@@ -8,7 +8,7 @@ from ledger.genesis import Role
 from ledger.membership import Membership
 from node import events as ev
 from node.belonging import Identity, confirmations_needed, connectable, members_changed
-from sim.cluster_keys import Keys, founded
+from sim.cells.keys import Keys, founded
 
 KEYS = [Keys.of(index) for index in range(4)]
 FOUNDED = Membership.founding(founded(KEYS))

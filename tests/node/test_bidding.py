@@ -23,7 +23,7 @@ from node.config import BiddingSection, Config, load_config
 from node.errors import ConfigError
 from node.events import Now
 from node.trading import Trading
-from sim.cluster_keys import FIRST_INTERVAL, Keys, founded
+from sim.cells.keys import FIRST_INTERVAL, Keys, founded
 
 KEYS = Keys.of(0)
 GENESIS: Genesis = founded([KEYS])

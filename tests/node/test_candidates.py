@@ -22,7 +22,7 @@ from node.candidates import Candidates, Invalid, Leads
 from node.constants import BLOCKS_HELD
 from node.events import Now
 from node.gathering import Gathering
-from sim.cluster_keys import FIRST_INTERVAL, Keys, founded
+from sim.cells.keys import FIRST_INTERVAL, Keys, founded
 
 KEYS = [Keys.of(index) for index in range(2)]
 GENESIS = founded(KEYS)

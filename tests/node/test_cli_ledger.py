@@ -12,8 +12,8 @@ import pytest
 from node import ledger_view
 from node.cli.root import main
 from node.errors import InputRefusedError
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -16,8 +16,8 @@ from ledger.light_proof import LIGHT_PROOF_BYTES
 from ledger.witness_messages import Checkpoint, cosign
 from node import ledger_view
 from node.cli.root import main
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
 
 Run = Callable[..., tuple[int, str, str]]
 INTERVAL = "1004"

@@ -21,10 +21,10 @@ from node.wire import (
     encode_capacity,
     encode_frame,
 )
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
-from sim.cluster_keys import FIRST_INTERVAL
-from sim.cluster_node import ClusterNode
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
+from sim.cells.keys import FIRST_INTERVAL
+from sim.cells.node import ClusterNode
 
 
 def started(size: int = 4) -> tuple[Cluster, ClusterNode]:

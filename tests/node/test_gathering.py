@@ -19,7 +19,7 @@ from market.cell import EnergyCell
 from market.payloads import Curve, Kind, Step, encode_order
 from node.events import Now
 from node.gathering import Gathering
-from sim.cluster_keys import FIRST_INTERVAL, Keys, founded
+from sim.cells.keys import FIRST_INTERVAL, Keys, founded
 
 KEYS = [Keys.of(index) for index in range(2)]
 GENESIS = founded(KEYS)

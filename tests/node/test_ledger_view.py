@@ -19,8 +19,8 @@ from ledger.witness_messages import Checkpoint, cosign
 from market.payloads import Curve, Kind, Quality, Reading, Step, encode_order, encode_reading
 from node import ledger_view
 from node.errors import InputRefusedError
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
 
 
 @pytest.fixture(scope="module")

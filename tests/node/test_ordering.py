@@ -27,7 +27,7 @@ from node.ordering import Ordering
 from node.steps import Decided, Step, WantBlock, WantEntries
 from node.timeliness import Attention
 from node.wire import ProposalFrame, decode_frame
-from sim.cluster_keys import FIRST_INTERVAL, SPEED, Keys, founded
+from sim.cells.keys import FIRST_INTERVAL, SPEED, Keys, founded
 
 MS = 1_000_000
 MARGIN_NS = 300 * MS * SPEED

@@ -10,7 +10,7 @@ from ledger.votes import Proposal, Step, Vote
 from ledger.write_ahead_log import WriteAheadLog
 from node.events import SignEntry
 from node.signer import Signer
-from sim.cluster_keys import Keys
+from sim.cells.keys import Keys
 from sim.simulated_disk import Power, SimulatedFile
 
 KEYS = Keys.of(0)

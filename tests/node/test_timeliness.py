@@ -18,7 +18,7 @@ from node.timeliness import (
     proposable_interval,
     unfairness,
 )
-from sim.cluster_keys import Keys, founded
+from sim.cells.keys import Keys, founded
 
 CALENDAR = Calendar(3600, 2700 * NS_PER_S)
 MARGIN_NS = 360 * NS_PER_S

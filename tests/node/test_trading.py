@@ -16,7 +16,7 @@ from market.units import NS_PER_S
 from node.constants import IMAGE_AGE_NS
 from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, SignEntry
 from node.trading import Trading
-from sim.cluster_keys import FIRST_INTERVAL, Keys, founded
+from sim.cells.keys import FIRST_INTERVAL, Keys, founded
 
 KEYS = Keys.of(0)
 GENESIS = founded([KEYS])

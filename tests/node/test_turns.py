@@ -25,9 +25,9 @@ from node.core import NodeCore
 from node.signer import Signer
 from node.startup import trusted
 from node.turns import Turns
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
-from sim.cluster_keys import FIRST_INTERVAL, SPEED, Keys, founded
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
+from sim.cells.keys import FIRST_INTERVAL, SPEED, Keys, founded
 from sim.simulated_disk import Power, PowerLost, SimulatedFile
 
 MEMORY = Path(":memory:")

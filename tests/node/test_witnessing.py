@@ -27,8 +27,8 @@ from node.neighbours import Neighbour
 from node.transport.errors import RequestFailed
 from node.transport.memory import MemoryNetwork
 from node.witnessing import Witnessing
-from sim.cluster import Cluster
-from sim.cluster_faults import ClusterPlan, S
+from sim.cells.cluster import Cluster
+from sim.cells.faults import ClusterPlan, S
 
 
 @pytest.fixture(scope="module")

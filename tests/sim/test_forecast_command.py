@@ -13,7 +13,7 @@ from node.cli.root import app
 from node.errors import ConfigError
 from sim.forecast_command import evaluate, score_table
 from sim.forecast_series import load_series
-from sim.household_samples import SOURCES
+from sim.homes.household_samples import SOURCES
 
 
 def meter_file(path: Path, days: int) -> Path:

@@ -1,6 +1,7 @@
 """The search over seeds, and the planted bugs that prove it: a bounded sample; `make soak` runs all of them."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -34,6 +35,13 @@ def test_a_seed_replays_exactly_and_another_is_another_world() -> None:
     first, again, other = run_seed(3, SHORT), run_seed(3, SHORT), run_seed(4, SHORT)
     assert first == again
     assert first.digest != other.digest
+
+
+@pytest.mark.parametrize("plant", bugs_of_cells.BUGS)
+def test_every_bug_changes_something_that_is_there(plant: Callable[[Patches], None]) -> None:
+    with Patches() as patches:
+        plant(patches)
+        assert len(patches) > 0
 
 
 def test_two_processes_find_what_one_finds() -> None:

@@ -22,7 +22,7 @@ from ledger.signing import unseal
 from market.payloads import Kind
 from node.founding import CONFIG_FILE
 from node.transport.libp2p.adapter import Libp2pTransport
-from sim.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
+from sim.homes.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
 from sim.testnet.layout import DAEMON_LOG, NODES_DIRECTORY
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import PROGRAM, Daemon, stop_all

@@ -3,11 +3,11 @@
 from ledger.changes import Remove, Rotate
 from ledger.replay import Replayed
 from market.cell_state import CellState
-from sim.cluster import INTERVAL_NS
-from sim.cluster_checks import chain_of
-from sim.cluster_faults import MS, ClusterPlan, S
-from sim.cluster_keys import Keys
-from sim.cluster_membership import ChangingCluster, PlannedChange, new_keys, newcomer
+from sim.cells.checks import chain_of
+from sim.cells.cluster import INTERVAL_NS
+from sim.cells.faults import MS, ClusterPlan, S
+from sim.cells.keys import Keys
+from sim.cells.membership import ChangingCluster, PlannedChange, new_keys, newcomer
 
 
 def plan(intervals: int, **faults: object) -> ClusterPlan:

@@ -1,0 +1,1 @@
+"""What a node does when the public grid fails: modes, islanding, former, tiers, black start, resynchronisation."""

@@ -1,0 +1,1 @@
+"""The agreement core alone in a seeded world, and Twins scenarios."""

@@ -1,0 +1,1 @@
+"""Whole daemons in a seeded world: virtual time, simulated disks, networks, clocks and people."""

@@ -1,0 +1,204 @@
+"""What must hold in a simulated cell when it has come to rest, and what became of it.
+
+Energies are mWh, money pico-currency.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ledger.errors import Corrupt
+from ledger.genesis import Genesis
+from ledger.replay import Replayed, replay
+from ledger.store import Store
+from market.cell import EnergyCell
+from market.cell_state import CellState
+from market.outcomes import BlockOutcomes
+from market.payloads import Kind
+from sim.cells.shared_work import shared_work
+
+Chain = list[Replayed[CellState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a cell: the first violation (None is good), the block ids, some counts, and a digest of all
+    events. `cell_s` is how much of the cell's time was played. Of a failure, the event's number and the last lines.
+    """
+
+    seed: int
+    size: int
+    violation: str | None
+    blocks: tuple[bytes, ...]
+    events: int
+    digest: int
+    cell_s: float
+    traded: int
+    frozen: int
+    trace: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one honest node ended with: its ledger, and the position its devices were told per interval.
+
+    A bit of a `rotten` ledger may have flipped in what a start from a snapshot does not read again. An audit must
+    find it then.
+    """
+
+    name: str
+    member: bytes
+    store: Store
+    positions: Mapping[int, int]
+    rotten: bool = False
+
+
+def chain_of(store: Store, genesis: Genesis) -> Chain:
+    """A ledger, derived again from its rows, a pruned one from its base on. Raises `Corrupt`."""
+    return list(replay(store, genesis, EnergyCell()))
+
+
+def outcomes_of(replayed: Replayed[CellState]) -> BlockOutcomes:
+    """What followed from a block in the market."""
+    assert isinstance(replayed.outcomes, BlockOutcomes)
+    return replayed.outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the world knows of its end. Members by id.
+
+    In the `calm` intervals every honest member must trade, in time. `exposed` must be frozen, and besides them only
+    `suspects`; `latecomers` show their orders only after the gate, and must not trade; all of them are among the
+    `cheats`, as are members that stopped for good.
+    """
+
+    calm: range
+    exposed: frozenset[bytes]
+    suspects: frozenset[bytes]
+    latecomers: frozenset[bytes]
+    cheats: frozenset[bytes]
+
+
+def final_faults(genesis: Genesis, seen: Iterable[Seen], expected: Expected) -> Iterator[str]:
+    """Everything that is wrong at the end."""
+    nodes: list[Seen] = []
+    chains: list[Chain] = []
+    everyone = list(seen)
+    if not everyone:
+        yield "no honest node signs any more"
+    for node in everyone:
+        try:
+            chains.append(_replayed(node.store, genesis, alone=not chains))
+            nodes.append(node)
+        except Corrupt as fault:
+            if not node.rotten:
+                yield f"the ledger of {node.name} does not replay: {fault}"
+                return
+    if not chains:
+        return
+    longest = min(chains, key=lambda chain: (-chain[-1].tip.height, chain[0].tip.height))
+    for node, chain in zip(nodes, chains, strict=True):
+        if not _agree(chain, longest):
+            yield f"{node.name} has other blocks than the others"
+            return
+        yield from _position_faults(node, longest)
+        if not node.store.base():
+            yield from _reading_faults(node, range(genesis.first_interval, expected.calm.stop))
+    yield from _money_faults(longest)
+    yield from _energy_faults(longest)
+    yield from _membership_faults(longest[-1], expected)
+    yield from _calm_faults(longest, nodes, expected)
+
+
+def _agree(chain: Chain, other: Chain) -> bool:
+    """Whether two chains, either of which may be pruned, have the same block wherever both have one."""
+    ids = {each.tip.height: each.tip.header_id for each in other}
+    return all(ids.get(each.tip.height, each.tip.header_id) == each.tip.header_id for each in chain)
+
+
+def _replayed(store: Store, genesis: Genesis, *, alone: bool) -> Chain:
+    """The chain of a ledger; ``alone`` it shares no work with anybody: identical blocks need that once."""
+    if alone:
+        return chain_of(store, genesis)
+    with shared_work():
+        return chain_of(store, genesis)
+
+
+def _position_faults(node: Seen, chain: Chain) -> Iterator[str]:
+    filled = {
+        outcomes_of(each).clearing.interval: outcomes_of(each).position_of(node.member) for each in chain
+    }
+    first = chain[0].block.header.first_interval
+    for interval, energy in node.positions.items():
+        if interval >= first and filled.get(interval) != energy:
+            yield f"{node.name} was told {energy} for interval {interval} and filled {filled.get(interval)}"
+
+
+def _reading_faults(node: Seen, intervals: range) -> Iterator[str]:
+    last = node.store.last_sequence(node.member, 0)
+    read = [
+        signed.entry.interval
+        for signed in node.store.entries(node.member, 0, -1, last)
+        if signed.entry.kind == Kind.READING
+    ]
+    if sorted(read) != list(intervals):
+        yield f"{node.name} should have reported {intervals} once each and reported {sorted(read)}"
+
+
+def _money_faults(chain: Chain) -> Iterator[str]:
+    for each in chain:
+        total = sum(each.tip.state.balances.values())
+        if total:
+            yield f"after block {each.tip.height} there is {total} too much money"
+
+
+def _energy_faults(chain: Chain) -> Iterator[str]:
+    """What was sold is what was bought and what the grid took, in every clearing."""
+    for each in chain:
+        clearing = outcomes_of(each).clearing
+        residual = clearing.grid_import - clearing.grid_export
+        if sum(part.position for part in clearing.members) + residual:
+            yield f"in interval {clearing.interval} other energy was sold than bought"
+
+
+def _membership_faults(last: Replayed[CellState], expected: Expected) -> Iterator[str]:
+    frozen = {member.id for member in last.tip.membership.members if member.frozen_at is not None}
+    honest, hidden = frozen - expected.suspects, expected.exposed - frozen
+    if honest:
+        yield f"honest members are frozen: {sorted(each.hex()[:8] for each in honest)}"
+    if hidden:
+        yield f"equivocating members are not frozen: {sorted(each.hex()[:8] for each in hidden)}"
+
+
+def _calm_faults(chain: Chain, nodes: list[Seen], expected: Expected) -> Iterator[str]:
+    confirmations = (outcomes_of(each).confirmation for each in chain)
+    timely = {each.interval for each in confirmations if each is not None and each.timely}
+    covering = {
+        interval: each
+        for each in chain
+        for interval in range(each.block.header.first_interval, each.tip.last_interval + 1)
+    }
+    for interval in expected.calm:
+        each = covering.get(interval)
+        if each is not None and _is_excused(each, expected.cheats):
+            continue
+        if each is None or each.tip.last_interval != interval or interval not in timely:
+            yield f"interval {interval} was not decided in time, though nothing was wrong any more"
+            continue
+        traded = {part.member for part in outcomes_of(each).clearing.members}
+        for node in nodes:
+            if node.member not in traded:
+                yield f"the order of {node.name} for interval {interval} was left out"
+            if interval not in node.positions:
+                yield f"{node.name} was told no position for interval {interval}"
+        if traded & expected.latecomers:
+            yield f"an order for interval {interval} that came after its gate was let in"
+
+
+def _is_excused(each: Replayed[CellState], cheats: frozenset[bytes]) -> bool:
+    """Whether several cheats in a row had the right to propose, so that there was no time to trade."""
+    validators, membership = each.tip.deciders, each.tip.membership
+    assert validators is not None
+    first = (validators.keys[validators.proposer(each.tip.height, round_)] for round_ in (0, 1))
+    proposers = [membership.by_consensus_key(key) for key in first]
+    return all(member is not None and member.id in cheats for member in proposers)

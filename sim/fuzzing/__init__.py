@@ -1,0 +1,1 @@
+"""Readers of foreign bytes, and messages to spoil for them."""

@@ -1,0 +1,1 @@
+"""Measured households, and neighbourhoods made of them."""

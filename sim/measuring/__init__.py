@@ -1,0 +1,1 @@
+"""One real daemon among scripts, to measure it."""
