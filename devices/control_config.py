@@ -11,7 +11,7 @@ from devices.der import Nameplate
 from devices.drivers.modelled import fed_nameplate
 from devices.errors import ConfigurationError
 from devices.fields import Fields
-from devices.hardware_config import HardwareConfig, parse_hardware
+from devices.hardware_config import NUT, HardwareConfig, parse_hardware
 from devices.hub.watched import Watched, parse_watched
 from devices.image import DerKind
 from devices.limits import PowerRange
@@ -172,8 +172,13 @@ def parse_config(source: object) -> ControlConfig:
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
-    if (config.mandatory or config.islanding) and config.grid_profile is None:
-        top.problem("grid_profile", "is missing; mandatory droops and islanding read the grid from it")
+    if config.grid_profile is None:
+        if config.mandatory:
+            top.problem("grid_profile", "is missing; mandatory droops read the grid from it")
+        if config.islanding and not any(each.driver == NUT for each in hardware):
+            top.problem(
+                "grid_profile", "is missing, and there is no UPS; islanding reads the grid from one of them"
+            )
     for fields in (clock, connection, surroundings, top):
         fields.close()
     if problems:

@@ -40,8 +40,12 @@ def variables(lines: list[str], ups: str) -> dict[str, str]:
 
 
 def supply(status: str | None) -> Supply:
-    """What feeds the load, by the words of `ups.status`; unknown where no word says it."""
+    """What feeds the load, by the words of `ups.status`; unknown where no word says it, or while the UPS tries out
+    its battery by itself.
+    """
     words = set() if status is None else set(status.split())
+    if "CAL" in words and not words & {"LB", "FSD"}:
+        return Supply.UNKNOWN
     if "OB" in words:
         return Supply.LOW_BATTERY if words & {"LB", "FSD"} else Supply.BATTERY
     return Supply.MAINS if "OL" in words else Supply.UNKNOWN

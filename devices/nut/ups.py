@@ -1,6 +1,7 @@
 """Shell: a UPS and the load behind it, read from a server of Network UPS Tools over TCP (RFC 9271)."""
 
 import socket
+import time
 
 from devices.cell_clock import Instant
 from devices.der import Nameplate
@@ -63,13 +64,14 @@ class NutUps:
             self._connection = None
 
     def _ask(self, command: str) -> list[str]:
-        """The lines of one reply: up to the end of a list, or a single one."""
+        """The lines of one reply: up to the end of a list, or a single one. All of it must come in time."""
+        end = time.monotonic() + self._timeout_s
         if self._connection is None:
             self._connection = socket.create_connection((self._host, self._port), self._timeout_s)
-            self._connection.settimeout(self._timeout_s)
         self._connection.sendall(f"{command}\n".encode("ascii"))
         data = b""
         while True:
+            self._connection.settimeout(max(0.001, end - time.monotonic()))
             part = self._connection.recv(4096)
             data += part
             if not part or len(data) > LONGEST_REPLY:

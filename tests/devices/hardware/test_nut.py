@@ -18,8 +18,12 @@ from devices.control_messages import Alarm, AlarmCode
 from devices.drivers.polled import PolledDer
 from devices.drivers.real import connect
 from devices.hardware_config import HardwareConfig
-from devices.image import DeviceImage, Supply
+from devices.image import DerKind, DeviceImage, GridImage, ProcessImage, Reading, Supply
 from devices.nut.protocol import NutError, drawn_w, supply, variables
+from devices.observation import grid_reading
+from devices.resilience.islanding import Detector, Finding, GridReading, IslandLimits
+from devices.resilience.modes import OperatingMode
+from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("nut")]
 
@@ -122,6 +126,63 @@ async def test_on_battery_and_low_battery_are_alarms_that_clear(
         assert (await alarm_of(client, AlarmCode.UPS_LOW_BATTERY, raised=False)).device == "rack"
 
 
+async def test_a_ups_on_battery_is_an_outage_where_nothing_measures_the_grid(
+    build_node: Callable[..., Any], server: NutServer
+) -> None:
+    node = build_node(ders=[table(server.port)], cycle_ms=50, islanding=True)
+    async with node.attached() as client:
+        server.put("ups.status", "OB DISCHRG")
+        await alarm_of(client, AlarmCode.GRID_LOST, raised=True)
+
+
+def seen(*supplies: Supply | None, grid: GridImage | None = None, age_ns: int = 0) -> GridReading:
+    """What a site's UPSs say of the grid, by readings of some age."""
+    now = Instant(10**12, 0)
+    missing = Reading.missing(now.real_ns - age_ns)
+    devices = tuple(
+        DeviceImage(f"ups-{k}", DerKind.LOAD, *[missing] * 5, None, supply=each)
+        for k, each in enumerate(supplies)
+    )
+    return grid_reading(ProcessImage(now, devices, grid), SECOND_NS)
+
+
+def test_a_single_ups_that_differs_proves_nothing() -> None:
+    assert seen(Supply.BATTERY, Supply.LOW_BATTERY).fed is False
+    assert seen(Supply.MAINS, Supply.UNKNOWN, None).fed is True
+    assert seen(Supply.MAINS, Supply.BATTERY).fed is None
+    assert seen(Supply.BATTERY, age_ns=2 * SECOND_NS).fed is None
+    assert seen().fed is None
+
+
+@given(st.lists(st.tuples(st.sampled_from([True, False, None]), st.floats(0.1, 40)), max_size=12))
+def test_a_ups_changes_the_mode_and_never_releases_the_reserve(
+    looks: list[tuple[bool | None, float]],
+) -> None:
+    resilience, now_ns = Resilience(), 0
+    for fed, seconds in looks:
+        now_ns += round(seconds * SECOND_NS)
+        situation = Situation(GridReading(None, None, fed=fed))
+        resilience, orders = resilience.step(situation, SiteRules(), now_ns)
+        assert not orders.reserve_released
+        if orders.mode is OperatingMode.EMERGENCY:
+            assert orders.batteries is not None
+            assert orders.batteries.minimum_w == 0
+    for seconds in (0, 61, 1):
+        now_ns += seconds * SECOND_NS
+        resilience, orders = resilience.step(
+            Situation(GridReading(None, None, fed=True)), SiteRules(), now_ns
+        )
+    assert orders.mode is OperatingMode.GRID_SUPPORT
+
+
+def test_a_ups_is_not_asked_where_the_grid_is_measured() -> None:
+    known = GridReading(50.0, 1.0, breaker_closed=True, fed=False)
+    detector = Detector()
+    for now_ns in (0, SECOND_NS, 2 * SECOND_NS):
+        detector = detector.step(known, IslandLimits(), now_ns)
+    assert detector.finding is Finding.CONNECTED
+
+
 def test_a_driver_that_lost_the_ups_leaves_nothing_known() -> None:
     with tempfile.TemporaryDirectory() as folder, nut_server(Path(folder)) as server:
         now = Instant(10**12, 0)
@@ -145,6 +206,8 @@ WORDS = [
     ("OB", Supply.BATTERY),
     ("OB DISCHRG LB", Supply.LOW_BATTERY),
     ("FSD OB", Supply.LOW_BATTERY),
+    ("OB CAL", Supply.UNKNOWN),
+    ("OB CAL LB", Supply.LOW_BATTERY),
     ("OLD", Supply.UNKNOWN),
 ]
 
