@@ -4,20 +4,23 @@ Power in W, energy in Wh, injection positive; milliseconds are real time. The ow
 limits are known while a device is silent; the driver compares it with what the device says of itself.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devices.der import Nameplate
 from devices.fields import Fields
 from devices.image import DerKind
+from devices.mqtt.topics import DeviceTopics, parse_topics
 from devices.nut.protocol import NAME
 
-SUNSPEC, NUT = "sunspec", "nut"
-DRIVERS = (SUNSPEC, NUT)
+SUNSPEC, NUT, MQTT = "sunspec", "nut", "mqtt"
+DRIVERS = (SUNSPEC, NUT, MQTT)
 KINDS = (DerKind.BATTERY, DerKind.PV)
+MQTT_KINDS = (DerKind.FLEXIBLE, DerKind.LOAD, DerKind.BATTERY, DerKind.PV)
 LARGEST_W = 1e9
 LARGEST_WH = 1e12
 MODBUS_PORT = 502
 NUT_PORT = 3493
+MQTT_PORT = 1883
 SLOWEST_POLL_MS = 500
 """Setpoints last for a second at least by a device's timer, and have to be renewed before."""
 
@@ -28,7 +31,7 @@ class HardwareConfig:
 
     `reversion_w` is its setpoint when nobody controls it, None for a share of the connection's limits (see
     `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1. `unit` is Modbus's,
-    `ups` the name of a UPS on its server.
+    `ups` the name of a UPS on its server, `topics` what a device on a broker speaks on.
     """
 
     name: str
@@ -42,12 +45,13 @@ class HardwareConfig:
     poll_ms: int
     timeout_ms: int
     ups: str = ""
+    topics: DeviceTopics | None = None
 
 
 def parse_hardware(fields: Fields, name: str) -> HardwareConfig:
     """Read a table of `[[site.ders]]` that has a `driver`; mistakes are collected in the fields."""
     driver = fields.choice("driver", DRIVERS)
-    return _ups(fields, name) if driver == NUT else _sunspec(fields, name)
+    return {SUNSPEC: _sunspec, NUT: _ups, MQTT: _mqtt}[driver](fields, name)
 
 
 def _ups(fields: Fields, name: str) -> HardwareConfig:
@@ -93,11 +97,35 @@ def _sunspec(fields: Fields, name: str) -> HardwareConfig:
     return config
 
 
+def _mqtt(fields: Fields, name: str) -> HardwareConfig:
+    kind = DerKind(fields.choice("kind", tuple(kind.value for kind in MQTT_KINDS)))
+    nameplate = _battery(fields) if kind is DerKind.BATTERY else _pv(fields)
+    if kind in (DerKind.LOAD, DerKind.FLEXIBLE):
+        nameplate = replace(nameplate, kind=kind, minimum_w=-nameplate.maximum_w, maximum_w=0.0)
+    config = HardwareConfig(
+        name=name,
+        driver=MQTT,
+        nameplate=nameplate,
+        reversion_w=None if kind is DerKind.LOAD else _reversion_w(fields, nameplate),
+        reserve=fields.number("reserve", 0.0, 1.0, 0.2) if kind is DerKind.BATTERY else 0.0,
+        host=fields.text("host", 253, "127.0.0.1"),
+        port=fields.integer("port", 1, 65_535, MQTT_PORT),
+        unit=0,
+        poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 200),
+        timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
+        topics=parse_topics(fields, kind),
+    )
+    fields.close()
+    return config
+
+
 def _reversion_w(fields: Fields, plate: Nameplate) -> float | None:
     """A battery that nobody controls must not run down, and rests if nothing else is said."""
     if plate.kind is DerKind.BATTERY:
         return fields.number("reversion_w", plate.minimum_w, 0.0, 0.0)
-    return None if fields.absent("reversion_w") else fields.number("reversion_w", 0.0, plate.maximum_w)
+    if fields.absent("reversion_w"):
+        return None
+    return fields.number("reversion_w", plate.minimum_w, plate.maximum_w)
 
 
 def _battery(fields: Fields) -> Nameplate:

@@ -44,16 +44,34 @@ class Means:
     wait: Callable[[float], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How long after the last word to it a device with a lease of one second may take to revert, and how long one
+    that is not asked may be silent, in seconds.
+    """
+
+    timer_s: float = TIMER_S
+    speaks_s: float = 0.0
+
+
+COMMON = Habits()
+
+
 def exercise_w(plate: Nameplate) -> float:
     """The power that a device is tried with when nothing else is asked for: a tenth, and at most 500 W."""
     return min(EXERCISE_W, EXERCISE_PART * max(plate.maximum_w, -plate.minimum_w))
 
 
 def try_device(
-    hardware: Hardware, plate: Nameplate, reversion_w: float, power_w: float, means: Means
+    hardware: Hardware,
+    plate: Nameplate,
+    reversion_w: float,
+    power_w: float,
+    means: Means,
+    habits: Habits = COMMON,
 ) -> Iterator[Step]:
     """Try a device with at most `power_w` each way; ends with the first step that leaves it unknown."""
-    trial = _Trial(hardware, plate, reversion_w, means)
+    trial = _Trial(hardware, plate, reversion_w, means, habits)
     try:
         yield from trial.steps(power_w)
     except HardwareError as error:
@@ -63,7 +81,10 @@ def try_device(
 
 
 class _Trial:
-    def __init__(self, hardware: Hardware, plate: Nameplate, reversion_w: float, means: Means) -> None:
+    def __init__(
+        self, hardware: Hardware, plate: Nameplate, reversion_w: float, means: Means, habits: Habits
+    ) -> None:
+        self._habits = habits
         self._hardware = hardware
         self._plate = plate
         self._reversion_w = reversion_w
@@ -71,7 +92,7 @@ class _Trial:
         self._commanded = False
 
     def steps(self, power_w: float) -> Iterator[Step]:
-        first = self._exchange(None)
+        first = self._first_word()
         yield Step("answers", *_answered(first))
         if first.image.power_w.value is None:
             return
@@ -85,9 +106,11 @@ class _Trial:
             yield self._follows_if(
                 "discharges", power_w, charge is not None and charge > LEAST_STORED, charge
             )
+        elif self._plate.kind is DerKind.FLEXIBLE:
+            yield self._follows("limits itself", -power_w)
         else:
             yield self._follows("limits itself", min(power_w, self._plate.maximum_w))
-        yield self._reverts(-power_w if self._plate.kind is DerKind.BATTERY else power_w)
+        yield self._reverts(power_w if self._plate.kind is DerKind.PV else -power_w)
 
     def leave(self) -> Iterator[Step]:
         """Give the device its reversion value for good, when it has been commanded at all."""
@@ -100,6 +123,16 @@ class _Trial:
             return
         held = _held(left, self._reversion_w)
         yield Step("is left at rest", held, f"told {self._reversion_w:g} W for good; {_shown(left)}")
+
+    def _first_word(self) -> Exchanged:
+        """What the device says first; one that speaks by itself is given its time."""
+        first = self._exchange(None)
+        waited_s = 0.0
+        while first.image.power_w.value is None and waited_s < self._habits.speaks_s:
+            self._means.wait(LOOK_S)
+            waited_s += LOOK_S
+            first = self._exchange(None)
+        return first
 
     def _stays_alive(self) -> Step:
         """Look several times: a device whose own heartbeat stands still is not believed any more in the end."""
@@ -135,8 +168,12 @@ class _Trial:
     def _reverts(self, power_w: float) -> Step:
         """Give a short lease, and then leave the device alone until its own timer must have run out."""
         self._exchange(Order(power_w, self._reversion_w, SHORT_LEASE_S))
-        self._means.wait(TIMER_S + self._plate.response_s)
-        last = self._exchange(None)
+        self._means.wait(self._habits.timer_s + self._plate.response_s)
+        try:
+            last = self._first_word()
+        except HardwareError:
+            # A broker drops a connection on which nothing is said: that is what makes such a device revert.
+            last = self._first_word()
         shown_w = last.image.setpoint_w.value
         text = f"told {power_w:g} W for {SHORT_LEASE_S:g} s and left alone: {_shown(last)}"
         if shown_w is None and last.image.power_w.value is not None:
@@ -153,6 +190,8 @@ class _Trial:
             return False
         tolerance_w = READ_BACK_W + POWER_PART * max(self._plate.maximum_w, -self._plate.minimum_w)
         excess_w = shown_w - power_w
+        if self._plate.kind is DerKind.FLEXIBLE:
+            return excess_w >= -tolerance_w
         return (excess_w if self._plate.kind is DerKind.PV else abs(excess_w)) <= tolerance_w
 
 

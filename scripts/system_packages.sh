@@ -41,6 +41,9 @@ servers=()
 if ! ls /lib/nut/dummy-ups /usr/lib/nut/dummy-ups /usr/libexec/nut/dummy-ups 2>/dev/null | grep -q .; then
     servers+=(nut-server)
 fi
+if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null 2>&1; then
+    servers+=(mosquitto)
+fi
 
 if [ ${#missing[@]} -eq 0 ] && [ ${#servers[@]} -eq 0 ]; then
     exit 0

@@ -7,7 +7,7 @@ from devices.cell_clock import Instant
 from devices.control_config import ControlConfig, reversions
 from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
-from devices.hardware_config import NUT, HardwareConfig
+from devices.hardware_config import MQTT, NUT, HardwareConfig
 from devices.nut.ups import NutUps
 
 MS_PER_S = 1000
@@ -31,16 +31,24 @@ def real_ders(config: ControlConfig, clock: Callable[[], Instant]) -> Iterator[t
 
 def connect(config: HardwareConfig, reversion_w: float, clock: Callable[[], Instant]) -> PolledDer:
     """One real device; whether it answers shows in what it measures."""
-    poll_s = config.poll_ms / MS_PER_S
-    return PolledDer(config.name, config.nameplate, open_hardware(config), clock, reversion_w, poll_s)
+    hardware = open_hardware(config, reversion_w)
+    return PolledDer(config.name, config.nameplate, hardware, clock, reversion_w, config.poll_ms / MS_PER_S)
 
 
-def open_hardware(config: HardwareConfig) -> Hardware:
-    """The way to one real device, for whoever talks to it alone; it connects when it is first used."""
+def open_hardware(config: HardwareConfig, reversion_w: float) -> Hardware:
+    """The way to one real device, for whoever talks to it alone; it connects when it is first used.
+
+    `reversion_w` is what a device without a timer of its own is left with when the connection ends.
+    """
     if config.driver == NUT:
         timeout_s = config.timeout_ms / MS_PER_S
         return NutUps(config.name, config.nameplate, config.host, config.port, config.ups, timeout_s)
-    # Imported here, because it takes a tenth of a second that a node without real devices can save.
+    # Imported here, because they take a tenth of a second that a node without real devices can save.
+    if config.driver == MQTT:
+        from devices.mqtt.device import MqttDevice, broker_of
+
+        assert config.topics is not None
+        return MqttDevice(config.name, config.nameplate, broker_of(config), config.topics, reversion_w)
     from devices.sunspec.inverter import SunSpecInverter
     from devices.sunspec.link import ModbusLink
 

@@ -16,11 +16,12 @@ from devices.control_config import ControlConfig, parse_config, reversions
 from devices.control_files import lock_directory
 from devices.drivers.hardware import HardwareError
 from devices.drivers.real import open_hardware
-from devices.hardware_config import MODBUS_PORT, NUT, HardwareConfig
+from devices.hardware_config import MODBUS_PORT, MQTT, SUNSPEC, HardwareConfig
 from devices.image import DerKind
+from devices.mqtt.device import broker_of, every_topic
 from devices.nut.ups import NutUps
 from devices.sunspec.survey import Found, ShownValue, every_value, survey
-from devices.trial import Means, Step, exercise_w, try_device
+from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device
 from market.terminal import table_console
 from node.config import control_table, load_config
 from node.config_file import config_text
@@ -62,7 +63,7 @@ def scan(
     if not 1 <= units <= MOST_UNITS:
         raise InputRefusedError(f"--units: {units} is not from 1 to {MOST_UNITS}")
     hardware = _control(config).hardware if config is not None else ()
-    known = [each for each in hardware if each.driver != NUT]
+    known = [each for each in hardware if each.driver == SUNSPEC]
     places = dict.fromkeys([*((each.host, each.port) for each in known), *map(_place, host)])
     if not places:
         raise InputRefusedError(
@@ -171,18 +172,22 @@ def add_commands(app: App) -> None:
 
 
 def _tried(each: HardwareConfig, reversion_w: float, power_w: float | None) -> Iterator[Step]:
-    hardware = open_hardware(each)
+    hardware = open_hardware(each, reversion_w)
     means = Means(lambda: Instant(time.monotonic_ns(), time.time_ns()), _wait)
     power_w = exercise_w(each.nameplate) if power_w is None else power_w
     try:
-        yield from try_device(hardware, each.nameplate, reversion_w, power_w, means)
+        habits = COMMON if each.topics is None else Habits(broker_of(each).will_s, each.topics.report_s)
+        yield from try_device(hardware, each.nameplate, reversion_w, power_w, means, habits)
     finally:
         hardware.close()
 
 
 def _values(each: HardwareConfig) -> tuple[ShownValue, ...]:
-    if each.driver != NUT:
+    if each.driver == SUNSPEC:
         return every_value(each.host, each.port, each.unit, each.timeout_ms / 1000)
+    if each.driver == MQTT and each.topics is not None:
+        heard = every_topic(broker_of(each), each.topics)
+        return tuple(ShownValue("topic", name, text, "") for name, text in heard.items())
     ups = NutUps(each.name, each.nameplate, each.host, each.port, each.ups, each.timeout_ms / 1000)
     try:
         return tuple(ShownValue(each.ups, name, text, "") for name, text in ups.values().items())
@@ -199,6 +204,8 @@ def _must_fit(each: HardwareConfig, power_w: float | None) -> None:
     if plate.kind is DerKind.LOAD:
         return
     most_w = min(plate.maximum_w, -plate.minimum_w) if plate.capacity_wh is not None else plate.maximum_w
+    if plate.kind is DerKind.FLEXIBLE:
+        most_w = -plate.minimum_w
     if power_w is not None and not 0 < power_w <= most_w:
         raise InputRefusedError(
             f"--power-w: {power_w:g} is not above 0 and at most {most_w:g}, for {each.name}"

@@ -91,7 +91,7 @@ class ServerBench:
         self.now = Instant(10**12, 0)
         parsed = config(table(server.port, kind, **changes)).hardware[0]
         self.polled: PolledDer = connect(parsed, 0.0, lambda: self.now)
-        self.der = _Awaited(self.polled)
+        self.der = Awaited(self.polled)
         self.polled.refresh(PATIENCE_S)
 
     def pass_time(self, seconds: float) -> None:
@@ -115,7 +115,7 @@ class ServerBench:
         return Lease(power_w, reversion_w, real_ns, expires_ns, "test", real_ns)
 
 
-class _Awaited:
+class Awaited:
     """The driver, whose commands are waited for: a bench is the means to let time pass."""
 
     def __init__(self, polled: PolledDer) -> None:

@@ -37,7 +37,7 @@ def tried(
 ) -> tuple[list[Step], float]:
     device = config(table(server.port, kind, **changes)).hardware[0]
     waiting = Waiting(server, power)
-    hardware = open_hardware(device)
+    hardware = open_hardware(device, 0.0)
     means = Means(lambda: waiting.now, waiting.wait)
     try:
         steps = list(try_device(hardware, device.nameplate, 0.0, exercise_w(device.nameplate), means))
