@@ -21,6 +21,7 @@ from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
+from devices.publish_settings import PublishConfig, parse_publishing
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 
@@ -108,7 +109,7 @@ class ControlConfig:
     devices/grid_profile.py), needed as soon as there is a mandatory droop or islanding; `mandatory` are the droops
     that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
     after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
-    `hardware` is real.
+    `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this.
     """
 
     data_dir: str
@@ -131,6 +132,7 @@ class ControlConfig:
     site: Site = field(default_factory=Site)
     sensors: tuple[Sensor, ...] = ()
     hardware: tuple[HardwareConfig, ...] = ()
+    home_assistant: PublishConfig | None = None
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -169,6 +171,9 @@ def parse_config(source: object) -> ControlConfig:
         site=parse_site(surroundings),
         sensors=() if top.absent("sensors") else parse_sensors(top.tables("sensors", MOST_SENSORS)),
         hardware=hardware,
+        home_assistant=None
+        if top.absent("home_assistant")
+        else parse_publishing(top.table("home_assistant")),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -26,7 +28,7 @@ from devices.control_files import (
     load_state,
     lock_directory,
 )
-from devices.control_messages import Stop
+from devices.control_messages import ImageReport, Stop
 from devices.control_socket import ControlSocket, DaemonAttached
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
@@ -78,13 +80,17 @@ def control(config: ControlConfig) -> None:
         grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
         with real_ders(config, lambda: _now(config)) as real:
             core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
-            _Loop(config, core, directory).run()
+            with _shown(config) as show:
+                _Loop(config, core, directory, show).run()
 
 
 class _Loop:
-    """The cycle and the socket, on one thread."""
+    """The cycle and the socket, on one thread. `show` gets every report that the daemon gets, and does not wait."""
 
-    def __init__(self, config: ControlConfig, core: ControlCore, directory: Path) -> None:
+    def __init__(
+        self, config: ControlConfig, core: ControlCore, directory: Path, show: Callable[[ImageReport], None]
+    ) -> None:
+        self._show = show
         self._config = config
         self._core = core
         self._writer = StateWriter(directory)
@@ -133,6 +139,8 @@ class _Loop:
             self._writer.save(self._core.saved_state())
         for message in outcome.messages:
             self._socket.send(message)
+            if isinstance(message, ImageReport):
+                self._show(message)
 
     def _finish(self) -> None:
         now = _now(self._config)
@@ -143,6 +151,22 @@ class _Loop:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+
+@contextmanager
+def _shown(config: ControlConfig) -> Iterator[Callable[[ImageReport], None]]:
+    """What takes reports for the owner's broker; nothing does where none is configured."""
+    if config.home_assistant is None:
+        yield lambda report: None
+        return
+    # Imported here, because it takes a tenth of a second that most nodes can save.
+    from devices.mqtt.publisher import Publisher
+
+    publisher = Publisher(config.home_assistant)
+    try:
+        yield publisher.show
+    finally:
+        publisher.close()
 
 
 def _now(config: ControlConfig) -> Instant:

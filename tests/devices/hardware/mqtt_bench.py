@@ -176,12 +176,11 @@ class Gadget:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         text = message.payload.decode()
-        self.told.append(text)
-        if self.device == "plug":
-            text = {"ON": "1", "OFF": "0"}[json.loads(text)["state"]]
+        number = {"ON": "1", "OFF": "0"}[json.loads(text)["state"]] if self.device == "plug" else text
         if self.fault != "deaf":
             with self._lock:
-                self.limit = float(text)
+                self.limit = float(number)
+        self.told.append(text)
         for topic, payload in self._state():
             client.publish(topic, payload, qos=1)
 

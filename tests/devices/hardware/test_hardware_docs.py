@@ -21,7 +21,7 @@ def first_cells(heading: str, table: int = 0) -> str:
 def test_the_example_is_a_configuration_without_mistakes() -> None:
     examples = [textwrap.dedent(each) for each in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
     source = tomllib.loads("\n".join(examples))
-    assert [len(each.splitlines()) for each in examples] == [10, 5, 12]
+    assert [len(each.splitlines()) for each in examples] == [10, 5, 12, 2]
     config = Config.model_validate({"node": {"name": "ada"}, "file": "node.toml", **source})
     assert site_problems(config) == ()
     assert control_table(config, 900)["ders"] == source["site"]["ders"]

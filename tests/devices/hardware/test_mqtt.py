@@ -171,6 +171,7 @@ def test_a_control_process_that_dies_or_hangs_leaves_the_device_its_reversion(
             until(told_last(gadget, "16"), "control does not charge")
             process.send_signal(ending)
             until(told_last(gadget, "6"), "the last will did not come")
+            assert gadget.limit == 6.0
         finally:
             process.kill()
             gadget.end()
