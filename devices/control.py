@@ -46,6 +46,7 @@ from devices.profiles import Profile
 from devices.resilience.islanding import Finding as GridFinding
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 from devices.settling import Settling
+from devices.site_meter import site_meter
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -101,6 +102,7 @@ class ControlCore:
         self._health.remember(saved.health)
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
+        self._site_meter = site_meter(config)
         self._resilience = Resilience()
         self._response_wh = 0.0
         """What the fast response has moved in this interval: the position is not to take it back."""
@@ -261,7 +263,8 @@ class ControlCore:
 
     def _measure(self, now: Instant) -> ProcessImage:
         grid = None if self._grid is None else self._grid.measure(now)
-        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
+        image = ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
+        return image if self._site_meter is None else self._site_meter.apply(image)
 
     def _new_meter(self) -> Meter:
         kinds = {der.name: der.nameplate.kind for der in self._ders.values()}

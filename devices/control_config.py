@@ -177,6 +177,8 @@ def parse_config(source: object) -> ControlConfig:
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
+    if sum(each.connection for each in hardware) > 1:
+        top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
     if config.grid_profile is None:
         if config.mandatory:
             top.problem("grid_profile", "is missing; mandatory droops read the grid from it")

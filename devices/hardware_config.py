@@ -12,8 +12,8 @@ from devices.image import DerKind
 from devices.mqtt.topics import DeviceTopics, parse_topics
 from devices.nut.protocol import NAME
 
-SUNSPEC, NUT, MQTT = "sunspec", "nut", "mqtt"
-DRIVERS = (SUNSPEC, NUT, MQTT)
+SUNSPEC, NUT, MQTT, DSMR = "sunspec", "nut", "mqtt", "dsmr"
+DRIVERS = (SUNSPEC, NUT, MQTT, DSMR)
 KINDS = (DerKind.BATTERY, DerKind.PV)
 MQTT_KINDS = (DerKind.FLEXIBLE, DerKind.LOAD, DerKind.BATTERY, DerKind.PV)
 LARGEST_W = 1e9
@@ -21,6 +21,7 @@ LARGEST_WH = 1e12
 MODBUS_PORT = 502
 NUT_PORT = 3493
 MQTT_PORT = 1883
+CONNECTION, ITSELF = "connection", "itself"
 SLOWEST_POLL_MS = 500
 """Setpoints last for a second at least by a device's timer, and have to be renewed before."""
 
@@ -31,7 +32,9 @@ class HardwareConfig:
 
     `reversion_w` is its setpoint when nobody controls it, None for a share of the connection's limits (see
     `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1. `unit` is Modbus's,
-    `ups` the name of a UPS on its server, `topics` what a device on a broker speaks on.
+    `ups` the name of a UPS on its server, `topics` what a device on a broker speaks on, `serial` the path of a port
+    in place of host and port. `report_s`: how long what a device said by itself holds. `connection`: it measures the
+    site's connection, not one device.
     """
 
     name: str
@@ -46,12 +49,48 @@ class HardwareConfig:
     timeout_ms: int
     ups: str = ""
     topics: DeviceTopics | None = None
+    serial: str | None = None
+    report_s: float = 0.0
+    connection: bool = False
 
 
 def parse_hardware(fields: Fields, name: str) -> HardwareConfig:
     """Read a table of `[[site.ders]]` that has a `driver`; mistakes are collected in the fields."""
     driver = fields.choice("driver", DRIVERS)
-    return {SUNSPEC: _sunspec, NUT: _ups, MQTT: _mqtt}[driver](fields, name)
+    return {SUNSPEC: _sunspec, NUT: _ups, MQTT: _mqtt, DSMR: _smart_meter}[driver](fields, name)
+
+
+def _smart_meter(fields: Fields, name: str) -> HardwareConfig:
+    serial = None if fields.absent("serial") else fields.text("serial", 4096)
+    if serial is not None and not (fields.absent("host") and fields.absent("port")):
+        fields.problem("serial", "and host or port exclude each other")
+    config = HardwareConfig(
+        name=name,
+        driver=DSMR,
+        nameplate=_drawing(fields),
+        reversion_w=None,
+        reserve=0.0,
+        host="" if serial else fields.text("host", 253),
+        port=0 if serial else fields.integer("port", 1, 65_535),
+        unit=0,
+        poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 200),
+        timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
+        serial=serial,
+        report_s=fields.number("report_s", 1.0, 60.0, 5.0),
+        connection=_at_connection(fields, CONNECTION),
+    )
+    fields.close()
+    return config
+
+
+def _at_connection(fields: Fields, usual: str) -> bool:
+    return fields.choice("measures", (CONNECTION, ITSELF), usual) == CONNECTION
+
+
+def _drawing(fields: Fields) -> Nameplate:
+    """What must run and takes no orders."""
+    least_w = -fields.number("maximum_w", 0.0, LARGEST_W)
+    return Nameplate(DerKind.LOAD, least_w, 0.0, None, 1.0, 1.0, None, 0.0)
 
 
 def _ups(fields: Fields, name: str) -> HardwareConfig:
@@ -62,9 +101,7 @@ def _ups(fields: Fields, name: str) -> HardwareConfig:
     config = HardwareConfig(
         name=name,
         driver=NUT,
-        nameplate=Nameplate(
-            DerKind.LOAD, -fields.number("maximum_w", 0.0, LARGEST_W), 0.0, None, 1.0, 1.0, None, 0.0
-        ),
+        nameplate=_drawing(fields),
         reversion_w=None,
         reserve=0.0,
         host=fields.text("host", 253, "127.0.0.1"),
@@ -102,6 +139,7 @@ def _mqtt(fields: Fields, name: str) -> HardwareConfig:
     nameplate = _battery(fields) if kind is DerKind.BATTERY else _pv(fields)
     if kind in (DerKind.LOAD, DerKind.FLEXIBLE):
         nameplate = replace(nameplate, kind=kind, minimum_w=-nameplate.maximum_w, maximum_w=0.0)
+    topics = parse_topics(fields, kind)
     config = HardwareConfig(
         name=name,
         driver=MQTT,
@@ -113,7 +151,9 @@ def _mqtt(fields: Fields, name: str) -> HardwareConfig:
         unit=0,
         poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 200),
         timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
-        topics=parse_topics(fields, kind),
+        topics=topics,
+        report_s=topics.report_s,
+        connection=kind is DerKind.LOAD and _at_connection(fields, ITSELF),
     )
     fields.close()
     return config

@@ -7,7 +7,8 @@ from devices.cell_clock import Instant
 from devices.control_config import ControlConfig, reversions
 from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
-from devices.hardware_config import MQTT, NUT, HardwareConfig
+from devices.dsmr.meter import SmartMeter, Source
+from devices.hardware_config import DSMR, MQTT, NUT, HardwareConfig
 from devices.nut.ups import NutUps
 
 MS_PER_S = 1000
@@ -40,6 +41,8 @@ def open_hardware(config: HardwareConfig, reversion_w: float) -> Hardware:
 
     `reversion_w` is what a device without a timer of its own is left with when the connection ends.
     """
+    if config.driver == DSMR:
+        return SmartMeter(config.name, source_of(config), config.report_s)
     if config.driver == NUT:
         timeout_s = config.timeout_ms / MS_PER_S
         return NutUps(config.name, config.nameplate, config.host, config.port, config.ups, timeout_s)
@@ -54,3 +57,8 @@ def open_hardware(config: HardwareConfig, reversion_w: float) -> Hardware:
 
     link = ModbusLink(config.host, config.port, config.unit, config.timeout_ms / MS_PER_S)
     return SunSpecInverter(config.name, config.nameplate, link)
+
+
+def source_of(config: HardwareConfig) -> Source:
+    """Where the telegrams of a smart meter come from."""
+    return Source(config.host, config.port, config.timeout_ms / MS_PER_S, config.serial)

@@ -15,12 +15,14 @@ from devices.cell_clock import Instant
 from devices.control_config import ControlConfig, parse_config, reversions
 from devices.control_files import lock_directory
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware
-from devices.hardware_config import MODBUS_PORT, MQTT, SUNSPEC, HardwareConfig
+from devices.drivers.real import open_hardware, source_of
+from devices.dsmr.meter import every_value
+from devices.hardware_config import DSMR, MODBUS_PORT, MQTT, SUNSPEC, HardwareConfig
 from devices.image import DerKind
 from devices.mqtt.device import broker_of, every_topic
 from devices.nut.ups import NutUps
-from devices.sunspec.survey import Found, ShownValue, every_value, survey
+from devices.sunspec.survey import Found, ShownValue, survey
+from devices.sunspec.survey import every_value as every_point
 from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device
 from market.terminal import table_console
 from node.config import control_table, load_config
@@ -176,7 +178,8 @@ def _tried(each: HardwareConfig, reversion_w: float, power_w: float | None) -> I
     means = Means(lambda: Instant(time.monotonic_ns(), time.time_ns()), _wait)
     power_w = exercise_w(each.nameplate) if power_w is None else power_w
     try:
-        habits = COMMON if each.topics is None else Habits(broker_of(each).will_s, each.topics.report_s)
+        timer_s = broker_of(each).will_s if each.driver == MQTT else COMMON.timer_s
+        habits = Habits(timer_s, each.report_s)
         yield from try_device(hardware, each.nameplate, reversion_w, power_w, means, habits)
     finally:
         hardware.close()
@@ -184,10 +187,13 @@ def _tried(each: HardwareConfig, reversion_w: float, power_w: float | None) -> I
 
 def _values(each: HardwareConfig) -> tuple[ShownValue, ...]:
     if each.driver == SUNSPEC:
-        return every_value(each.host, each.port, each.unit, each.timeout_ms / 1000)
+        return every_point(each.host, each.port, each.unit, each.timeout_ms / 1000)
     if each.driver == MQTT and each.topics is not None:
         heard = every_topic(broker_of(each), each.topics)
         return tuple(ShownValue("topic", name, text, "") for name, text in heard.items())
+    if each.driver == DSMR:
+        told = every_value(source_of(each), each.report_s)
+        return tuple(ShownValue("telegram", name, text, "") for name, text in told.items())
     ups = NutUps(each.name, each.nameplate, each.host, each.port, each.ups, each.timeout_ms / 1000)
     try:
         return tuple(ShownValue(each.ups, name, text, "") for name, text in ups.values().items())
