@@ -109,7 +109,8 @@ class ControlConfig:
     devices/grid_profile.py), needed as soon as there is a mandatory droop or islanding; `mandatory` are the droops
     that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
     after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
-    `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this.
+    `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this; `dispatch_log` a file
+    that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew.
     """
 
     data_dir: str
@@ -133,6 +134,8 @@ class ControlConfig:
     sensors: tuple[Sensor, ...] = ()
     hardware: tuple[HardwareConfig, ...] = ()
     home_assistant: PublishConfig | None = None
+    dispatch_log: str | None = None
+    dispatch_log_mb: int = 64
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -174,6 +177,8 @@ def parse_config(source: object) -> ControlConfig:
         home_assistant=None
         if top.absent("home_assistant")
         else parse_publishing(top.table("home_assistant")),
+        dispatch_log=None if top.absent("dispatch_log") else top.text("dispatch_log", 4096),
+        dispatch_log_mb=top.integer("dispatch_log_mb", 1, 10_000, 64),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")

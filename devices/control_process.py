@@ -30,6 +30,8 @@ from devices.control_files import (
 )
 from devices.control_messages import ImageReport, Stop
 from devices.control_socket import ControlSocket, DaemonAttached
+from devices.cycle_record import CycleRecord
+from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
 from devices.drivers.simulated_grid import SimulatedGridMeter
@@ -80,17 +82,25 @@ def control(config: ControlConfig) -> None:
         grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
         with real_ders(config, lambda: _now(config)) as real:
             core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
-            with _shown(config) as show:
-                _Loop(config, core, directory, show).run()
+            with _shown(config) as show, _logged(config) as log:
+                _Loop(config, core, directory, show, log).run()
 
 
 class _Loop:
-    """The cycle and the socket, on one thread. `show` gets every report that the daemon gets, and does not wait."""
+    """The cycle and the socket, on one thread. `show` gets every report that the daemon gets and `log` every cycle;
+    neither waits.
+    """
 
     def __init__(
-        self, config: ControlConfig, core: ControlCore, directory: Path, show: Callable[[ImageReport], None]
+        self,
+        config: ControlConfig,
+        core: ControlCore,
+        directory: Path,
+        show: Callable[[ImageReport], None],
+        log: Callable[[CycleRecord], None],
     ) -> None:
         self._show = show
+        self._log = log
         self._config = config
         self._core = core
         self._writer = StateWriter(directory)
@@ -114,6 +124,7 @@ class _Loop:
             if now.real_ns < min(next_cycle_ns, boundary_ns):
                 continue
             self._carry_out(self._core.cycle(now))
+            self._log(self._core.cycles[-1])
             self._carry_out(self._core.not_saved(self._writer.problem))
             if now.real_ns >= next_cycle_ns:
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
@@ -167,6 +178,19 @@ def _shown(config: ControlConfig) -> Iterator[Callable[[ImageReport], None]]:
         yield publisher.show
     finally:
         publisher.close()
+
+
+@contextmanager
+def _logged(config: ControlConfig) -> Iterator[Callable[[CycleRecord], None]]:
+    """What takes cycles for the dispatch log; nothing does where none is configured."""
+    if config.dispatch_log is None:
+        yield lambda record: None
+        return
+    log = DispatchLog(Path(config.dispatch_log), config.dispatch_log_mb * 500_000)
+    try:
+        yield log.add
+    finally:
+        log.close()
 
 
 def _now(config: ControlConfig) -> Instant:

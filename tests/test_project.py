@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"ledger", "market", "devices", "node", "sim"}
 IMPORT_NAMES = {
     "nacl": "pynacl",
+    "paho": "paho-mqtt",
     "pytest_trio": "pytest-trio",
     "sklearn": "scikit-learn",
     "sunspec2": "pysunspec2",
