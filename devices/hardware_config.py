@@ -12,8 +12,8 @@ from devices.image import DerKind
 from devices.mqtt.topics import DeviceTopics, parse_topics
 from devices.nut.protocol import NAME
 
-SUNSPEC, NUT, MQTT, DSMR = "sunspec", "nut", "mqtt", "dsmr"
-DRIVERS = (SUNSPEC, NUT, MQTT, DSMR)
+SUNSPEC, SUNSPEC_METER, NUT, MQTT, DSMR = "sunspec", "sunspec-meter", "nut", "mqtt", "dsmr"
+DRIVERS = (SUNSPEC, SUNSPEC_METER, NUT, MQTT, DSMR)
 KINDS = (DerKind.BATTERY, DerKind.PV)
 MQTT_KINDS = (DerKind.FLEXIBLE, DerKind.LOAD, DerKind.BATTERY, DerKind.PV)
 LARGEST_W = 1e9
@@ -22,6 +22,7 @@ MODBUS_PORT = 502
 NUT_PORT = 3493
 MQTT_PORT = 1883
 CONNECTION, ITSELF = "connection", "itself"
+DRAWN, GIVEN = "drawn", "given"
 SLOWEST_POLL_MS = 500
 """Setpoints last for a second at least by a device's timer, and have to be renewed before."""
 
@@ -34,7 +35,7 @@ class HardwareConfig:
     `devices.control_config.reversions`). `reserve` is the owner's part of the capacity, 0 to 1. `unit` is Modbus's,
     `ups` the name of a UPS on its server, `topics` what a device on a broker speaks on, `serial` the path of a port
     in place of host and port. `report_s`: how long what a device said by itself holds. `connection`: it measures the
-    site's connection, not one device.
+    site's connection, not one device. `drawn_positive`: a meter's numbers are positive while power is drawn.
     """
 
     name: str
@@ -52,12 +53,14 @@ class HardwareConfig:
     serial: str | None = None
     report_s: float = 0.0
     connection: bool = False
+    drawn_positive: bool = False
 
 
 def parse_hardware(fields: Fields, name: str) -> HardwareConfig:
     """Read a table of `[[site.ders]]` that has a `driver`; mistakes are collected in the fields."""
     driver = fields.choice("driver", DRIVERS)
-    return {SUNSPEC: _sunspec, NUT: _ups, MQTT: _mqtt, DSMR: _smart_meter}[driver](fields, name)
+    readers = {SUNSPEC: _sunspec, SUNSPEC_METER: _meter, NUT: _ups, MQTT: _mqtt, DSMR: _smart_meter}
+    return readers[driver](fields, name)
 
 
 def _smart_meter(fields: Fields, name: str) -> HardwareConfig:
@@ -78,6 +81,26 @@ def _smart_meter(fields: Fields, name: str) -> HardwareConfig:
         serial=serial,
         report_s=fields.number("report_s", 1.0, 60.0, 5.0),
         connection=_at_connection(fields, CONNECTION),
+    )
+    fields.close()
+    return config
+
+
+def _meter(fields: Fields, name: str) -> HardwareConfig:
+    config = HardwareConfig(
+        name=name,
+        driver=SUNSPEC_METER,
+        nameplate=_drawing(fields),
+        reversion_w=None,
+        reserve=0.0,
+        host=fields.text("host", 253),
+        port=fields.integer("port", 1, 65_535, MODBUS_PORT),
+        unit=fields.integer("unit", 0, 255, 1),
+        poll_ms=fields.integer("poll_ms", 20, SLOWEST_POLL_MS, 200),
+        timeout_ms=fields.integer("timeout_ms", 20, 10_000, 500),
+        report_s=fields.number("report_s", 0.5, 60.0, 1.0),
+        connection=_at_connection(fields, CONNECTION),
+        drawn_positive=fields.choice("positive", (DRAWN, GIVEN)) == DRAWN,
     )
     fields.close()
     return config

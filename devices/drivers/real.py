@@ -8,7 +8,7 @@ from devices.control_config import ControlConfig, reversions
 from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
 from devices.dsmr.meter import SmartMeter, Source
-from devices.hardware_config import DSMR, MQTT, NUT, HardwareConfig
+from devices.hardware_config import DSMR, MQTT, NUT, SUNSPEC_METER, HardwareConfig
 from devices.nut.ups import NutUps
 
 MS_PER_S = 1000
@@ -54,8 +54,11 @@ def open_hardware(config: HardwareConfig, reversion_w: float) -> Hardware:
         return MqttDevice(config.name, config.nameplate, broker_of(config), config.topics, reversion_w)
     from devices.sunspec.inverter import SunSpecInverter
     from devices.sunspec.link import ModbusLink
+    from devices.sunspec.meter import SunSpecMeter
 
     link = ModbusLink(config.host, config.port, config.unit, config.timeout_ms / MS_PER_S)
+    if config.driver == SUNSPEC_METER:
+        return SunSpecMeter(config.name, link, config.drawn_positive)
     return SunSpecInverter(config.name, config.nameplate, link)
 
 

@@ -17,7 +17,7 @@ from devices.control_files import lock_directory
 from devices.drivers.hardware import HardwareError
 from devices.drivers.real import open_hardware, source_of
 from devices.dsmr.meter import every_value
-from devices.hardware_config import DSMR, MODBUS_PORT, MQTT, SUNSPEC, HardwareConfig
+from devices.hardware_config import DSMR, MODBUS_PORT, MQTT, SUNSPEC, SUNSPEC_METER, HardwareConfig
 from devices.image import DerKind
 from devices.mqtt.device import broker_of, every_topic
 from devices.nut.ups import NutUps
@@ -65,7 +65,7 @@ def scan(
     if not 1 <= units <= MOST_UNITS:
         raise InputRefusedError(f"--units: {units} is not from 1 to {MOST_UNITS}")
     hardware = _control(config).hardware if config is not None else ()
-    known = [each for each in hardware if each.driver == SUNSPEC]
+    known = [each for each in hardware if each.driver in (SUNSPEC, SUNSPEC_METER)]
     places = dict.fromkeys([*((each.host, each.port) for each in known), *map(_place, host)])
     if not places:
         raise InputRefusedError(
@@ -186,7 +186,7 @@ def _tried(each: HardwareConfig, reversion_w: float, power_w: float | None) -> I
 
 
 def _values(each: HardwareConfig) -> tuple[ShownValue, ...]:
-    if each.driver == SUNSPEC:
+    if each.driver in (SUNSPEC, SUNSPEC_METER):
         return every_point(each.host, each.port, each.unit, each.timeout_ms / 1000)
     if each.driver == MQTT and each.topics is not None:
         heard = every_topic(broker_of(each), each.topics)

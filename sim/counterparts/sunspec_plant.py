@@ -14,6 +14,7 @@ MODELS = {
     "battery": (1, 701, 702, 704, 713, 715, 802),
     "solar": (1, 701, 702, 704, 715),
     "older-battery": (1, 103, 124, 802),
+    "meter": (1, 203),
 }
 SCALES = {
     "W_SF": 0, "V_SF": -1, "Hz_SF": -2, "TotWh_SF": 0, "WH_SF": 0, "Pct_SF": -2, "WSet_SF": 0,
@@ -179,7 +180,7 @@ class Plant:
         self.put(control + "Ena", self.get(control + "EnaRvrt"))
 
     def _wish_w(self) -> float:
-        if self.stuck:
+        if self.stuck or self.kind == "meter":
             return self.power_w
         if self.kind == "solar":
             limited = self.get("704.WMaxLimPctEna") == 1
@@ -192,7 +193,7 @@ class Plant:
     def _flow(self, seconds: float) -> None:
         self.power_w = max(-self.rated_w, min(self.rated_w, self._wish_w()))
         moved_wh = self.power_w * seconds / S_PER_H
-        if self.kind != "solar":
+        if self.kind not in ("solar", "meter"):
             kept_wh = min(self.capacity_wh, max(0.0, self.stored_wh - moved_wh))
             if kept_wh != self.stored_wh - moved_wh:
                 moved_wh, self.power_w = self.stored_wh - kept_wh, 0.0
@@ -207,7 +208,7 @@ class Plant:
             "701.W": self.power_w, "701.Hz": 50.0, "701.LNV": 230.0, "701.TotWhInj": self.injected_wh,
             "701.TotWhAbs": self.absorbed_wh, "713.SoC": part, "713.WHAvail": self.stored_wh,
             "715.DERHb": int(self.time_s), "802.SoC": part, "103.W": self.power_w, "103.Hz": 50.0,
-            "124.ChaState": part, "704.WSetRvrtRem": self._left("704.WSet"),
+            "203.W": self.power_w, "124.ChaState": part, "704.WSetRvrtRem": self._left("704.WSet"),
             "704.WMaxLimPctRvrtRem": self._left("704.WMaxLimPct"),
         }  # fmt: skip
         for place, value in shown.items():

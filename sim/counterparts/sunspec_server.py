@@ -1,9 +1,9 @@
 """Shell: a SunSpec inverter on Modbus TCP, in a process of its own: `python -m sim.counterparts.sunspec_server`.
 
 It prints {"port": n} and then answers one JSON command per line of standard input: {"advance": seconds},
-{"fault": name}, {"put": {"713.SoC": 50}}, {"raw": {"713.SoC": 65535}}, {"get": ["701.W"]},
-{"stored_wh": Wh}, {"stuck": true} (setpoints are taken and not followed), {"timers": false}. Time passes by command, or
-with --real-time by the clock as well. It ends with its standard input.
+{"fault": name}, {"put": {"713.SoC": 50}}, {"raw": {"713.SoC": 65535}}, {"get": ["701.W"]}, {"stored_wh": Wh},
+{"power_w": W} (of a meter), {"stuck": true} (setpoints are taken and not followed), {"timers": false}. Time passes by
+command, or with --real-time by the clock as well. It ends with its standard input.
 
 Faults, until {"fault": ""}: silence (no reply), delay (replies come after DELAY_S), behind (each reply is the one
 to the request before, with that one's transaction id), mixed (the right transaction id on other registers), refuse
@@ -62,7 +62,7 @@ class Server:
             if "fault" in command:
                 self._fault = FAULTS[FAULTS.index(command["fault"])]
                 self._frozen = list(plant.registers) if self._fault == "freeze" else None
-            for name in ("stuck", "timers", "stored_wh"):
+            for name in ("stuck", "timers", "stored_wh", "power_w"):
                 if name in command:
                     setattr(plant, name, command[name])
             for place, value in command.get("put", {}).items():

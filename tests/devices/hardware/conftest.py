@@ -13,7 +13,7 @@ def make_bench() -> Iterator[MakeBench]:
     benches: list[ServerBench] = []
 
     def make(server_kind: str = "battery", **changes: Any) -> ServerBench:
-        kind = "pv" if server_kind == "solar" else "battery"
+        kind = {"solar": "pv", "meter": "meter"}.get(server_kind, "battery")
         benches.append(ServerBench(Counterpart("--kind", server_kind), kind, **changes))
         return benches[-1]
 

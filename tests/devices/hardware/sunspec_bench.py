@@ -67,6 +67,9 @@ def table(port: int, kind: str = "battery", **changes: Any) -> dict[str, Any]:
     sizes: dict[str, Any] = {"charge_w": 3000, "discharge_w": 3000, "capacity_wh": 8000}
     if kind == "pv":
         sizes = {"maximum_w": 5000}
+    if kind == "meter":
+        place = {"name": "house", "host": "127.0.0.1", "port": port, "poll_ms": 500, "timeout_ms": 200}
+        return {"driver": "sunspec-meter", "positive": "drawn", "maximum_w": 17_250} | place | changes
     way = {"driver": "sunspec", "name": "cellar", "host": "127.0.0.1", "port": port, "poll_ms": 500}
     return way | {"kind": kind, "timeout_ms": 200, **sizes} | changes
 

@@ -21,7 +21,7 @@ def first_cells(heading: str, table: int = 0) -> str:
 def test_the_example_is_a_configuration_without_mistakes() -> None:
     examples = [textwrap.dedent(each) for each in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
     source = tomllib.loads("\n".join(examples))
-    assert [len(each.splitlines()) for each in examples] == [10, 5, 12, 6, 2]
+    assert [len(each.splitlines()) for each in examples] == [10, 7, 5, 12, 6, 2]
     config = Config.model_validate({"node": {"name": "ada"}, "file": "node.toml", **source})
     assert site_problems(config) == ()
     assert control_table(config, 900)["ders"] == source["site"]["ders"]
@@ -48,6 +48,11 @@ def test_every_key_of_a_device_on_a_broker_is_in_the_table() -> None:
 def test_every_key_of_a_smart_meter_is_in_the_table() -> None:
     listed = set(re.findall(r"`(\w+)`", first_cells("## Smart meters with a P1 port", 1)))
     assert known_keys({"driver": "dsmr"}, {"driver": "dsmr", "serial": "/dev/ttyUSB0"}) == listed
+
+
+def test_every_key_of_a_modbus_meter_is_in_the_table() -> None:
+    listed = set(re.findall(r"`([a-z_]+)`", first_cells("## Meters on Modbus TCP", 1)))
+    assert known_keys({"driver": "sunspec-meter"}) == listed
 
 
 def known_keys(*tables: dict[str, object]) -> set[str]:
