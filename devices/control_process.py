@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -82,25 +83,26 @@ def control(config: ControlConfig) -> None:
         grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
         with real_ders(config, lambda: _now(config)) as real:
             core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
-            with _shown(config) as show, _logged(config) as log:
-                _Loop(config, core, directory, show, log).run()
+            with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
+                _Loop(config, core, directory, Beside(show, log, sense)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What happens beside the loop, which waits for none of it: `show` gets every report that the daemon gets, `log`
+    every cycle, and `sense` completes a report with what sensors say.
+    """
+
+    show: Callable[[ImageReport], None]
+    log: Callable[[CycleRecord], None]
+    sense: Callable[[ImageReport], ImageReport]
 
 
 class _Loop:
-    """The cycle and the socket, on one thread. `show` gets every report that the daemon gets and `log` every cycle;
-    neither waits.
-    """
+    """The cycle and the socket, on one thread."""
 
-    def __init__(
-        self,
-        config: ControlConfig,
-        core: ControlCore,
-        directory: Path,
-        show: Callable[[ImageReport], None],
-        log: Callable[[CycleRecord], None],
-    ) -> None:
-        self._show = show
-        self._log = log
+    def __init__(self, config: ControlConfig, core: ControlCore, directory: Path, beside: Beside) -> None:
+        self._beside = beside
         self._config = config
         self._core = core
         self._writer = StateWriter(directory)
@@ -124,7 +126,7 @@ class _Loop:
             if now.real_ns < min(next_cycle_ns, boundary_ns):
                 continue
             self._carry_out(self._core.cycle(now))
-            self._log(self._core.cycles[-1])
+            self._beside.log(self._core.cycles[-1])
             self._carry_out(self._core.not_saved(self._writer.problem))
             if now.real_ns >= next_cycle_ns:
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
@@ -149,9 +151,10 @@ class _Loop:
         if outcome.save:
             self._writer.save(self._core.saved_state())
         for message in outcome.messages:
-            self._socket.send(message)
             if isinstance(message, ImageReport):
-                self._show(message)
+                message = self._beside.sense(message)
+                self._beside.show(message)
+            self._socket.send(message)
 
     def _finish(self) -> None:
         now = _now(self._config)
@@ -178,6 +181,18 @@ def _shown(config: ControlConfig) -> Iterator[Callable[[ImageReport], None]]:
         yield publisher.show
     finally:
         publisher.close()
+
+
+@contextmanager
+def _sensed(config: ControlConfig) -> Iterator[Callable[[ImageReport], ImageReport]]:
+    """What completes reports with what sensors on brokers say; nothing does where there is none."""
+    if not any(sensor.said for sensor in config.sensors):
+        yield lambda report: report
+        return
+    from devices.mqtt.sensor_feed import sensor_feed
+
+    with sensor_feed(config.sensors) as feed:
+        yield feed.complete
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from devices.der import Nameplate
 from devices.fields import Fields
 from devices.image import DerKind
-from devices.mqtt.topics import DeviceTopics, parse_topics
+from devices.mqtt.topics import MQTT_PORT, DeviceTopics, parse_topics
 from devices.nut.protocol import NAME
 
 SUNSPEC, SUNSPEC_METER, NUT, MQTT, DSMR = "sunspec", "sunspec-meter", "nut", "mqtt", "dsmr"
@@ -20,7 +20,6 @@ LARGEST_W = 1e9
 LARGEST_WH = 1e12
 MODBUS_PORT = 502
 NUT_PORT = 3493
-MQTT_PORT = 1883
 CONNECTION, ITSELF = "connection", "itself"
 DRAWN, GIVEN = "drawn", "given"
 SLOWEST_POLL_MS = 500

@@ -5,7 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from devices.fields import Fields
-from devices.hardware_config import MQTT_PORT
+from devices.mqtt.topics import MQTT_PORT
 
 
 @dataclass(frozen=True, slots=True)

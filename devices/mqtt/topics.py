@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from devices.fields import Fields
 from devices.image import DerKind
 
+MQTT_PORT = 1883
 LONGEST_TOPIC = 200
 LONGEST_PAYLOAD = 16_384
 """Bytes; a state message of the largest charger has some 2 KiB."""
@@ -76,7 +77,7 @@ def parse_topics(fields: Fields, kind: DerKind) -> DeviceTopics:
         setpoint=None if kind is DerKind.LOAD else _setpoint(fields, usual, kind),
         availability=None
         if fields.absent("availability_topic")
-        else _topic(fields, "availability_topic", True),
+        else topic_of(fields, "availability_topic", True),
         online=fields.text("online", 64, "online"),
         report_s=fields.number("report_s", 0.5, 60.0, 5.0),
         username=None if fields.absent("username") else fields.text("username", 200),
@@ -152,7 +153,7 @@ def _setpoint(fields: Fields, usual: float, kind: DerKind) -> SetpointTopics:
     if switch and kind is not DerKind.FLEXIBLE:
         fields.problem("on", "only a flexible load can be a switch")
     made = SetpointTopics(
-        command_topic=_topic(fields, "command_topic", False),
+        command_topic=topic_of(fields, "command_topic", False),
         held=_source(fields, "setpoint"),
         command=fields.text("command", 500, VALUE),
         unit_w=1.0 if switch else _unit(fields, "setpoint_unit_w", usual),
@@ -173,10 +174,11 @@ def _setpoint(fields: Fields, usual: float, kind: DerKind) -> SetpointTopics:
 
 def _source(fields: Fields, key: str) -> Source:
     path = "" if fields.absent(f"{key}_path") else fields.text(f"{key}_path", 200)
-    return Source(_topic(fields, f"{key}_topic", True), path)
+    return Source(topic_of(fields, f"{key}_topic", True), path)
 
 
-def _topic(fields: Fields, key: str, heard: bool) -> str:
+def topic_of(fields: Fields, key: str, heard: bool) -> str:
+    """Read the name of a single topic; one that is only `heard` may be the broker's own."""
     topic = fields.text(key, LONGEST_TOPIC)
     if any(character in topic for character in "+#\0") or (topic.startswith("$") and not heard):
         fields.problem(

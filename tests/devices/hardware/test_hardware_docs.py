@@ -21,7 +21,7 @@ def first_cells(heading: str, table: int = 0) -> str:
 def test_the_example_is_a_configuration_without_mistakes() -> None:
     examples = [textwrap.dedent(each) for each in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
     source = tomllib.loads("\n".join(examples))
-    assert [len(each.splitlines()) for each in examples] == [10, 7, 5, 12, 6, 2]
+    assert [len(each.splitlines()) for each in examples] == [10, 7, 5, 12, 6, 6, 2]
     config = Config.model_validate({"node": {"name": "ada"}, "file": "node.toml", **source})
     assert site_problems(config) == ()
     assert control_table(config, 900)["ders"] == source["site"]["ders"]
@@ -53,6 +53,17 @@ def test_every_key_of_a_smart_meter_is_in_the_table() -> None:
 def test_every_key_of_a_modbus_meter_is_in_the_table() -> None:
     listed = set(re.findall(r"`([a-z_]+)`", first_cells("## Meters on Modbus TCP", 1)))
     assert known_keys({"driver": "sunspec-meter"}) == listed
+
+
+def test_every_key_of_a_sensor_on_a_broker_is_in_the_table() -> None:
+    table = {"name": "x", "kind": "co2", "topic": "t", "wrong": 1}
+    config = Config.model_validate(
+        {"node": {"name": "ada"}, "site": {"sensors": [table]}, "file": "node.toml"}
+    )
+    (told,) = (text for text in site_problems(config) if "is not a field here" in text)
+    known = set(told.split("known are ")[1].split(", "))
+    listed = set(re.findall(r"`(\w+)`", first_cells("## Sensors on an MQTT broker", 1)))
+    assert known - {"name", "kind", "outdoor", "always", "spans"} == listed
 
 
 def known_keys(*tables: dict[str, object]) -> set[str]:
