@@ -71,10 +71,11 @@ class MqttDevice:
     def _tell(self, order: Order, now: Instant) -> bool:
         """Send the order where the device does not hold it; whether anything was sent."""
         text = self._text(order.power_w)
-        if self._holds(order.power_w) and (self._sent is None or self._sent[0] == text):
-            return False
-        if self._sent is not None and self._sent[0] == text and now.real_ns - self._sent[1] < REPEAT_NS:
-            return False
+        if self._sent is not None and self._sent[0] == text:
+            # Who holds it without having been told may hold it for somebody else, and not for long.
+            recently = now.real_ns - self._sent[1] < REPEAT_NS
+            if self._holds(order.power_w) or recently:
+                return False
         self._link.put(self._post(text))
         self._count_sent = self._count
         self._sent = (text, now.real_ns)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mqtt_bench import AMPERE_W, table
 from sunspec_bench import SECOND_NS, config
@@ -81,6 +81,7 @@ ACTIONS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
+@example([("comes", [(says(6, 0), False)]), ("order", -4140.0)])
 @given(st.lists(ACTIONS, max_size=15))
 def test_no_setpoint_is_claimed_that_the_device_has_not_said_since_it_was_told(
     actions: list[tuple[str, Any]],
