@@ -45,6 +45,8 @@ class PlayedLink:
     def look(self) -> None:
         if self.gone:
             self.connected = False
+            # A broker keeps nothing for whoever is gone but what is retained.
+            self.coming = [each for each in self.coming if each[1]]
             raise HardwareError("played: silent")
         for payload, retained in self.coming:
             self._heard(STATUS, payload, retained)
@@ -77,6 +79,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("order"), st.sampled_from([None, 0.0, -4140.0, -5000.0, -11_040.0])),
     st.tuples(st.just("passes"), st.floats(0.1, 8.0)),
     st.tuples(st.just("gone"), st.booleans()),
+    st.tuples(st.just("stalls"), st.tuples(st.lists(MESSAGES, max_size=2), st.floats(0.1, 8.0))),
 )
 
 
@@ -95,10 +98,13 @@ def test_no_setpoint_is_claimed_that_the_device_has_not_said_since_it_was_told(
     assert isinstance(link, PlayedLink)
     now, order, last_fresh_ns = Instant(10**12, 0), None, 0
     for action, value in actions:
-        if action == "comes":
-            link.coming += value
-            # No older than the look before: what the driver may take it to be.
-            last_fresh_ns = now.real_ns if any(not retained for _, retained in value) else last_fresh_ns
+        if action in ("comes", "stalls"):
+            messages, seconds = value if action == "stalls" else (value, 0.0)
+            # Nothing waits for whoever has not come yet, but what is retained.
+            link.coming += [each for each in messages if each[1] or link.connected or action == "comes"]
+            last_fresh_ns = now.real_ns if any(not retained for _, retained in messages) else last_fresh_ns
+            # A driver that stood still finds messages that have waited for it.
+            now = Instant(now.real_ns + round(seconds * SECOND_NS), 0)
         elif action == "order":
             order = None if value is None else Order(value, 0.0, 10.0)
         elif action == "gone":
