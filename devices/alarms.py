@@ -27,6 +27,8 @@ SEVERITIES = {
     AlarmCode.UNIT_IMPLAUSIBLE: Severity.CRITICAL,
     AlarmCode.UNIT_DRIFTING: Severity.WARNING,
     AlarmCode.UNIT_UNREADABLE: Severity.CRITICAL,
+    AlarmCode.UPS_ON_BATTERY: Severity.WARNING,
+    AlarmCode.UPS_LOW_BATTERY: Severity.CRITICAL,
 }
 
 

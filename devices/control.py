@@ -37,7 +37,7 @@ from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.health.monitor import HealthMonitor
 from devices.health.rules import Finding
 from devices.hub.hub import Hub
-from devices.image import ProcessImage, Reading
+from devices.image import DeviceImage, ProcessImage, Reading, Supply
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
@@ -46,6 +46,7 @@ from devices.profiles import Profile
 from devices.resilience.islanding import Finding as GridFinding
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
 from devices.settling import Settling
+from devices.site_meter import site_meter
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -101,6 +102,7 @@ class ControlCore:
         self._health.remember(saved.health)
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
+        self._site_meter = site_meter(config)
         self._resilience = Resilience()
         self._response_wh = 0.0
         """What the fast response has moved in this interval: the position is not to take it back."""
@@ -261,7 +263,8 @@ class ControlCore:
 
     def _measure(self, now: Instant) -> ProcessImage:
         grid = None if self._grid is None else self._grid.measure(now)
-        return ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
+        image = ProcessImage(now, tuple(der.measure(now) for der in self._ders.values()), grid)
+        return image if self._site_meter is None else self._site_meter.apply(image)
 
     def _new_meter(self) -> Meter:
         kinds = {der.name: der.nameplate.kind for der in self._ders.values()}
@@ -343,6 +346,8 @@ class ControlCore:
         ]
         for device in self._image.devices:
             self._alarm(AlarmCode.POWER_UNKNOWN, device.name, "no good reading", device.name in unknown)
+            if device.supply is not None:
+                self._raise_supply(device)
         for battery in inputs.batteries:
             text = "no state of charge: the battery rests"
             self._alarm(AlarmCode.STATE_OF_CHARGE_UNKNOWN, battery.name, text, battery.stored_wh is None)
@@ -367,6 +372,16 @@ class ControlCore:
         self._alarm(AlarmCode.ARMED_NOT_AVAILABLE, None, text, short)
         lost = self._mandate.lost(now.real_ns)
         self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
+
+    def _raise_supply(self, device: DeviceImage) -> None:
+        """Tell of a UPS that runs on its battery; while it is silent, what was told last stands."""
+        if device.supply is Supply.UNKNOWN:
+            return
+        left_s = None if device.runtime_s is None else device.runtime_s.value
+        text = f"{'an unknown time' if left_s is None else f'{left_s / 60:.0f} min'} left on battery"
+        low = device.supply is Supply.LOW_BATTERY
+        self._alarm(AlarmCode.UPS_ON_BATTERY, device.name, text, low or device.supply is Supply.BATTERY)
+        self._alarm(AlarmCode.UPS_LOW_BATTERY, device.name, text, low)
 
     def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
         self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)

@@ -11,6 +11,7 @@ from devices.der import Nameplate
 from devices.drivers.modelled import fed_nameplate
 from devices.errors import ConfigurationError
 from devices.fields import Fields
+from devices.hardware_config import NUT, HardwareConfig, parse_hardware
 from devices.hub.watched import Watched, parse_watched
 from devices.image import DerKind
 from devices.limits import PowerRange
@@ -20,6 +21,7 @@ from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
+from devices.publish_settings import PublishConfig, parse_publishing
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 
@@ -106,7 +108,9 @@ class ControlConfig:
     `reading_age_ms` when a reading is stale. `grid_profile` is a CSV file of frequency and voltage (see
     devices/grid_profile.py), needed as soon as there is a mandatory droop or islanding; `mandatory` are the droops
     that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
-    after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port.
+    after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
+    `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this; `dispatch_log` a file
+    that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew.
     """
 
     data_dir: str
@@ -128,13 +132,17 @@ class ControlConfig:
     models: tuple[ModelConfig, ...] = ()
     site: Site = field(default_factory=Site)
     sensors: tuple[Sensor, ...] = ()
+    hardware: tuple[HardwareConfig, ...] = ()
+    home_assistant: PublishConfig | None = None
+    dispatch_log: str | None = None
+    dispatch_log_mb: int = 64
 
 
 def parse_config(source: object) -> ControlConfig:
     """Read a configuration decoded from JSON or TOML. Raises ConfigurationError with every mistake found."""
     problems: list[str] = []
     top = Fields.of(source, "", problems)
-    batteries, replayed, models = _ders(top)
+    batteries, replayed, models, hardware = _ders(top)
     surroundings = Fields.of({}, "", problems) if top.absent("surroundings") else top.table("surroundings")
     clock = top.table("clock")
     connection = top.table("connection")
@@ -165,11 +173,24 @@ def parse_config(source: object) -> ControlConfig:
         models=models,
         site=parse_site(surroundings),
         sensors=() if top.absent("sensors") else parse_sensors(top.tables("sensors", MOST_SENSORS)),
+        hardware=hardware,
+        home_assistant=None
+        if top.absent("home_assistant")
+        else parse_publishing(top.table("home_assistant")),
+        dispatch_log=None if top.absent("dispatch_log") else top.text("dispatch_log", 4096),
+        dispatch_log_mb=top.integer("dispatch_log_mb", 1, 10_000, 64),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
-    if (config.mandatory or config.islanding) and config.grid_profile is None:
-        top.problem("grid_profile", "is missing; mandatory droops and islanding read the grid from it")
+    if sum(each.connection for each in hardware) > 1:
+        top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
+    if config.grid_profile is None:
+        if config.mandatory:
+            top.problem("grid_profile", "is missing; mandatory droops read the grid from it")
+        if config.islanding and not any(each.driver == NUT for each in hardware):
+            top.problem(
+                "grid_profile", "is missing, and there is no UPS; islanding reads the grid from one of them"
+            )
     for fields in (clock, connection, surroundings, top):
         fields.close()
     if problems:
@@ -194,6 +215,10 @@ def metered(config: ControlConfig) -> tuple[Metered, ...]:
             found.append(Metered(each.name, plate.kind, plate.minimum_w, plate.maximum_w))
         if each.feeds is not None:
             found.append(Metered(each.feeds, DerKind.LOAD, fed_nameplate(each.model).minimum_w, 0.0))
+    for real in config.hardware:
+        plate = real.nameplate
+        if plate.kind is not DerKind.BATTERY:
+            found.append(Metered(real.name, plate.kind, plate.minimum_w, plate.maximum_w))
     return tuple(found)
 
 
@@ -211,6 +236,7 @@ def reversions(config: ControlConfig) -> dict[str, float]:
     safe = {each.name: each.maximum_w * given for each in others if each.kind is DerKind.PV}
     safe |= {each.name: 0.0 for each in others if each.kind is DerKind.GENERATOR}
     chosen = {each.name: each.reversion_w for each in config.models if each.reversion_w is not None}
+    chosen |= {each.name: each.reversion_w for each in config.hardware if each.reversion_w is not None}
     stores = {battery.name: battery.reversion_w for battery in config.batteries}
     flexible = {each.name: each.minimum_w for each in others if each.kind is DerKind.FLEXIBLE}
     must_w = sum(each.minimum_w for each in others if each.kind is DerKind.LOAD)
@@ -243,19 +269,31 @@ def _loads_left_alone(config: ControlConfig, flexible: dict[str, float], room_w:
     return held | {name: minimum_w * part for name, minimum_w in flexible.items() if name not in held}
 
 
-Devices = tuple[tuple[BatteryConfig, ...], tuple[ReplayedConfig, ...], tuple[ModelConfig, ...]]
+Devices = tuple[
+    tuple[BatteryConfig, ...],
+    tuple[ReplayedConfig, ...],
+    tuple[ModelConfig, ...],
+    tuple[HardwareConfig, ...],
+]
 
 
 def _ders(top: Fields) -> Devices:
     batteries: list[BatteryConfig] = []
     replayed: list[ReplayedConfig] = []
     models: list[ModelConfig] = []
+    hardware: list[HardwareConfig] = []
     names: set[str] = set()
     for fields in top.tables("ders", MOST_DERS):
         name = fields.text("name", 64)
         if name in names:
             fields.problem("name", f"{name!r} is taken by another device")
         names.add(name)
+        if not fields.absent("driver"):
+            real = parse_hardware(fields, name)
+            hardware.append(real)
+            if real.nameplate.kind is DerKind.BATTERY:
+                batteries.append(battery_seen(name, real.nameplate, real.reserve, real.reversion_w or 0.0))
+            continue
         if not fields.absent("type"):
             _modelled(fields, name, batteries, models, names)
             continue
@@ -268,7 +306,7 @@ def _ders(top: Fields) -> Devices:
         else:
             replayed.append(ReplayedConfig(name, kind, fields.number("maximum_w", 0.0, LARGEST_W)))
         fields.close()
-    return tuple(batteries), tuple(replayed), tuple(models)
+    return tuple(batteries), tuple(replayed), tuple(models), tuple(hardware)
 
 
 def _modelled(
@@ -309,7 +347,7 @@ def _modelled(
 
 
 def battery_seen(name: str, plate: Nameplate, reserve: float, reversion_w: float) -> BatteryConfig:
-    """A modelled store as dispatch knows batteries; its model alone knows its first state of charge."""
+    """A modelled or real store as dispatch knows batteries; it alone knows its first state of charge."""
     return BatteryConfig(
         name=name,
         charge_w=-plate.minimum_w,

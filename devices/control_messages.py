@@ -63,6 +63,8 @@ class AlarmCode(Enum):
     UNIT_IMPLAUSIBLE = "unit-implausible"
     UNIT_DRIFTING = "unit-drifting"
     UNIT_UNREADABLE = "unit-unreadable"
+    UPS_ON_BATTERY = "ups-on-battery"
+    UPS_LOW_BATTERY = "ups-low-battery"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -26,8 +29,11 @@ from devices.control_files import (
     load_state,
     lock_directory,
 )
-from devices.control_messages import Stop
+from devices.control_messages import ImageReport, Stop
 from devices.control_socket import ControlSocket, DaemonAttached
+from devices.cycle_record import CycleRecord
+from devices.dispatch_log import DispatchLog
+from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
 from devices.drivers.simulated_grid import SimulatedGridMeter
 from devices.errors import (
@@ -75,14 +81,28 @@ def control(config: ControlConfig) -> None:
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
         ders = build_ders(config, profile, stored_wh, start)
         grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
-        core = ControlCore(config, ders, profile, saved, start, f"control-{os.getpid()}", grid)
-        _Loop(config, core, directory).run()
+        with real_ders(config, lambda: _now(config)) as real:
+            core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
+            with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
+                _Loop(config, core, directory, Beside(show, log, sense)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What happens beside the loop, which waits for none of it: `show` gets every report that the daemon gets, `log`
+    every cycle, and `sense` completes a report with what sensors say.
+    """
+
+    show: Callable[[ImageReport], None]
+    log: Callable[[CycleRecord], None]
+    sense: Callable[[ImageReport], ImageReport]
 
 
 class _Loop:
     """The cycle and the socket, on one thread."""
 
-    def __init__(self, config: ControlConfig, core: ControlCore, directory: Path) -> None:
+    def __init__(self, config: ControlConfig, core: ControlCore, directory: Path, beside: Beside) -> None:
+        self._beside = beside
         self._config = config
         self._core = core
         self._writer = StateWriter(directory)
@@ -106,6 +126,7 @@ class _Loop:
             if now.real_ns < min(next_cycle_ns, boundary_ns):
                 continue
             self._carry_out(self._core.cycle(now))
+            self._beside.log(self._core.cycles[-1])
             self._carry_out(self._core.not_saved(self._writer.problem))
             if now.real_ns >= next_cycle_ns:
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
@@ -130,6 +151,9 @@ class _Loop:
         if outcome.save:
             self._writer.save(self._core.saved_state())
         for message in outcome.messages:
+            if isinstance(message, ImageReport):
+                message = self._beside.sense(message)
+                self._beside.show(message)
             self._socket.send(message)
 
     def _finish(self) -> None:
@@ -141,6 +165,47 @@ class _Loop:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+
+@contextmanager
+def _shown(config: ControlConfig) -> Iterator[Callable[[ImageReport], None]]:
+    """What takes reports for the owner's broker; nothing does where none is configured."""
+    if config.home_assistant is None:
+        yield lambda report: None
+        return
+    # Imported here, because it takes a tenth of a second that most nodes can save.
+    from devices.mqtt.publisher import Publisher
+
+    publisher = Publisher(config.home_assistant)
+    try:
+        yield publisher.show
+    finally:
+        publisher.close()
+
+
+@contextmanager
+def _sensed(config: ControlConfig) -> Iterator[Callable[[ImageReport], ImageReport]]:
+    """What completes reports with what sensors on brokers say; nothing does where there is none."""
+    if not any(sensor.said for sensor in config.sensors):
+        yield lambda report: report
+        return
+    from devices.mqtt.sensor_feed import sensor_feed
+
+    with sensor_feed(config.sensors) as feed:
+        yield feed.complete
+
+
+@contextmanager
+def _logged(config: ControlConfig) -> Iterator[Callable[[CycleRecord], None]]:
+    """What takes cycles for the dispatch log; nothing does where none is configured."""
+    if config.dispatch_log is None:
+        yield lambda record: None
+        return
+    log = DispatchLog(Path(config.dispatch_log), config.dispatch_log_mb * 500_000)
+    try:
+        yield log.add
+    finally:
+        log.close()
 
 
 def _now(config: ControlConfig) -> Instant:

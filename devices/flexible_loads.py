@@ -37,21 +37,23 @@ def observe_flexible(
 ) -> tuple[FlexibleInput, ...]:
     """Every flexible load but those that a fault keeps `off`. One that says nothing may need all of its nameplate."""
     devices = {device.name: device for device in image.devices}
+    tiers = {each.name: each.model.tier for each in config.models if isinstance(each.model, LoadCircuit)}
+    plates = {each.name: each.model.nameplate for each in config.models}
+    plates |= {each.name: each.nameplate for each in config.hardware}
     found = []
-    for each in config.models:
-        plate = each.model.nameplate
-        if plate.kind is not DerKind.FLEXIBLE or each.name in off:
+    for name, plate in plates.items():
+        if plate.kind is not DerKind.FLEXIBLE or name in off:
             continue
-        device = devices[each.name]
+        device = devices[name]
         possible = device.possible
         found.append(
             FlexibleInput(
-                name=each.name,
+                name=name,
                 minimum_w=plate.minimum_w,
                 drawn_w=device.power_w.usable(image.time.real_ns, config.reading_age_ms * NS_PER_MS),
                 wanted_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.minimum_w),
                 needed_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.maximum_w),
-                rank=TIERS.index(each.model.tier if isinstance(each.model, LoadCircuit) else Tier.NORMAL),
+                rank=TIERS.index(tiers.get(name, Tier.NORMAL)),
             )
         )
     return tuple(found)

@@ -88,6 +88,15 @@ class UnitCondition:
     nominal_v: float | None = None
 
 
+class Supply(Enum):
+    """What feeds the load behind a UPS."""
+
+    MAINS = "mains"
+    BATTERY = "battery"
+    LOW_BATTERY = "low-battery"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceImage:
     """What one DER says of itself.
@@ -99,6 +108,7 @@ class DeviceImage:
     powers the device itself says it could take now (taper, temperature, what is plugged in); of a flexible load
     from what it would like (`minimum_w`) to what it cannot put off any more (`maximum_w`); None where it does not
     say. `circuit`: what protection reads; None where nothing is protected. `condition`: what health judges.
+    `supply` and `runtime_s` (seconds that the battery would feed the load): of a UPS that says so.
     """
 
     name: str
@@ -112,6 +122,8 @@ class DeviceImage:
     possible: PowerRange | None = None
     circuit: CircuitReadings | None = None
     condition: UnitCondition | None = None
+    supply: Supply | None = None
+    runtime_s: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

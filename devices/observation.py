@@ -13,7 +13,7 @@ from devices.control_messages import DeviceReport, ImageReport, Mode, SensorRepo
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
 from devices.fast_response import Arming, ResponseInput
-from devices.image import DerKind, DeviceImage, ProcessImage
+from devices.image import DerKind, DeviceImage, ProcessImage, Supply
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
 from devices.resilience.islanding import GridReading
@@ -125,14 +125,27 @@ def _island(config: ControlConfig, commission: Commission) -> PowerRange | None:
 
 def grid_reading(image: ProcessImage, max_age_ns: int) -> GridReading:
     """What the meter shows of the grid; a breaker counts only beside a fresh voltage."""
+    fed = _fed(image, max_age_ns)
     if image.grid is None:
-        return GridReading(None, None)
+        return GridReading(None, None, fed=fed)
     voltage_pu = image.grid.voltage_pu.usable(image.time.real_ns, max_age_ns)
     return GridReading(
         image.grid.frequency_hz.usable(image.time.real_ns, max_age_ns),
         voltage_pu,
         None if voltage_pu is None else image.grid.breaker_closed,
+        fed=fed,
     )
+
+
+def _fed(image: ProcessImage, max_age_ns: int) -> bool | None:
+    """What the UPSs say: a single one that differs may have lost its own fuse, and then nothing is proven."""
+    known = {
+        device.supply is Supply.MAINS
+        for device in image.devices
+        if device.supply not in (None, Supply.UNKNOWN)
+        and image.time.real_ns - device.power_w.real_ns <= max_age_ns
+    }
+    return known.pop() if len(known) == 1 else None
 
 
 def _response(image: ProcessImage, config: ControlConfig, commission: Commission) -> ResponseInput:

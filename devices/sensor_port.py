@@ -17,6 +17,7 @@ from devices.image import Quality, Reading
 from devices.leases import Accepted, Answer, Refused
 from devices.models.daily_use import hour_of_day, within
 from devices.models.model import Surroundings
+from devices.mqtt.topics import MQTT_PORT, topic_of
 
 LONGEST_LINE = 120
 """Characters of a line: a name, a kind and a number."""
@@ -54,8 +55,21 @@ MEASURED = {
 
 
 @dataclass(frozen=True, slots=True)
+class SensorTopic:
+    """Where a sensor on an MQTT broker says its reading, in the unit of its kind, and how long that holds.
+
+    `broker`: host, port, user's name and the file with the password, or None for both.
+    """
+
+    broker: tuple[str, int, str | None, str | None]
+    topic: str
+    path: str
+    report_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sensor:
-    """One sensor. An `outdoor` temperature sensor tells the models how warm the air is.
+    """One sensor. An `outdoor` temperature sensor that is simulated tells the models how warm the air is.
 
     A simulated one shows `always`, and in each span (from hour, to hour, value) of the UTC day so much more.
     """
@@ -65,6 +79,7 @@ class Sensor:
     outdoor: bool = False
     always: float | None = None
     spans: tuple[tuple[float, float, float], ...] = ()
+    said: SensorTopic | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +179,24 @@ def parse_sensors(tables: tuple[Fields, ...]) -> tuple[Sensor, ...]:
         rows = fields.rows(
             "spans", ((0.0, 24.0), (0.0, 24.0), (-span, span)), 96, "[from hour, to hour, more]"
         )
-        sensors.append(Sensor(name, kind, outdoor, always, tuple((row[0], row[1], row[2]) for row in rows)))
+        said = None if fields.absent("topic") else _said(fields)
+        if said is not None and always is not None:
+            fields.problem("topic", "and always exclude each other: a sensor is real or simulated")
+        spans = tuple((row[0], row[1], row[2]) for row in rows)
+        sensors.append(Sensor(name, kind, outdoor, always, spans, said))
         fields.close()
     return tuple(sensors)
+
+
+def _said(fields: Fields) -> SensorTopic:
+    return SensorTopic(
+        broker=(
+            fields.text("host", 253, "127.0.0.1"),
+            fields.integer("port", 1, 65_535, MQTT_PORT),
+            None if fields.absent("username") else fields.text("username", 200),
+            None if fields.absent("password_file") else fields.text("password_file", 4096),
+        ),
+        topic=topic_of(fields, "topic", True),
+        path="" if fields.absent("path") else fields.text("path", 200),
+        report_s=fields.number("report_s", 1.0, 86_400.0, 600.0),
+    )

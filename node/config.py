@@ -124,7 +124,8 @@ class SiteSection(_Section):
     Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
     devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
     operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered; `islanding`
-    acts on an outage that the meter sees.
+    acts on an outage that the meter sees; `home_assistant` is a broker on which the owner sees the devices,
+    `dispatch_log` a file that gets every control cycle.
     """
 
     profile: str | None = None
@@ -138,6 +139,9 @@ class SiteSection(_Section):
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
     surroundings: dict[str, object] | None = None
+    home_assistant: dict[str, object] | None = None
+    dispatch_log: str | None = None
+    dispatch_log_mb: int = Field(default=64, ge=1, le=10_000)
     sensors: Tables = ()
     ders: Tables = ()
 
@@ -296,6 +300,11 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
         ]
     if site.sensors:
         table["sensors"] = list(site.sensors)
+    if site.home_assistant is not None:
+        table["home_assistant"] = {"node": config.node.name} | site.home_assistant
+    if site.dispatch_log is not None:
+        table["dispatch_log"] = str((Path(config.file).parent / site.dispatch_log).resolve())
+        table["dispatch_log_mb"] = site.dispatch_log_mb
     if site.surroundings is not None:
         table["surroundings"] = site.surroundings
     if site.linger_real_s is not None:

@@ -17,7 +17,14 @@ from tidy_rules import imports
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"ledger", "market", "devices", "node", "sim"}
-IMPORT_NAMES = {"yaml": "pyyaml", "nacl": "pynacl", "pytest_trio": "pytest-trio", "sklearn": "scikit-learn"}
+IMPORT_NAMES = {
+    "nacl": "pynacl",
+    "paho": "paho-mqtt",
+    "pytest_trio": "pytest-trio",
+    "sklearn": "scikit-learn",
+    "sunspec2": "pysunspec2",
+    "yaml": "pyyaml",
+}
 TARGETS = {"setup", "demo", "test", "lint", "bench", "soak", "clean"}
 
 

@@ -20,14 +20,14 @@ from devices.sensor_port import ExpansionPort
 def build_ders(
     config: ControlConfig, profile: Profile | None, stored_wh: Mapping[str, float], start: Instant
 ) -> tuple[Der, ...]:
-    """Every device of the configuration, beginning at `start`.
+    """Every simulated device of the configuration, beginning at `start`.
 
     `stored_wh` is what batteries held when last seen; one that is not in it begins at its initial state of
     charge. Raises ConfigurationError when the profile needs more power than a device has.
     """
-    modelled = {each.name for each in config.models}
+    others = {each.name for each in config.models} | {each.name for each in config.hardware}
     batteries: tuple[Der, ...] = tuple(
-        _battery(battery, stored_wh, start) for battery in config.batteries if battery.name not in modelled
+        _battery(battery, stored_wh, start) for battery in config.batteries if battery.name not in others
     )
     batteries += tuple(der for each in config.models for der in _modelled(each, config, stored_wh, start))
     if profile is None:

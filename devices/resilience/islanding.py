@@ -19,7 +19,8 @@ DEAD_PU = 0.1
 class GridReading:
     """What the node's meter shows at the connection; None where it is not known.
 
-    `breaker_closed` is the breaker towards the public grid. `public_*` is measured on the grid's side of it.
+    `breaker_closed` is the breaker towards the public grid. `public_*` is measured on the grid's side of it. `fed`:
+    whether the UPSs of the site are fed, where all that are known agree; it counts where nothing measures the grid.
     """
 
     frequency_hz: float | None
@@ -27,6 +28,7 @@ class GridReading:
     breaker_closed: bool | None = None
     public_frequency_hz: float | None = None
     public_voltage_pu: float | None = None
+    fed: bool | None = None
 
 
 KEPT_HZ = Band(47.5, 51.5)
@@ -107,6 +109,8 @@ def _seen(reading: GridReading, limits: IslandLimits) -> Finding | None:
         return Finding.DEAD_BUS
     if reading.breaker_closed is False:
         return Finding.ISLANDED
+    if voltage_pu is None and frequency_hz is None and reading.fed is not None:
+        return Finding.CONNECTED if reading.fed else Finding.ISLANDED
     if voltage_pu is None or frequency_hz is None:
         return None
     good = limits.voltage_pu.holds(voltage_pu) and limits.frequency_hz.holds(frequency_hz)

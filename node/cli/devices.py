@@ -1,8 +1,12 @@
-"""Shell: `wattswarm devices`: what devices are asked for."""
+"""Shell: `wattswarm devices`: finds, shows and tries devices, and says how they respond."""
 
 from cyclopts import App
 
 from devices.response_command import response_command
+from node.cli.device_replay import replay_log
+from node.cli.device_tests import add_commands
 
-app = App(name="devices", help="What devices are asked for: services and their response.")
+app = App(name="devices", help="Find, show and try devices; services and their response.")
+add_commands(app)
 app.command(response_command, name="response")
+app.command(replay_log, name="replay")

@@ -20,7 +20,7 @@ GROUPS = {
         "node.cli.root:market",
         "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
     ),
-    "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
+    "devices": ("node.cli.devices:app", "Find, show and try devices; services and their response."),
     "sim": (
         "sim.cli:app",
         "Simulate the grid around a cell and a year of a market, and search seeded worlds for faults.",

@@ -1,0 +1,1 @@
+"""Smart meters by the text telegram of their P1 port."""

@@ -1,0 +1,1 @@
+"""Devices on an MQTT broker, and the node's own state on it."""

@@ -1,0 +1,1 @@
+"""Uninterruptible power supplies by the text protocol of Network UPS Tools."""

@@ -1,0 +1,1 @@
+"""Inverters and batteries that speak SunSpec over Modbus TCP."""

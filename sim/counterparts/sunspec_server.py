@@ -1,0 +1,168 @@
+"""Shell: a SunSpec inverter on Modbus TCP, in a process of its own: `python -m sim.counterparts.sunspec_server`.
+
+It prints {"port": n} and then answers one JSON command per line of standard input: {"advance": seconds},
+{"fault": name}, {"put": {"713.SoC": 50}}, {"raw": {"713.SoC": 65535}}, {"get": ["701.W"]}, {"stored_wh": Wh},
+{"power_w": W} (of a meter), {"stuck": true} (setpoints are taken and not followed), {"timers": false}. Time passes by
+command, or with --real-time by the clock as well. It ends with its standard input.
+
+Faults, until {"fault": ""}: silence (no reply), delay (replies come after DELAY_S), behind (each reply is the one
+to the request before, with that one's transaction id), mixed (the right transaction id on other registers), refuse
+(writes are refused), freeze (registers stop changing, as when an inverter's gateway has lost the inverter).
+"""
+
+import argparse
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+from importlib.resources import files
+from typing import Any
+
+from sim.counterparts.sunspec_plant import BASE, MODELS, Plant
+
+FAULTS = ("", "silence", "delay", "behind", "mixed", "refuse", "freeze")
+DELAY_S = 0.4
+TICK_S = 0.02
+MIXED_BY = 3
+READ_HOLDING, WRITE_MANY = 3, 16
+NO_FUNCTION, NO_REGISTER, NO_VALUE = 1, 2, 3
+
+
+class Server:
+    """The inverter and everybody who is connected to it."""
+
+    def __init__(self, plant: Plant, unit: int) -> None:
+        self._plant = plant
+        self._unit = unit
+        self._lock = threading.Lock()
+        self._fault = ""
+        self._frozen: list[int] | None = None
+
+    def serve(self, listener: socket.socket) -> None:
+        """Take connections for ever."""
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def tick(self) -> None:
+        """Let time pass by the clock, for ever."""
+        before = time.monotonic()
+        while True:
+            time.sleep(TICK_S)
+            now = time.monotonic()
+            self.obey({"advance": now - before})
+            before = now
+
+    def obey(self, command: dict[str, Any]) -> dict[str, Any]:
+        """Do what one command says."""
+        with self._lock:
+            plant = self._plant
+            if "fault" in command:
+                self._fault = FAULTS[FAULTS.index(command["fault"])]
+                self._frozen = list(plant.registers) if self._fault == "freeze" else None
+            for name in ("stuck", "timers", "stored_wh", "power_w"):
+                if name in command:
+                    setattr(plant, name, command[name])
+            for place, value in command.get("put", {}).items():
+                plant.put(place, value)
+            for place, value in command.get("raw", {}).items():
+                plant.put(place, value, scaled=False)
+            if "advance" in command:
+                plant.advance(float(command["advance"]))
+            return {place: plant.get(place) for place in command.get("get", ())}
+
+    def _talk(self, connection: socket.socket) -> None:
+        last: tuple[int, bytes] | None = None
+        with connection:
+            while (head := _receive(connection, 7)) is not None:
+                transaction, _, length, unit = struct.unpack(">HHHB", head)
+                request = _receive(connection, length - 1)
+                if request is None or unit != self._unit:
+                    return
+                with self._lock:
+                    answer = (transaction, self._answer(request))
+                    fault = self._fault
+                if fault == "silence":
+                    continue
+                if fault == "delay":
+                    time.sleep(DELAY_S)
+                said = (last or (transaction - 1, answer[1])) if fault == "behind" else answer
+                last = answer
+                try:
+                    connection.sendall(
+                        struct.pack(">HHHB", said[0] & 0xFFFF, 0, len(said[1]) + 1, unit) + said[1]
+                    )
+                except OSError:
+                    return
+
+    def _answer(self, request: bytes) -> bytes:
+        function = request[0]
+        if function == READ_HOLDING:
+            address, count = struct.unpack(">HH", request[1:5])
+            registers = self._read(address, count)
+            if registers is None:
+                return bytes((function | 0x80, NO_REGISTER))
+            return struct.pack(f">BB{count}H", function, 2 * count, *registers)
+        if function == WRITE_MANY:
+            address, count, _ = struct.unpack(">HHB", request[1:6])
+            values = struct.unpack(f">{count}H", request[6:])
+            if self._fault == "refuse" or not self._plant.write(address, values):
+                return bytes((function | 0x80, NO_VALUE))
+            self._plant.advance(0.0)
+            return struct.pack(">BHH", function, address, count)
+        return bytes((function | 0x80, NO_FUNCTION))
+
+    def _read(self, address: int, count: int) -> list[int] | None:
+        if self._fault == "mixed":
+            address += MIXED_BY
+        if self._frozen is not None and address >= BASE:
+            return self._frozen[address - BASE : address - BASE + count]
+        return self._plant.read(address, count)
+
+
+def _receive(connection: socket.socket, count: int) -> bytes | None:
+    data = b""
+    while len(data) < count:
+        try:
+            part = connection.recv(count - len(data))
+        except OSError:
+            return None
+        if not part:
+            return None
+        data += part
+    return data
+
+
+def definitions(kind: str) -> dict[int, dict[str, Any]]:
+    """The published files of the models of one kind of inverter."""
+    folder = files("sunspec2") / "models" / "json"
+    return {
+        number: json.loads((folder / f"model_{number}.json").read_text("utf-8")) for number in MODELS[kind]
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser(description="A SunSpec inverter on Modbus TCP, to try drivers with.")
+    parser.add_argument("--kind", choices=tuple(MODELS), default="battery")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--unit", type=int, default=1)
+    parser.add_argument("--real-time", action="store_true")
+    options = parser.parse_args(arguments)
+    server = Server(Plant(options.kind, definitions(options.kind)), options.unit)
+    listener = socket.create_server((options.host, options.port))
+    threading.Thread(target=server.serve, args=(listener,), daemon=True).start()
+    sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    if options.real_time:
+        threading.Thread(target=server.tick, daemon=True).start()
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(server.obey(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
