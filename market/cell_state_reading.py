@@ -16,6 +16,7 @@ from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.errors import InvalidRules
 from market.payloads import Curve, Reading, decode_limit, decode_order, decode_reading, decode_tariff
 from market.rules import BranchLimit, CellRules, TariffStep
+from market.services.book import LEAF_KEY, book_of_leaves
 
 _INTERVAL_BYTES: Final = 8
 
@@ -28,6 +29,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     measured: dict[bytes, tuple[int, Reading]] = {}
     points: dict[bytes, Value] = {}
     single: dict[bytes, Value] = {}
+    services: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
         if slash and name == b"account":
@@ -43,6 +45,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         elif slash and name == b"measured":
             interval, reading = _fields(value, 2)
             measured[rest] = (_integer(interval), decode_reading(_array(reading)))
+        elif key.startswith(LEAF_KEY):
+            services[key.removeprefix(LEAF_KEY)] = value
         else:
             single[key] = value
     if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
@@ -58,6 +62,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         pending=None if single[b"pending"] is None else _cleared_from(rules, single[b"pending"]),
         records=records,
         last_measured=measured,
+        services=book_of_leaves(services),
     )
 
 

@@ -20,6 +20,7 @@ from market.payloads import (
     decode_record,
     decode_tariff,
 )
+from market.services.taking import take_arming, take_report, take_request, take_terms
 from market.settlement import Reason, deposit
 
 MAX_OPEN_STEPS = 1024
@@ -146,4 +147,8 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.LIMIT: _take_limit,
     Kind.DISPATCH: _take_record,
     Kind.ALARM: _take_record,
+    Kind.SERVICE_TERMS: take_terms,
+    Kind.ARMING: take_arming,
+    Kind.SERVICE_REPORT: take_report,
+    Kind.REQUEST: take_request,
 }

@@ -34,6 +34,10 @@ class Kind(IntEnum):
     LIMIT = 36
     DISPATCH = 37
     ALARM = 38
+    SERVICE_TERMS = 48
+    ARMING = 49
+    SERVICE_REPORT = 50
+    REQUEST = 51
 
 
 class Quality(IntEnum):

@@ -36,6 +36,17 @@ from market.rules import (
     TariffStep,
     encode_rules,
 )
+from market.services.payloads import (
+    ArmedCapacity,
+    Cause,
+    ServiceReport,
+    ServiceRequest,
+    ServiceTerms,
+    encode_armed,
+    encode_report,
+    encode_request,
+    encode_terms,
+)
 
 FIRST_INTERVAL = 100
 RETAIL, FEED_IN = 300, 40
@@ -138,6 +149,36 @@ class CellWorld:
     ) -> tuple[bytes, SignedEntry]:
         return self.entry(member, Kind.LIMIT, first, encode_limit(BranchLimit(branch, first, last, limit_mw)))
 
+    def terms(self, interval: int, member: int = DSO, **terms: Any) -> tuple[bytes, SignedEntry]:
+        """What the dso buys: a kW of `flex`, on request, at 5 for capacity and 100 for energy, unless said."""
+        said = {"name": b"flex", "requested": True, "up_mw": 1000, "down_mw": 1000} | {
+            "up_price": 5,
+            "down_price": 4,
+            "up_energy_price": 100,
+            "down_energy_price": -20,
+        }
+        return self.entry(member, Kind.SERVICE_TERMS, interval, encode_terms(ServiceTerms(**(said | terms))))
+
+    def arm(
+        self, member: int, first: int, last: int, up_mw: int, down_mw: int, name: bytes = b"flex"
+    ) -> tuple[bytes, SignedEntry]:
+        payload = encode_armed(ArmedCapacity(name, last, up_mw, down_mw))
+        return self.entry(member, Kind.ARMING, first, payload)
+
+    def service_report(
+        self, member: int, interval: int, ppm: int = 10**6, *energies: int, name: bytes = b"flex"
+    ) -> tuple[bytes, SignedEntry]:
+        payload = encode_report(ServiceReport(name, ppm, *energies))
+        return self.entry(member, Kind.SERVICE_REPORT, interval, payload)
+
+    def request(
+        self, power_mw: int, start_ns: int, duration_s: int = 3600, member: int = DSO, **more: Any
+    ) -> tuple[bytes, SignedEntry]:
+        said = {"name": b"flex", "cause": Cause.DEMAND_SURGE} | more
+        request = ServiceRequest(**said, power_mw=power_mw, start_ns=start_ns, duration_s=duration_s)
+        interval = self.rules.calendar.index_of(start_ns)
+        return self.entry(member, Kind.REQUEST, interval, encode_request(request))
+
     def freeze(self, member: int) -> None:
         self.membership = self.membership.with_frozen((self.ids[member],), self.height + 1)
 
@@ -199,6 +240,7 @@ def _check_conserved(state: CellState, outcomes: BlockOutcomes) -> None:
         moved = sum(line.posted for line in settlement.lines) + settlement.supplier + settlement.community
         assert moved == 0
         assert settlement.correction or settlement.community >= 0
+    assert all(line.capacity_money >= 0 for line in outcomes.services)
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ def test_selling_air_does_not_pay_at_the_price_it_got(
         honest |= {
             "readings": [row for row in step["readings"] if row[0] != 3],
             "deposits": [],
+            "services": [],
             "complete": False,
             "freeze": None,
         }
