@@ -18,6 +18,8 @@ from devices.control_messages import (
     AlarmCode,
     Attached,
     ChangeMode,
+    DeviceAccess,
+    GrantActivation,
     GrantArming,
     GrantLimits,
     GrantPosition,
@@ -25,6 +27,7 @@ from devices.control_messages import (
     MeterRecord,
     Mode,
     ReleaseCircuit,
+    SetAccess,
     Upward,
     WatchedReport,
 )
@@ -45,6 +48,7 @@ from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
 from devices.resilience.islanding import Finding as GridFinding
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
+from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 
 NS_PER_S = 1_000_000_000
@@ -57,7 +61,17 @@ MOST_CYCLES = 600
 MOST_CATCH_UP = 10_000
 """Intervals of missed time that are metered one by one; more is a clock that was set, not a pause."""
 
-Asked = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit
+Asked = (
+    Heartbeat
+    | GrantPosition
+    | GrantLimits
+    | GrantArming
+    | GrantActivation
+    | ChangeMode
+    | Acknowledge
+    | ReleaseCircuit
+    | SetAccess
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +116,9 @@ class ControlCore:
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
         self._resilience = Resilience()
-        self._response_wh = 0.0
-        """What the fast response has moved in this interval: the position is not to take it back."""
+        self._access: dict[str, DeviceAccess] = {}
+        acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
+        self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -140,6 +155,9 @@ class ControlCore:
         if isinstance(message, Acknowledge):
             self._records.pop(message.interval, None)
             return Outcome((), save=False)
+        if isinstance(message, SetAccess):
+            self._access = {each.name: each for each in message.devices}
+            return Outcome((), save=False)
         if isinstance(message, ReleaseCircuit):
             return self._release(message.name, now)
         answer = self._mandate.offer(message, now.real_ns)
@@ -151,7 +169,8 @@ class ControlCore:
     def cycle(self, now: Instant) -> Outcome:
         """Let time pass until `now`, then decide and command once."""
         now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
-        self._count_response(now)
+        if self.cycles:
+            self._services.count(self.cycles[-1], now.cell_ns)
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
@@ -233,6 +252,7 @@ class ControlCore:
             self._image = self._measure(self._now)
             record = self._meter.add(self._image)
             if record is not None:
+                record = self._services.close(record)
                 records.append(record)
                 self._keep(record)
             if self._now == now:
@@ -275,25 +295,15 @@ class ControlCore:
             text = f"interval {oldest}: its record was never acknowledged and is forgotten"
             self._alarms.event(AlarmCode.RECORDS_DROPPED, self._now.cell_ns, text)
 
-    def _count_response(self, now: Instant) -> None:
-        """Add what the last decision's response has moved since; a new interval begins with none."""
-        if not self.cycles:
-            return
-        last = self.cycles[-1]
-        if now.cell_ns >= self._meter.next_boundary:
-            self._response_wh = 0.0
-            return
-        acting_ns = min(now.cell_ns, last.time.cell_ns + self._acting_ns()) - last.time.cell_ns
-        self._response_wh += last.decision.response_w * acting_ns / NS_PER_S / 3600
-
-    def _acting_ns(self) -> int:
-        """How much cell time a setpoint may act."""
-        return round(self._config.command_lease_ms * NS_PER_MS * self._config.clock.speed)
-
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
+        at_ns = now.real_ns
         commission = Commission(
-            mandate.mode, mandate.limits(now.real_ns), self._wish(now), mandate.armed(now.real_ns)
+            mandate.mode,
+            mandate.limits(at_ns),
+            self._wish(now),
+            mandate.armed(at_ns),
+            mandate.activations(at_ns),
         )
         if not self._config.islanding:
             return commission
@@ -309,7 +319,8 @@ class ControlCore:
             return SafeState()
         position = self._mandate.position(self._meter.interval, now.real_ns)
         if position is not None:
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + self._response_wh
+            moved_wh = self._services.response_wh(self._meter.interval)  # the position is not to take it back
+            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + moved_wh
             remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
             return FollowPosition(remaining_wh / remaining_h)
         return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()

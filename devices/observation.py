@@ -12,7 +12,7 @@ from devices.control_config import BatteryConfig, ControlConfig, metered
 from devices.control_messages import DeviceReport, ImageReport, Mode, SensorReport
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
-from devices.fast_response import Arming, ResponseInput
+from devices.fast_response import Activation, Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
@@ -25,13 +25,15 @@ NS_PER_MS = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Commission:
     """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
-    services, and what an island lets batteries do (None: everything) with whose reserve.
+    services and the shares of requests in them, and what an island lets batteries do (None: everything) with
+    whose reserve.
     """
 
     mode: Mode
     limits: PowerRange | None
     wish: Wish
     armed: tuple[Arming, ...] = ()
+    activations: tuple[Activation, ...] = ()
     island: PowerRange | None = None
     reserve_released: bool = False
 
@@ -143,6 +145,7 @@ def _response(image: ProcessImage, config: ControlConfig, commission: Commission
         voltage_pu=None if grid is None else grid.voltage_pu.usable(now_ns, age_ns),
         armed=commission.armed,
         mandatory=config.mandatory,
+        activations=commission.activations,
     )
 
 

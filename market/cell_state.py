@@ -10,6 +10,7 @@ from operator import itemgetter
 
 from ledger.chain.journal import Balances
 from ledger.encoding import Value, encode
+from market.administration.book import AdministrationBook
 from market.admission import point_value
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
@@ -62,7 +63,7 @@ class CellState:
     member). `pending` is the clearing of the last block, which the next block confirms or voids. `records`
     are the intervals that may still be settled or corrected, by interval. `last_measured` is each member's
     latest measured reading with its interval, from which missing ones are estimated. `services` is what holds of
-    grid services.
+    grid services, `administration` what does of devices.
     """
 
     rules: CellRules
@@ -75,6 +76,7 @@ class CellState:
     records: Mapping[int, IntervalRecord] = field(default_factory=dict)
     last_measured: Mapping[bytes, tuple[int, Reading]] = field(default_factory=dict)
     services: ServiceBook = field(default_factory=ServiceBook)
+    administration: AdministrationBook = field(default_factory=AdministrationBook)
 
     def balance_of(self, member: bytes) -> int:
         """A member's money in pico-currency; negative is debt."""
@@ -115,6 +117,7 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
             yield b"point/" + rule.member, encode(point_value(rule))
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
     yield from state.services.leaves()
+    yield from state.administration.leaves()
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 
 

@@ -36,6 +36,7 @@ class StateDraft:
         self.tariffs = state.tariffs
         self.limits = state.limits
         self.services = BookDraft.of(state.services)
+        self.administration = state.administration
         self.curves = dict(state.curves)
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
@@ -134,6 +135,7 @@ class StateDraft:
             records=records,
             last_measured=dict(sorted(self.last_measured.items(), key=itemgetter(0))),
             services=self.services.finish(last, oldest, self.frozen, self.rules.calendar.interval_ns),
+            administration=self.administration,
         )
 
     def _open_tariffs(self) -> tuple[TariffStep, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ledger.records.entries import FIRST_APPLICATION_KIND, SignedEntry
 from ledger.records.genesis import Role
+from market.administration.taking import take_acknowledgement, take_command, take_rights
 from market.draft import StateDraft
 from market.errors import MalformedPayload
 from market.outcomes import RecordedEntry, Refusal, Rejected
@@ -151,4 +152,7 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.ARMING: take_arming,
     Kind.SERVICE_REPORT: take_report,
     Kind.REQUEST: take_request,
+    Kind.ACKNOWLEDGEMENT: take_acknowledgement,
+    Kind.DEVICE_RIGHTS: take_rights,
+    Kind.DEVICE_COMMAND: take_command,
 }

@@ -38,6 +38,9 @@ class Kind(IntEnum):
     ARMING = 49
     SERVICE_REPORT = 50
     REQUEST = 51
+    ACKNOWLEDGEMENT = 52
+    DEVICE_RIGHTS = 53
+    DEVICE_COMMAND = 54
 
 
 class Quality(IntEnum):
