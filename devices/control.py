@@ -7,6 +7,7 @@ Metered and contracted energies are mWh, power W; injection positive.
 from collections import deque
 from dataclasses import dataclass, replace
 
+from devices.access import AccessList
 from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
 from devices.cell_clock import Instant
@@ -18,7 +19,6 @@ from devices.control_messages import (
     AlarmCode,
     Attached,
     ChangeMode,
-    DeviceAccess,
     GrantActivation,
     GrantArming,
     GrantLimits,
@@ -48,6 +48,7 @@ from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
 from devices.resilience.islanding import Finding as GridFinding
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
+from devices.resilience.site_supply import loads_of, supply_of
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 
@@ -116,7 +117,7 @@ class ControlCore:
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
         self._resilience = Resilience()
-        self._access: dict[str, DeviceAccess] = {}
+        self._access = AccessList()
         acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
         self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
         self._issuer = issuer
@@ -156,7 +157,7 @@ class ControlCore:
             self._records.pop(message.interval, None)
             return Outcome((), save=False)
         if isinstance(message, SetAccess):
-            self._access = {each.name: each for each in message.devices}
+            self._access = AccessList(message.devices)
             return Outcome((), save=False)
         if isinstance(message, ReleaseCircuit):
             return self._release(message.name, now)
@@ -177,7 +178,10 @@ class ControlCore:
         inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        flexible = observe_flexible(self._image, self._config, self._guard.off)
+        served = self._resilience.served.tiers
+        flexible = observe_flexible(
+            self._image, self._config, self._guard.off, self._access.priorities, served
+        )
         permitted = permit(flexible, inputs, decision)
         self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
         asleep = self._hub.asleep
@@ -304,11 +308,15 @@ class ControlCore:
             self._wish(now),
             mandate.armed(at_ns),
             mandate.activations(at_ns),
+            private=self._access.private,
         )
         if not self._config.islanding:
             return commission
         reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
         situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
+        if self.cycles:
+            last = self.cycles[-1]
+            situation = replace(situation, supply=supply_of(last), loads_w=loads_of(last))
         self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
         outage = self._resilience.detector.finding is not GridFinding.CONNECTED
         self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)

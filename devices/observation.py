@@ -26,7 +26,7 @@ NS_PER_MS = 1_000_000
 class Commission:
     """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
     services and the shares of requests in them, and what an island lets batteries do (None: everything) with
-    whose reserve.
+    whose reserve. Services may not use `private` batteries.
     """
 
     mode: Mode
@@ -36,6 +36,7 @@ class Commission:
     activations: tuple[Activation, ...] = ()
     island: PowerRange | None = None
     reserve_released: bool = False
+    private: frozenset[str] = frozenset()
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -61,6 +62,7 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
             replace(
                 _battery(battery, devices[battery.name], now_ns, age_ns),
                 reserve_released=commission.reserve_released,
+                for_services=battery.name not in commission.private,
             )
             for battery in config.batteries
         ),

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from devices.resilience.islanding import NS_PER_S
 from devices.tier import TIERS, Tier
 
-
 ALL_TIERS = len(TIERS)
 
 
