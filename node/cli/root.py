@@ -13,13 +13,13 @@ from node.exit_codes import ExitCode
 
 GROUPS = {
     "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
-    "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
+    "node": ("node.cli.node:app", "Initialise and run the daemon of one device, and see its alarms."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": (
         "node.cli.root:market",
         "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
     ),
-    "devices": ("node.cli.devices:app", "What devices are asked for: services and their response."),
+    "devices": ("node.cli.devices:app", "What devices are asked for, and commands to them."),
     "sim": (
         "sim.cli:app",
         "Simulate the grid around a cell, and search seeded worlds for what must never happen.",
