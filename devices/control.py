@@ -47,8 +47,8 @@ from devices.metering import Meter
 from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
 from devices.resilience.islanding import Finding as GridFinding
-from devices.resilience.node_resilience import Resilience, SiteRules, Situation
-from devices.resilience.site_supply import loads_of, supply_of
+from devices.resilience.node_resilience import Resilience, SiteRules
+from devices.resilience.site_supply import situation_of
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 
@@ -313,10 +313,8 @@ class ControlCore:
         if not self._config.islanding:
             return commission
         reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
-        situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
-        if self.cycles:
-            last = self.cycles[-1]
-            situation = replace(situation, supply=supply_of(last), loads_w=loads_of(last))
+        last = self.cycles[-1] if self.cycles else None
+        situation = situation_of(reading, mandate.mode, self._resilience, last)
         self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
         outage = self._resilience.detector.finding is not GridFinding.CONNECTED
         self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)

@@ -4,11 +4,27 @@ The state machine of `devices.resilience.tiers` decides by it which tiers are se
 what is shed goes at once, what is restored waits for minutes.
 """
 
+from dataclasses import replace
+
+from devices.control_messages import Mode
 from devices.cycle_record import CycleRecord
+from devices.resilience.islanding import GridReading
+from devices.resilience.modes import OperatingMode
+from devices.resilience.node_resilience import Resilience, Situation
 from devices.resilience.tiers import Supply
 from devices.tier import TIERS
 
 Loads = tuple[float, float, float, float]
+
+
+def situation_of(reading: GridReading, mode: Mode, before: Resilience, last: CycleRecord | None) -> Situation:
+    """What a step looks at. Supply and loads count once a cycle of the outage has shown them: only its inputs know
+    whether the owner's reserve is released.
+    """
+    situation = Situation(reading, stands_by=mode is not Mode.GRID_SUPPORT)
+    if last is None or before.state.mode is not OperatingMode.EMERGENCY:
+        return situation
+    return replace(situation, supply=supply_of(last), loads_w=loads_of(last))
 
 
 def supply_of(last: CycleRecord) -> Supply:
