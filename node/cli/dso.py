@@ -88,12 +88,7 @@ def service(
         raise InputRefusedError(
             f"--from-interval: {from_interval} is too late; the first possible is {first + 1}"
         )
-    steps = said.tip.state.services.terms.get(name.encode(), ())
-    if any(step.payer != said.member.id for step in steps):
-        raise InputRefusedError(f"{name}: another dso buys a service of this name; choose another name")
-    if any(step.terms.requested != requested for step in steps):
-        kind = "is" if steps[0].terms.requested else "is not"
-        raise InputRefusedError(f"{name}: this service {kind} requested already, and stays so")
+    _refuse_another(said, name, requested)
     try:
         terms = ServiceTerms(
             name.encode(),
@@ -218,3 +213,13 @@ def _dso(node: Path, what: str) -> Speaker:
     said = speaker(node)
     said.require(Role.DSO, what)
     return said
+
+
+def _refuse_another(said: Speaker, name: str, requested: bool) -> None:
+    """Raise `InputRefusedError` where a service of this name is another one."""
+    steps = said.tip.state.services.terms.get(name.encode(), ())
+    if any(step.payer != said.member.id for step in steps):
+        raise InputRefusedError(f"{name}: another dso buys a service of this name; choose another name")
+    if any(step.terms.requested != requested for step in steps):
+        kind = "is" if steps[0].terms.requested else "is not"
+        raise InputRefusedError(f"{name}: this service {kind} requested already, and stays so")
