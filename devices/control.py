@@ -7,17 +7,18 @@ Metered and contracted energies are mWh, power W; injection positive.
 from collections import deque
 from dataclasses import dataclass, replace
 
+from devices.access import AccessList
 from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
 from devices.cell_clock import Instant
 from devices.circuit_guard import CircuitGuard
-from devices.circuit_protection import Cause
 from devices.control_config import ControlConfig, reversions
 from devices.control_messages import (
     Acknowledge,
     AlarmCode,
     Attached,
     ChangeMode,
+    GrantActivation,
     GrantArming,
     GrantLimits,
     GrantPosition,
@@ -25,26 +26,28 @@ from devices.control_messages import (
     MeterRecord,
     Mode,
     ReleaseCircuit,
+    SetAccess,
     Upward,
     WatchedReport,
 )
 from devices.control_state import SavedState, StoredEnergy
-from devices.cycle_record import CycleRecord, ReadBack
+from devices.cycle_alarms import device_conditions, site_conditions, standing_conditions
+from devices.cycle_record import CycleRecord
 from devices.der import Der, GridMeter
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
-from devices.fast_response import strength
 from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.health.monitor import HealthMonitor
-from devices.health.rules import Finding
 from devices.hub.hub import Hub
-from devices.image import DeviceImage, ProcessImage, Reading, Supply
+from devices.image import ProcessImage
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
 from devices.observation import Commission, grid_reading, observe, report
 from devices.profiles import Profile
-from devices.resilience.islanding import Finding as GridFinding
-from devices.resilience.node_resilience import Resilience, SiteRules, Situation
+from devices.resilience.islanding import Finding
+from devices.resilience.node_resilience import Resilience, SiteRules
+from devices.resilience.site_supply import situation_of
+from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
 
@@ -58,7 +61,17 @@ MOST_CYCLES = 600
 MOST_CATCH_UP = 10_000
 """Intervals of missed time that are metered one by one; more is a clock that was set, not a pause."""
 
-Asked = Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit
+Asked = (
+    Heartbeat
+    | GrantPosition
+    | GrantLimits
+    | GrantArming
+    | GrantActivation
+    | ChangeMode
+    | Acknowledge
+    | ReleaseCircuit
+    | SetAccess
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +117,9 @@ class ControlCore:
         self._grid = grid
         self._site_meter = site_meter(config)
         self._resilience = Resilience()
-        self._response_wh = 0.0
-        """What the fast response has moved in this interval: the position is not to take it back."""
+        self._access = AccessList()
+        acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
+        self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
         self._issuer = issuer
         self._sequence = 0
         self._now = start
@@ -142,6 +156,9 @@ class ControlCore:
         if isinstance(message, Acknowledge):
             self._records.pop(message.interval, None)
             return Outcome((), save=False)
+        if isinstance(message, SetAccess):
+            self._access = AccessList(message.devices)
+            return Outcome((), save=False)
         if isinstance(message, ReleaseCircuit):
             return self._release(message.name, now)
         answer = self._mandate.offer(message, now.real_ns)
@@ -153,14 +170,18 @@ class ControlCore:
     def cycle(self, now: Instant) -> Outcome:
         """Let time pass until `now`, then decide and command once."""
         now = Instant(now.real_ns, max(now.cell_ns, self._now.cell_ns))
-        self._count_response(now)
+        if self.cycles:
+            self._services.count(self.cycles[-1], now.cell_ns)
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
         inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        flexible = observe_flexible(self._image, self._config, self._guard.off)
+        served = self._resilience.served.tiers
+        flexible = observe_flexible(
+            self._image, self._config, self._guard.off, self._access.priorities, served
+        )
         permitted = permit(flexible, inputs, decision)
         self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
         asleep = self._hub.asleep
@@ -235,6 +256,7 @@ class ControlCore:
             self._image = self._measure(self._now)
             record = self._meter.add(self._image)
             if record is not None:
+                record = self._services.close(record)
                 records.append(record)
                 self._keep(record)
             if self._now == now:
@@ -278,32 +300,24 @@ class ControlCore:
             text = f"interval {oldest}: its record was never acknowledged and is forgotten"
             self._alarms.event(AlarmCode.RECORDS_DROPPED, self._now.cell_ns, text)
 
-    def _count_response(self, now: Instant) -> None:
-        """Add what the last decision's response has moved since; a new interval begins with none."""
-        if not self.cycles:
-            return
-        last = self.cycles[-1]
-        if now.cell_ns >= self._meter.next_boundary:
-            self._response_wh = 0.0
-            return
-        acting_ns = min(now.cell_ns, last.time.cell_ns + self._acting_ns()) - last.time.cell_ns
-        self._response_wh += last.decision.response_w * acting_ns / NS_PER_S / 3600
-
-    def _acting_ns(self) -> int:
-        """How much cell time a setpoint may act."""
-        return round(self._config.command_lease_ms * NS_PER_MS * self._config.clock.speed)
-
     def _commission(self, now: Instant) -> Commission:
         mandate = self._mandate
+        at_ns = now.real_ns
         commission = Commission(
-            mandate.mode, mandate.limits(now.real_ns), self._wish(now), mandate.armed(now.real_ns)
+            mandate.mode,
+            mandate.limits(at_ns),
+            self._wish(now),
+            mandate.armed(at_ns),
+            mandate.activations(at_ns),
+            private=self._access.private,
         )
         if not self._config.islanding:
             return commission
         reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
-        situation = Situation(reading, stands_by=mandate.mode is not Mode.GRID_SUPPORT)
+        last = self.cycles[-1] if self.cycles else None
+        situation = situation_of(reading, mandate.mode, self._resilience, last)
         self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
-        outage = self._resilience.detector.finding is not GridFinding.CONNECTED
+        outage = self._resilience.detector.finding is not Finding.CONNECTED
         self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)
         return replace(commission, island=orders.batteries, reserve_released=orders.reserve_released)
 
@@ -312,7 +326,8 @@ class ControlCore:
             return SafeState()
         position = self._mandate.position(self._meter.interval, now.real_ns)
         if position is not None:
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + self._response_wh
+            moved_wh = self._services.response_wh(self._meter.interval)  # the position is not to take it back
+            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + moved_wh
             remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
             return FollowPosition(remaining_wh / remaining_h)
         return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()
@@ -339,57 +354,15 @@ class ControlCore:
         self._settling.told(setpoints)
 
     def _raise_alarms(self, record: CycleRecord) -> None:
-        now, inputs = record.time, record.inputs
         age_ns = self._config.reading_age_ms * NS_PER_MS
-        unknown = [
-            device.name for device in self._image.devices if not _known(device.power_w, now.real_ns, age_ns)
-        ]
-        for device in self._image.devices:
-            self._alarm(AlarmCode.POWER_UNKNOWN, device.name, "no good reading", device.name in unknown)
-            if device.supply is not None:
-                self._raise_supply(device)
-        for battery in inputs.batteries:
-            text = "no state of charge: the battery rests"
-            self._alarm(AlarmCode.STATE_OF_CHARGE_UNKNOWN, battery.name, text, battery.stored_wh is None)
-        for each in record.read_back:
-            overdue = self._settling.overdue(each.name, now.real_ns)
-            self._alarm(AlarmCode.SETPOINT_NOT_REACHED, each.name, _shown(each), overdue)
-        for cause in Cause:
-            for name, text in self._guard.standing(cause).items():
-                self._alarm(AlarmCode(f"circuit-{cause.value}"), name, text, bool(text))
-        for finding in Finding:
-            for name, text in self._health.standing(finding).items():
-                self._alarm(AlarmCode(f"unit-{finding.value}"), name, text, bool(text))
-        beyond = not record.decision.limit_held and not unknown
-        self._alarm(AlarmCode.LIMIT_NOT_HELD, None, "no setpoint keeps the connection's limits", beyond)
-        response = inputs.response
-        curves = (*response.mandatory, *(each.curve for each in response.armed))
-        blind = [curve.name for curve in curves if strength(curve, response) is None]
-        text = f"{', '.join(blind)}: nothing good measures the grid, so there is no response"
-        self._alarm(AlarmCode.GRID_UNKNOWN, None, text, bool(blind))
-        short = bool(response.armed) and not record.decision.armed_available
-        text = "not all that is armed could be delivered and sustained"
-        self._alarm(AlarmCode.ARMED_NOT_AVAILABLE, None, text, short)
-        lost = self._mandate.lost(now.real_ns)
-        self._alarm(AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost)
-
-    def _raise_supply(self, device: DeviceImage) -> None:
-        """Tell of a UPS that runs on its battery; while it is silent, what was told last stands."""
-        if device.supply is Supply.UNKNOWN:
-            return
-        left_s = None if device.runtime_s is None else device.runtime_s.value
-        text = f"{'an unknown time' if left_s is None else f'{left_s / 60:.0f} min'} left on battery"
-        low = device.supply is Supply.LOW_BATTERY
-        self._alarm(AlarmCode.UPS_ON_BATTERY, device.name, text, low or device.supply is Supply.BATTERY)
-        self._alarm(AlarmCode.UPS_LOW_BATTERY, device.name, text, low)
+        lost = self._mandate.lost(record.time.real_ns)
+        for condition in (
+            *device_conditions(record, self._image, self._settling, age_ns),
+            *standing_conditions(self._guard, self._health),
+            *site_conditions(record, self._image, age_ns),
+            (AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost),
+        ):
+            self._alarm(*condition)
 
     def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
         self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)
-
-
-def _known(reading: Reading, now_ns: int, max_age_ns: int) -> bool:
-    return reading.usable(now_ns, max_age_ns) is not None
-
-
-def _shown(read_back: ReadBack) -> str:
-    return f"told {read_back.told_w} W, reads back {read_back.setpoint_w} W, gives {read_back.power_w} W"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import trio
 
@@ -32,6 +32,7 @@ from devices.errors import EXIT_CONFIGURATION, EXIT_STATE, ControlError, Message
 from devices.fast_response import Arming
 from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.limits import PowerRange
+from devices.orders import Activate, Admit, Enter, Order, Release, Restrict
 from devices.standing_orders import HEARTBEAT_NS, StandingOrders
 
 if TYPE_CHECKING:
@@ -117,6 +118,24 @@ class ControlClient:
     def arm(self, arming: Arming) -> None:
         """Keep a service armed from the next heartbeat on; with no power either way, let it run out."""
         self._orders.want_arming(arming)
+
+    def order(self, order: Order) -> None:
+        """Anything besides a position; what lasts is said again after a reconnection."""
+        match order:
+            case Activate(activation, duration_s):
+                duration_ns = round(duration_s * NS_PER_S)
+                now_ns = time.monotonic_ns()
+                self._send_all(self._orders.want_activation(activation, now_ns, duration_ns))
+            case Restrict(limits, reversion, duration_s):
+                self.send_limits(limits, reversion, duration_s)
+            case Enter(mode):
+                self.send_mode(mode)
+            case Release(circuit):
+                self.release_circuit(circuit)
+            case Admit(devices):
+                self._send_all([self._orders.want_access(devices)])
+            case _:
+                assert_never(order)
 
     def send_mode(self, mode: Mode) -> None:
         """Enter a mode, the emergency stop included; it holds until another is sent."""

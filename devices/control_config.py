@@ -16,7 +16,7 @@ from devices.hub.watched import Watched, parse_watched
 from devices.image import DerKind
 from devices.limits import PowerRange
 from devices.models.catalogue import TYPES, parse_model
-from devices.models.load_circuit import LoadCircuit, Tier
+from devices.models.load_circuit import LoadCircuit
 from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
@@ -24,6 +24,7 @@ from devices.models.ups import Ups
 from devices.publish_settings import PublishConfig, parse_publishing
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
+from devices.tier import Tier
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""

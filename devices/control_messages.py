@@ -9,7 +9,7 @@ monotonic clock.
 from dataclasses import dataclass
 from enum import Enum
 
-from devices.fast_response import Arming
+from devices.fast_response import Activation, Arming
 from devices.image import DerKind
 from devices.leases import Lease
 from devices.limits import PowerRange
@@ -108,6 +108,13 @@ class GrantArming:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantActivation:
+    """The node's share of a request acts while the lease runs, and reverts to none; one lease per request."""
+
+    lease: Lease[Activation | None]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeMode:
     """Enter a mode."""
 
@@ -129,12 +136,39 @@ class ReleaseCircuit:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceAccess:
+    """What its owner or who has the right said of a device: the tier of its load as a number from 0, the most
+    important (None: as configured), and whether services of the dso may use it.
+    """
+
+    name: str
+    priority: int | None
+    dso: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetAccess:
+    """What holds for devices from now on; for those that are not named, what is configured, and any service."""
+
+    devices: tuple[DeviceAccess, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Give every device its reversion value and exit."""
 
 
 Downward = (
-    Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit | Stop
+    Heartbeat
+    | GrantPosition
+    | GrantLimits
+    | GrantArming
+    | GrantActivation
+    | ChangeMode
+    | Acknowledge
+    | ReleaseCircuit
+    | SetAccess
+    | Stop
 )
 
 
@@ -247,6 +281,21 @@ class DeviceEnergy:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceEnergy:
+    """What one armed service asked and got in an interval: mWh, all at least 0; up is injecting more.
+
+    `available_ppm`: the part of the interval, in millionths, in which all that is armed could have been delivered.
+    """
+
+    name: str
+    available_ppm: int
+    asked_up: int
+    asked_down: int
+    delivered_up: int
+    delivered_down: int
+
+
+@dataclass(frozen=True, slots=True)
 class MeterRecord:
     """The connection point's registers over one interval: mWh, both at least 0; net is contribution -
     consumption.
@@ -259,6 +308,7 @@ class MeterRecord:
     consumption: int
     complete: bool
     devices: tuple[DeviceEnergy, ...]
+    services: tuple[ServiceEnergy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ The same inputs give the same decision, always: no clock, no memory.
 from dataclasses import dataclass
 from enum import Enum
 
-from devices.allocation import PvInput, Setpoint, curtail, distribute
+from devices.allocation import PvInput, Setpoint, curtail
 from devices.fast_response import (
     NO_RESPONSE,
     ResponseInput,
@@ -21,6 +21,7 @@ from devices.fast_response import (
 )
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput, protected, reserved
+from devices.service_rights import admitted, reachable, shared
 
 ROUNDING_W = 1e-3
 """Sums of floats may differ in their last digits; a milliwatt beyond a limit is no violation of it."""
@@ -125,10 +126,15 @@ def dispatch(inputs: DispatchInput) -> Decision:
     layers = _limits(inputs, ranges)
     wish_layer, wish_w = _wish(inputs)
     followed_w = layers[-1].left.clip(wish_w)
-    offset_w = _fast_response_w(inputs)
+    droop_w = _droop_w(inputs)
+    offset_w = armed_offset_w(inputs.response) + droop_w
     without_arming = _stack(tuple(layer for layer in layers if layer.layer is not Layer.ARMED_SERVICES))[-1]
-    power_w = without_arming.left.clip(followed_w + offset_w)
-    shares = distribute(power_w, tuple(battery.name for battery in inputs.batteries), ranges)
+    drooped_w = without_arming.left.clip(followed_w + droop_w)
+    reached = reachable(drooped_w, inputs.batteries, ranges)
+    power_w = drooped_w
+    if armed_offset_w(inputs.response):
+        power_w = narrow(without_arming.left, reached)[0].clip(followed_w + offset_w)
+    shares = shared(power_w, drooped_w, inputs.batteries, ranges)
     caps = _caps(inputs, power_w)
     return Decision(
         power_w=power_w,
@@ -138,7 +144,12 @@ def dispatch(inputs: DispatchInput) -> Decision:
         limit_held=_limit_held(inputs, power_w, caps),
         offset_w=offset_w,
         response_w=power_w - followed_w if offset_w else 0.0,
-        armed_available=available(without_arming.left, inputs.response, inputs.batteries, followed_w),
+        armed_available=available(
+            narrow(without_arming.left, reachable(followed_w, inputs.batteries, ranges))[0],
+            inputs.response,
+            admitted(inputs.batteries),
+            followed_w,
+        ),
     )
 
 
@@ -196,13 +207,12 @@ def _armed_services(inputs: DispatchInput, hardware: PowerRange, usable: PowerRa
     """Layer 4: what is armed stays free, out of what the other limits leave usable."""
     if not inputs.response.armed:
         return hardware
-    return armed_range(usable, inputs.response, inputs.batteries, inputs.horizon_s)
+    return armed_range(usable, inputs.response, admitted(inputs.batteries), inputs.horizon_s)
 
 
-def _fast_response_w(inputs: DispatchInput) -> float:
-    """The offset: armed services as armed, mandatory droops per unit of what the batteries are built for."""
-    built_w = sum(battery.nameplate.maximum_w for battery in inputs.batteries)
-    return armed_offset_w(inputs.response) + droop(inputs.response) * built_w
+def _droop_w(inputs: DispatchInput) -> float:
+    """What mandatory droops ask, per unit of what the batteries are built for."""
+    return droop(inputs.response) * sum(battery.nameplate.maximum_w for battery in inputs.batteries)
 
 
 def _caps(inputs: DispatchInput, power_w: float) -> tuple[Setpoint, ...]:
@@ -253,7 +263,9 @@ def _wish(inputs: DispatchInput) -> tuple[Layer, float]:
         return Layer.SAFE_STATE, safe_w
     if isinstance(inputs.wish, FollowPosition):
         return Layer.POSITION, inputs.wish.connection_w - others_w
-    return Layer.SELF_CONSUMPTION, recovery_w(inputs.response, inputs.batteries, inputs.horizon_s) - others_w
+    return Layer.SELF_CONSUMPTION, recovery_w(
+        inputs.response, admitted(inputs.batteries), inputs.horizon_s
+    ) - others_w
 
 
 def _others_w(inputs: DispatchInput) -> float | None:

@@ -26,13 +26,25 @@ class Arming:
 
 
 @dataclass(frozen=True, slots=True)
+class Activation:
+    """The node's share of a request: so much more power, in W, of what is armed for a service."""
+
+    request: str
+    service: str
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseInput:
-    """What the node measures of the grid (None: not known), what is armed now, and which droops always hold."""
+    """What the node measures of the grid (None: not known), what is armed now, which droops always hold, and what
+    requests activate of what is armed.
+    """
 
     frequency_hz: float | None
     voltage_pu: float | None
     armed: tuple[Arming, ...]
     mandatory: tuple[ResponseCurve, ...]
+    activations: tuple[Activation, ...] = ()
 
 
 NO_RESPONSE = ResponseInput(None, None, (), ())
@@ -40,6 +52,8 @@ NO_RESPONSE = ResponseInput(None, None, (), ())
 
 def strength(curve: ResponseCurve, inputs: ResponseInput) -> float | None:
     """The curve's value at what is measured; None while that is unknown or not plausible."""
+    if curve.quantity is Quantity.REQUEST:
+        return 0.0
     x = inputs.frequency_hz if curve.quantity is Quantity.FREQUENCY else inputs.voltage_pu
     if x is None:
         return None
@@ -63,12 +77,17 @@ def active_limit(inputs: ResponseInput) -> float:
 
 def armed_offset_w(inputs: ResponseInput) -> float:
     """What the armed services ask together: never more than is armed in either direction."""
-    total_w = 0.0
-    for each in inputs.armed:
-        if each.curve.effect is Effect.ACTIVE_POWER:
-            value = strength(each.curve, inputs) or 0.0
-            total_w += value * (each.up_w if value > 0 else each.down_w)
-    return total_w
+    return sum(asked_w(each, inputs) for each in inputs.armed)
+
+
+def asked_w(each: Arming, inputs: ResponseInput) -> float:
+    """What one armed service asks, by its curve and by requests: never more than is armed for it."""
+    if each.curve.effect is not Effect.ACTIVE_POWER:
+        return 0.0
+    value = strength(each.curve, inputs) or 0.0
+    curve_w = value * (each.up_w if value > 0 else each.down_w)
+    called_w = sum(call.power_w for call in inputs.activations if call.service == each.curve.name)
+    return PowerRange(-each.down_w, each.up_w).clip(curve_w + called_w)
 
 
 def armed_range(

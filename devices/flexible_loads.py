@@ -4,16 +4,17 @@ W, withdrawal negative, as in `devices.der.Der`: a setpoint is the most a load m
 give the same setpoints.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devices.allocation import Setpoint
 from devices.control_config import ControlConfig
 from devices.dispatch import Decision, DispatchInput
 from devices.image import DerKind, ProcessImage
-from devices.models.load_circuit import LoadCircuit, Tier
+from devices.models.load_circuit import LoadCircuit
+from devices.tier import TIERS, Tier
 
 NS_PER_MS = 1_000_000
-TIERS = tuple(Tier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class FlexibleInput:
     """What is known of one flexible load, in W, all at most 0.
 
     `minimum_w` is its nameplate; `drawn_w` what it draws (None: unknown); `wanted_w` what it would like and
-    `needed_w` what of that cannot be put off. `rank`: loads of a lower one are served first.
+    `needed_w` what of that cannot be put off. `rank`: loads of a lower one are served first. One that is not `served`
+    is shed: on an island without enough for its tier it may draw nothing.
     """
 
     name: str
@@ -30,14 +32,22 @@ class FlexibleInput:
     wanted_w: float
     needed_w: float
     rank: int
+    served: bool = True
 
 
 def observe_flexible(
-    image: ProcessImage, config: ControlConfig, off: frozenset[str]
+    image: ProcessImage,
+    config: ControlConfig,
+    off: frozenset[str],
+    priorities: Mapping[str, int],
+    tiers: int = len(TIERS),
 ) -> tuple[FlexibleInput, ...]:
-    """Every flexible load but those that a fault keeps `off`. One that says nothing may need all of its nameplate."""
+    """Every flexible load but those that a fault keeps `off`. One that says nothing may need all of its nameplate.
+
+    `priorities` are the ranks that somebody gave loads in place of their configured tier; so many `tiers` are served.
+    """
     devices = {device.name: device for device in image.devices}
-    tiers = {each.name: each.model.tier for each in config.models if isinstance(each.model, LoadCircuit)}
+    own_tiers = {each.name: each.model.tier for each in config.models if isinstance(each.model, LoadCircuit)}
     plates = {each.name: each.model.nameplate for each in config.models}
     plates |= {each.name: each.nameplate for each in config.hardware}
     found = []
@@ -46,6 +56,7 @@ def observe_flexible(
             continue
         device = devices[name]
         possible = device.possible
+        rank = priorities.get(name, own_tiers.get(name, Tier.NORMAL).rank)
         found.append(
             FlexibleInput(
                 name=name,
@@ -53,7 +64,8 @@ def observe_flexible(
                 drawn_w=device.power_w.usable(image.time.real_ns, config.reading_age_ms * NS_PER_MS),
                 wanted_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.minimum_w),
                 needed_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.maximum_w),
-                rank=TIERS.index(tiers.get(name, Tier.NORMAL)),
+                rank=rank,
+                served=rank < tiers,
             )
         )
     return tuple(found)
@@ -65,11 +77,11 @@ def permit(
     """A limit for every flexible load; together with everything else they stay within the import limit.
 
     Served in turn: what cannot be put off, then what is wanted, then the rest of the nameplates, so that a load
-    may rise at once while there is room. Within each turn by rank, then by name.
+    may rise at once while there is room. Within each turn by rank, then by name. What is shed gets nothing.
     """
     left_w = room_w(flexible, inputs, decision)
     granted = {each.name: 0.0 for each in flexible}
-    ordered = sorted(flexible, key=lambda each: (each.rank, each.name))
+    ordered = sorted((each for each in flexible if each.served), key=lambda each: (each.rank, each.name))
     for turn in ("needed_w", "wanted_w", "minimum_w"):
         for each in ordered:
             more_w = min(left_w, max(0.0, granted[each.name] - getattr(each, turn)))

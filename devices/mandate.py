@@ -7,6 +7,7 @@ their lease says.
 
 from devices.control_messages import (
     ChangeMode,
+    GrantActivation,
     GrantArming,
     GrantLimits,
     GrantPosition,
@@ -14,7 +15,7 @@ from devices.control_messages import (
     Mode,
     Position,
 )
-from devices.fast_response import Arming
+from devices.fast_response import Activation, Arming
 from devices.leases import Accepted, Answer, Lease, Refused, judge
 from devices.limits import PowerRange
 
@@ -31,6 +32,8 @@ LONGEST_ARMING_NS = 3_600 * NS_PER_S
 """A service that nobody renews for an hour is nobody's any more."""
 MOST_ARMED = 8
 """Services that one site offers at a time."""
+MOST_ACTIVATIONS = 32
+"""Requests that act at a time."""
 
 
 class Mandate:
@@ -44,9 +47,12 @@ class Mandate:
         self._limits: Lease[PowerRange] | None = None
         self._positions: dict[int, Lease[Position | None]] = {}
         self._armings: dict[str, Lease[Arming | None]] = {}
+        self._activations: dict[str, Lease[Activation | None]] = {}
 
     def offer(
-        self, message: Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode, now_ns: int
+        self,
+        message: Heartbeat | GrantPosition | GrantLimits | GrantArming | GrantActivation | ChangeMode,
+        now_ns: int,
     ) -> Answer:
         """Take what the daemon says, or say why not."""
         if isinstance(message, ChangeMode):
@@ -54,6 +60,8 @@ class Mandate:
             return Accepted()
         if isinstance(message, GrantArming):
             return self._offer_arming(message.lease, now_ns)
+        if isinstance(message, GrantActivation):
+            return self._offer_activation(message.lease, now_ns)
         if isinstance(message, GrantPosition):
             return self._offer_position(message.lease, now_ns)
         if isinstance(message, GrantLimits):
@@ -83,6 +91,11 @@ class Mandate:
         """The services whose arming runs now, by name."""
         armings = (self._armings[name].at(now_ns) for name in sorted(self._armings))
         return tuple(each for each in armings if each is not None)
+
+    def activations(self, now_ns: int) -> tuple[Activation, ...]:
+        """The requests that act now, by id."""
+        found = (self._activations[name].at(now_ns) for name in sorted(self._activations))
+        return tuple(each for each in found if each is not None)
 
     def limits(self, now_ns: int) -> PowerRange | None:
         """What the connection may carry by lease; None if it never was limited."""
@@ -118,4 +131,17 @@ class Mandate:
         if name not in self._armings and len(self._armings) >= MOST_ARMED:
             return Refused(f"more than {MOST_ARMED} armed services")
         self._armings[name] = lease
+        return answer
+
+    def _offer_activation(self, lease: Lease[Activation | None], now_ns: int) -> Answer:
+        if lease.value is None or lease.reversion is not None:
+            return Refused("an activation lease activates a share and reverts to none")
+        request = lease.value.request
+        answer = judge(self._activations.get(request), lease, now_ns, LONGEST_ARMING_NS)
+        if isinstance(answer, Refused):
+            return answer
+        self._activations = {key: held for key, held in self._activations.items() if held.expires_ns > now_ns}
+        if request not in self._activations and len(self._activations) >= MOST_ACTIVATIONS:
+            return Refused(f"more than {MOST_ACTIVATIONS} requests")
+        self._activations[request] = lease
         return answer

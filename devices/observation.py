@@ -12,7 +12,7 @@ from devices.control_config import BatteryConfig, ControlConfig, metered
 from devices.control_messages import DeviceReport, ImageReport, Mode, SensorReport
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
-from devices.fast_response import Arming, ResponseInput
+from devices.fast_response import Activation, Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage, Supply
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
@@ -25,15 +25,18 @@ NS_PER_MS = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Commission:
     """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
-    services, and what an island lets batteries do (None: everything) with whose reserve.
+    services and the shares of requests in them, and what an island lets batteries do (None: everything) with
+    whose reserve. Services may not use `private` batteries.
     """
 
     mode: Mode
     limits: PowerRange | None
     wish: Wish
     armed: tuple[Arming, ...] = ()
+    activations: tuple[Activation, ...] = ()
     island: PowerRange | None = None
     reserve_released: bool = False
+    private: frozenset[str] = frozenset()
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -59,6 +62,7 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
             replace(
                 _battery(battery, devices[battery.name], now_ns, age_ns),
                 reserve_released=commission.reserve_released,
+                for_services=battery.name not in commission.private,
             )
             for battery in config.batteries
         ),
@@ -156,6 +160,7 @@ def _response(image: ProcessImage, config: ControlConfig, commission: Commission
         voltage_pu=None if grid is None else grid.voltage_pu.usable(now_ns, age_ns),
         armed=commission.armed,
         mandatory=config.mandatory,
+        activations=commission.activations,
     )
 
 

@@ -20,7 +20,8 @@ class BatteryInput:
     `minimum_w` (at most 0) to `maximum_w` is what it could do now; `built` is its nameplate where taper, temperature
     or its health leave less than that (None: nothing does). `stored_wh` is None while the state of charge is
     missing, stale or invalid; `reserve_wh` is the owner's; `reversion_w` the power of its safe state.
-    `reserve_released` is true in a real outage and when the owner says so, and only then.
+    `reserve_released` is true in a real outage and when the owner says so, and only then. `for_services` is false where
+    the owner lets no service of the dso use it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class BatteryInput:
     stored_wh: float | None
     reserve_released: bool = False
     built: PowerRange | None = None
+    for_services: bool = True
 
     @property
     def nameplate(self) -> PowerRange:

@@ -21,6 +21,8 @@ class Quantity(Enum):
 
     FREQUENCY = "frequency"
     VOLTAGE = "voltage"
+    REQUEST = "request"
+    """Nothing: the service is called by requests. No file has such a curve, see `requested_curve`."""
 
     @property
     def unit(self) -> str:
@@ -124,7 +126,7 @@ def read_curve(fields: Fields) -> ResponseCurve:
     curve = ResponseCurve(
         name=fields.text("name", 64),
         title=fields.text("title", 200),
-        quantity=Quantity(fields.choice("quantity", tuple(each.value for each in Quantity))),
+        quantity=Quantity(fields.choice("quantity", (Quantity.FREQUENCY.value, Quantity.VOLTAGE.value))),
         effect=Effect(
             fields.choice("effect", tuple(each.value for each in Effect), Effect.ACTIVE_POWER.value)
         ),
@@ -143,6 +145,24 @@ def read_curve(fields: Fields) -> ResponseCurve:
         fields.problem("points", "power is per unit, from -1 to 1")
     fields.close()
     return curve
+
+
+def requested_curve(name: str, duration_s: float) -> ResponseCurve:
+    """The curve of a service that a dso calls by requests: by itself it never asks for anything."""
+    return ResponseCurve(
+        name=name,
+        title="called by requests",
+        quantity=Quantity.REQUEST,
+        effect=Effect.ACTIVE_POWER,
+        valid=Band(0.0, 0.0),
+        dead_band=None,
+        points=(Point(0.0, 0.0),),
+        mandatory=False,
+        full_activation_s=0.0,
+        duration_s=duration_s,
+        source="the cell's dso",
+        aliases=(),
+    )
 
 
 def curve_table(curve: ResponseCurve) -> dict[str, object]:

@@ -10,15 +10,18 @@ from typing import TypeVar
 from devices.cell_clock import ClockSpec
 from devices.control_messages import (
     ChangeMode,
+    DeviceAccess,
     Downward,
+    GrantActivation,
     GrantArming,
     GrantLimits,
     GrantPosition,
     Heartbeat,
     Mode,
     Position,
+    SetAccess,
 )
-from devices.fast_response import Arming
+from devices.fast_response import Activation, Arming
 from devices.leases import Lease
 from devices.limits import PowerRange
 
@@ -47,7 +50,9 @@ class StandingOrders:
         self._positions: dict[int, Position] = {}
         self._limits: tuple[PowerRange, PowerRange, int] | None = None
         self._mode: Mode | None = None
+        self._access: SetAccess | None = None
         self._armings: dict[str, Arming] = {}
+        self._activations: dict[str, tuple[Activation, int]] = {}
 
     def heartbeat(self, real_ns: int) -> Heartbeat:
         """The daemon lives."""
@@ -60,10 +65,17 @@ class StandingOrders:
         else:
             self._armings[arming.curve.name] = arming
 
+    def want_activation(self, activation: Activation, real_ns: int, duration_ns: int) -> Iterator[Downward]:
+        """This node's share of a request for a while, in place of what it was before."""
+        self._activations[activation.request] = (activation, real_ns + duration_ns)
+        return self._grant_activation(activation.request, real_ns)
+
     def armings(self, real_ns: int) -> Iterator[Downward]:
-        """Every service that is to be armed, as a fresh lease: to be said with each heartbeat."""
+        """Every service that is to be armed, and every share of a request, as fresh leases: for each heartbeat."""
         for arming in self._armings.values():
             yield GrantArming(self._lease(arming, None, real_ns, real_ns + ARMING_NS))
+        for request in list(self._activations):
+            yield from self._grant_activation(request, real_ns)
 
     def want_position(self, position: Position, real_ns: int, wall_ns: int) -> Iterator[Downward]:
         """The position of an interval, granted until the interval's end; nothing when that is over."""
@@ -82,10 +94,17 @@ class StandingOrders:
         self._mode = mode
         return ChangeMode(mode)
 
+    def want_access(self, devices: tuple[DeviceAccess, ...]) -> SetAccess:
+        """What holds for devices from now on."""
+        self._access = SetAccess(devices)
+        return self._access
+
     def all(self, real_ns: int, wall_ns: int) -> Iterator[Downward]:
         """Everything that still holds; what is over is forgotten."""
         if self._mode is not None:
             yield ChangeMode(self._mode)
+        if self._access is not None:
+            yield self._access
         yield from self._grant_limits(real_ns)
         for position in list(self._positions.values()):
             yield from self._grant_position(position, real_ns, wall_ns)
@@ -96,6 +115,14 @@ class StandingOrders:
             del self._positions[interval]
         if end_wall_ns > wall_ns:
             yield GrantPosition(self._lease(position, None, real_ns, real_ns + end_wall_ns - wall_ns))
+
+    def _grant_activation(self, request: str, real_ns: int) -> Iterator[Downward]:
+        activation, ends_ns = self._activations[request]
+        if ends_ns <= real_ns:
+            del self._activations[request]
+            return
+        expires_ns = min(ends_ns, real_ns + ARMING_NS)
+        yield GrantActivation(self._lease(activation, None, real_ns, expires_ns))
 
     def _grant_limits(self, real_ns: int) -> Iterator[Downward]:
         if self._limits is None:

@@ -42,6 +42,7 @@ from market.outcomes import (
 )
 from market.payloads import Quality, Reading
 from market.rules import CellRules, decode_rules
+from market.services.paying import pay_services
 from market.settlement import (
     Imbalances,
     Reason,
@@ -77,6 +78,7 @@ class EnergyCell:
         take_entries(draft)
         cleared, clearing = hold_auction(draft)
         settlements = _settle_delivered(draft)
+        services = pay_services(draft, settlements, state.records)
         outcomes = BlockOutcomes(
             height=block.height,
             skipped=skipped,
@@ -87,6 +89,7 @@ class EnergyCell:
             postings=tuple(draft.postings),
             rejected=tuple(draft.rejected),
             recorded=tuple(draft.recorded),
+            services=services,
         )
         return draft.finish(cleared), outcomes
 

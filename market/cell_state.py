@@ -10,9 +10,11 @@ from operator import itemgetter
 
 from ledger.chain.journal import Balances
 from ledger.encoding import Value, big_int_bytes, encode
+from market.administration.book import AdministrationBook
 from market.admission import point_value
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
+from market.services.book import ServiceBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ class CellState:
     `last_interval` is the last interval any block covered. `curves` are the open orders by (interval,
     member). `pending` is the clearing of the last block, which the next block confirms or voids. `records`
     are the intervals that may still be settled or corrected, by interval. `last_measured` is each member's
-    latest measured reading with its interval, from which missing ones are estimated.
+    latest measured reading with its interval, from which missing ones are estimated. `services` is what holds of
+    grid services, `administration` what does of devices.
     """
 
     rules: CellRules
@@ -79,6 +82,8 @@ class CellState:
     pending: ClearedInterval | None = None
     records: Mapping[int, IntervalRecord] = field(default_factory=dict)
     last_measured: Mapping[bytes, tuple[int, Reading]] = field(default_factory=dict)
+    services: ServiceBook = field(default_factory=ServiceBook)
+    administration: AdministrationBook = field(default_factory=AdministrationBook)
 
     def balance_of(self, member: bytes) -> int:
         """A member's money in pico-currency; negative is debt."""
@@ -120,6 +125,8 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
         if rule.since or rule.until is not None:
             yield b"point/" + rule.member, encode(point_value(rule))
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
+    yield from state.services.leaves()
+    yield from state.administration.leaves()
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 
 

@@ -11,6 +11,8 @@ from ledger.chain.journal import Balances
 from ledger.encoding import Value, big_int_from, decode
 from ledger.errors import Malformed, Unbalanced
 from ledger.limits import ID_BYTES, SYNC_BYTES
+from market.administration.book import LEAF_KEY as ADMINISTRATION_KEY
+from market.administration.book import administration_of_leaves
 from market.admission import with_points
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.errors import InvalidRules
@@ -24,6 +26,8 @@ from market.payloads import (
     decode_tariff,
 )
 from market.rules import BranchLimit, CellRules, TariffStep
+from market.services.book import LEAF_KEY as SERVICES_KEY
+from market.services.book import book_of_leaves
 
 _INTERVAL_BYTES: Final = 8
 
@@ -36,6 +40,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     measured: dict[bytes, tuple[int, Reading]] = {}
     points: dict[bytes, Value] = {}
     single: dict[bytes, Value] = {}
+    services: dict[bytes, Value] = {}
+    administration: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
         if slash and name == b"account":
@@ -51,6 +57,10 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         elif slash and name == b"measured":
             interval, reading = _fields(value, 2)
             measured[rest] = (_integer(interval), decode_reading(_array(reading)))
+        elif key.startswith(SERVICES_KEY):
+            services[key.removeprefix(SERVICES_KEY)] = value
+        elif key.startswith(ADMINISTRATION_KEY):
+            administration[key.removeprefix(ADMINISTRATION_KEY)] = value
         else:
             single[key] = value
     if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
@@ -66,6 +76,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         pending=None if single[b"pending"] is None else _cleared_from(rules, single[b"pending"]),
         records=records,
         last_measured=measured,
+        services=book_of_leaves(services),
+        administration=administration_of_leaves(administration),
     )
 
 

@@ -16,6 +16,7 @@ from market.cell_state import CellState, ClearedInterval, IntervalRecord
 from market.outcomes import RecordedEntry, Rejected
 from market.payloads import Quality, Reading
 from market.rules import TariffStep
+from market.services.draft import BookDraft
 from market.settlement import Amounts, Reason
 
 
@@ -35,6 +36,8 @@ class StateDraft:
         self._booked = 0
         self.tariffs = state.tariffs
         self.limits = state.limits
+        self.services = BookDraft.of(state.services)
+        self.administration = state.administration
         self.curves = dict(state.curves)
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
@@ -118,6 +121,12 @@ class StateDraft:
         """The next state: what is over is dropped."""
         last = self.block.last_interval
         closed = self.last_delivered - self.rules.reading_deadline - self.rules.correction_window
+        records = {
+            interval: record
+            for interval, record in sorted(self.records.items(), key=itemgetter(0))
+            if interval > closed or not record.settled
+        }
+        oldest = min(records, default=last)
         return CellState(
             rules=self.rules,
             last_interval=last,
@@ -130,12 +139,10 @@ class StateDraft:
                 if interval > last and member not in self.frozen
             },
             pending=pending,
-            records={
-                interval: record
-                for interval, record in sorted(self.records.items(), key=itemgetter(0))
-                if interval > closed or not record.settled
-            },
+            records=records,
             last_measured=dict(sorted(self.last_measured.items(), key=itemgetter(0))),
+            services=self.services.finish(last, oldest, self.frozen, self.rules.calendar.interval_ns),
+            administration=self.administration,
         )
 
     def _open_tariffs(self) -> tuple[TariffStep, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ledger.records.entries import FIRST_APPLICATION_KIND, SignedEntry
 from ledger.records.genesis import Role
+from market.administration.taking import take_acknowledgement, take_command, take_rights
 from market.draft import StateDraft
 from market.errors import MalformedPayload
 from market.outcomes import RecordedEntry, Refusal, Rejected
@@ -21,6 +22,7 @@ from market.payloads import (
     decode_record,
     decode_tariff,
 )
+from market.services.taking import take_arming, take_report, take_request, take_terms
 from market.settlement import Reason, deposit
 
 MAX_OPEN_STEPS = 1024
@@ -166,4 +168,11 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.DISPATCH: _take_record,
     Kind.ALARM: _take_record,
     Kind.METER: _take_meter,
+    Kind.SERVICE_TERMS: take_terms,
+    Kind.ARMING: take_arming,
+    Kind.SERVICE_REPORT: take_report,
+    Kind.REQUEST: take_request,
+    Kind.ACKNOWLEDGEMENT: take_acknowledgement,
+    Kind.DEVICE_RIGHTS: take_rights,
+    Kind.DEVICE_COMMAND: take_command,
 }

@@ -15,11 +15,14 @@ from market.cross_check import Mismatch
 from market.orders import Side
 from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit, TariffStep
+from market.services.payments import ServiceLine
 
 PART_KEY = b"part/"
 """Before a member's id: the key of its part in the clearing."""
 CONFIRMATION_KEY = b"confirmation"
 """The key of what became of the clearing of the block before."""
+SERVICE_KEY = b"service/"
+"""Before an interval, a member's id and a service's name: the key of what that paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class Refusal(IntEnum):
     FULL = 12
     IMPLAUSIBLE = 13
     UNKNOWN_MEMBER = 14
+    UNKNOWN_SERVICE = 32
+    NOT_ARMED = 33
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class BlockOutcomes:
     `confirmation` is None where the block before had no clearing (the first block). `skipped` are the
     intervals of the range that trade nothing and settle at tariff. `settlements` ascend by interval,
     corrections included. `postings` are all movements of money in order, with the reasons of
-    `market.settlement.Reason`.
+    `market.settlement.Reason`. `services` are what grid services paid in the intervals settled.
     """
 
     height: int
@@ -194,6 +199,7 @@ class BlockOutcomes:
     postings: tuple[PostingSet, ...]
     rejected: tuple[Rejected, ...]
     recorded: tuple[RecordedEntry, ...]
+    services: tuple[ServiceLine, ...] = ()
 
     def part_of(self, member: bytes) -> MemberClearing | None:
         """A member's part in the clearing, or None when it had no order (left)."""
@@ -234,6 +240,8 @@ def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
     for entry in outcomes.recorded:
         value = (entry.member, int(entry.kind), entry.interval, entry.code)
         yield b"recorded/" + entry.entry_id, encode(value)
+    for service in outcomes.services:
+        yield SERVICE_KEY + _key(service.interval) + service.member + service.name, encode(service.value())
 
 
 def _settlement_leaves(settlement: IntervalSettlement) -> Iterator[tuple[bytes, bytes]]:

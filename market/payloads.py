@@ -34,6 +34,13 @@ class Kind(IntEnum):
     LIMIT = 36
     DISPATCH = 37
     ALARM = 38
+    SERVICE_TERMS = 48
+    ARMING = 49
+    SERVICE_REPORT = 50
+    REQUEST = 51
+    ACKNOWLEDGEMENT = 52
+    DEVICE_RIGHTS = 53
+    DEVICE_COMMAND = 54
     METER = 64
 
 

@@ -13,6 +13,8 @@ and feed-in x e for an export, which it pays. Every row is one posting set and s
 | interval corrected       | the row above with the new readings, less that row with the old ones    |
 | deposit (payout < 0)     | + amount         |                         |          |           | - amount |
 
+What grid services pay is a posting set of its own (`market.services.payments`).
+
 `agreed` is the exchange that the clearing contracted, `held` minus the sum of the positions that members hold
 at settlement (a frozen member holds none), `real` minus the sum of the metered energies. Imbalance money of d
 = x - c: a short member (d < 0) pays max(retail, p) per unit, a long one gets min(feed-in, p); without p
@@ -64,6 +66,7 @@ class Reason(IntEnum):
     SETTLED = 3
     CORRECTED = 4
     DEPOSITED = 5
+    SERVICES = 32
 
 
 @dataclass(frozen=True, slots=True)

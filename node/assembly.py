@@ -12,16 +12,21 @@ from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
 from market.units import PRICE_PER_UNIT, S_PER_HOUR
+from node.alarm_feed import AlarmFeed
 from node.belonging import Identity, confirmations_needed
 from node.bidding import carbon_of, configured_bidder, configured_expectations
-from node.config import Config, control_table
+from node.commands import Commands
+from node.config import Config, armings, control_table
 from node.core import NodeCore
 from node.events import Now
 from node.gathering import Gathering
 from node.instructions import Instructions
 from node.joining import Joining
+from node.offers import Offer, Offers
 from node.ordering import Ordering
 from node.recall import Recall
+from node.requested import MW_PER_W, Requested
+from node.serving import Serving
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
 from node.syncing import Syncing
 from node.timeliness import Attention
@@ -78,11 +83,30 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         recall=joining.recall,
         remembered=opened.remembered,
         joining=joining,
+        serving=_serving(config, opened, said),
         syncing=joining.syncing,
         read_only=opened.read_only,
         records=opened.records,
         instructions=Instructions.after(said),
         begin_trading=lambda tip, at: _trading(config, opened, tip, margin_ns, [], at),
+    )
+
+
+def _serving(config: Config, opened: Opened, recent: list[Entry]) -> Serving:
+    """What this member does for the grid: it offers what its configuration arms."""
+    member = opened.member.id
+    offered = tuple(
+        Offer(each.curve.name.encode(), round(each.up_w * MW_PER_W), round(each.down_w * MW_PER_W))
+        for each in armings(config)
+    )
+    names = tuple(str(table["name"]) for table in config.site.ders if "name" in table)
+    return Serving(
+        member=member,
+        tip=opened.tip,
+        offers=Offers(member, offered),
+        requested=Requested(member),
+        alarms=AlarmFeed.after(member, recent),
+        commands=Commands(member, names),
     )
 
 

@@ -8,25 +8,24 @@ from node.events import Effect, Now, Publish
 from node.trading import Trading
 from node.wire import Capacity, decode_capacity, encode_capacity
 
-HEALTHY = 1000
-"""per mille; what a member says of itself until its devices say otherwise."""
-
 
 @dataclass(slots=True)
 class Capacities:
     """The latest of each member, by feed key; and what we said last ourselves."""
 
     seen: dict[bytes, Capacity] = field(default_factory=dict)
-    _said: Capacity | None = None
+    said: Capacity | None = None
     _again_ns: int = 0
 
     def say(self, trading: Trading, members: int, now: Now) -> list[Effect]:
         """Our own, where it is news to a cell of so many members."""
         up, down, soc = trading.headroom_mw(now)
-        capacity = Capacity(now.cell_ns, up, down, soc, HEALTHY, trading.rule.branch)
-        if self._said is not None and now.real_ns < self._again_ns and not _differs(capacity, self._said):
+        up_energy, down_energy, health = trading.stored(now)
+        branch = trading.rule.branch
+        capacity = Capacity(now.cell_ns, up, down, soc, health, branch, up_energy, down_energy)
+        if self.said is not None and now.real_ns < self._again_ns and not _differs(capacity, self.said):
             return []
-        self._said = capacity
+        self.said = capacity
         self._again_ns = now.real_ns + max(CAPACITY_AGAIN_NS, members * CAPACITY_PER_MEMBER_NS)
         return [Publish(CAPACITY, encode_capacity(capacity))]
 

@@ -26,6 +26,7 @@ from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
+from node.requested_section import RequestedSection, called
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
@@ -123,9 +124,9 @@ class SiteSection(_Section):
 
     Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
     devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
-    operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered; `islanding`
-    acts on an outage that the meter sees; `home_assistant` is a broker on which the owner sees the devices,
-    `dispatch_log` a file that gets every control cycle.
+    operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered,
+    `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees; `home_assistant` is a
+    broker on which the owner sees the devices, `dispatch_log` a file that gets every control cycle.
     """
 
     profile: str | None = None
@@ -138,6 +139,7 @@ class SiteSection(_Section):
     service_files: Texts = ()
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
+    requested_services: Annotated[tuple[RequestedSection, ...], BeforeValidator(_list_is_tuple)] = ()
     surroundings: dict[str, object] | None = None
     home_assistant: dict[str, object] | None = None
     dispatch_log: str | None = None
@@ -314,10 +316,11 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
 
 def armings(config: Config) -> tuple[Arming, ...]:
     """The services that this node offers. Raises ServiceError for a service that is none."""
-    return tuple(
+    curves = (
         Arming(find_curve(each.service, config.service_paths), each.up_w, each.down_w)
         for each in config.site.armed_services
     )
+    return (*curves, *called(config.site.requested_services))
 
 
 def site_problems(config: Config) -> tuple[str, ...]:
@@ -329,7 +332,7 @@ def site_problems(config: Config) -> tuple[str, ...]:
         return error.problems
     except ServiceError as error:
         return tuple(str(error).splitlines())
-    if offered and config.site.grid_profile is None:
+    if config.site.armed_services and config.site.grid_profile is None:
         return ("grid_profile: is missing; an armed service reads frequency from it",)
     names = [each.curve.name for each in offered]
     return tuple(

@@ -7,6 +7,7 @@ counted under its reason and dropped. What only a bug of ours can cause propagat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import assert_never
 
 from devices.control_messages import Attached, MeterRecord
@@ -38,7 +39,8 @@ from node.gathering import Gathering
 from node.instructions import Instructions
 from node.joining import Joining
 from node.ordering import Ordering
-from node.recall import Recall, Remembered, not_remembered
+from node.recall import Recall, Remembered, missing_reports, not_remembered
+from node.serving import Serving
 from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
 from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
@@ -66,6 +68,7 @@ class NodeCore:
     recall: Recall
     remembered: Remembered
     joining: Joining
+    serving: Serving
     read_only: str | None = None
     records: tuple[Record, ...] = ()
     syncing: Syncing = field(default_factory=Syncing)
@@ -89,12 +92,8 @@ class NodeCore:
         return [*self._say_what_is_missing(), *resumed, *self._activate(now)]
 
     def _say_what_is_missing(self) -> list[Effect]:
-        if self.read_only is not None:
-            return [ev.Report("read_only", {"reason": self.read_only})]
-        if not self._remembers_all():
-            guard = {"feed": self.remembered.feed, "vote": self.remembered.vote}
-            return [ev.Report("behind_guard", {"guard": guard, "height": self.ordering.tip.height})]
-        return []
+        held, height = self._remembers_all(), self.ordering.tip.height
+        return missing_reports(self.read_only, self.remembered, height, covered=held)
 
     def _remembers_all(self) -> bool:
         """Whether the ledger holds all that the sign guard let through."""
@@ -151,13 +150,14 @@ class NodeCore:
             case ev.EntrySigned(entry):
                 self.gathering.take_own(entry, now)
                 stored = self._trade(lambda t: t.entry_stored(entry.entry.kind, entry.entry.interval))
-                return [ev.Publish(ENTRIES, entry.envelope), *stored]
+                return [ev.Publish(ENTRIES, entry.envelope), *stored, *self.serving.heard((entry,))]
             case ev.MeterRead(record):
                 if not self.active:
                     self._unread[record.interval] = record
                     return []
-                return self._trade(lambda t: t.read(record, now))
+                return self.serving.metered(record, self.trading, now)
             case ev.DevicesMeasured(image):
+                self.serving.alarms.measured()
                 return self._tell_trading(lambda t: t.measured(image))
             case ev.OperatorInstructed():
                 may_speak = self.active and self.own_feed() is not None
@@ -165,11 +165,9 @@ class NodeCore:
             case ev.ControlAttached(attached):
                 self.devices = attached
                 self._tell_trading(lambda t: t.attached(attached))
-                return [ev.Report("control", {"pid": attached.pid})]
+                return [ev.Report("control", {"pid": attached.pid}), *self.serving.attached()]
             case ev.AlarmChanged(alarm):
-                return [
-                    ev.Report("alarm", {"code": alarm.code.value, "raised": alarm.raised, "text": alarm.text})
-                ]
+                return self.serving.alarm(alarm)
             case ev.LoopStalled():
                 self.ordering.attention = Attention(now.cell_ns)
                 return [ev.Report("stalled", {"ms": (now.real_ns - input_.since_real_ns) // 1_000_000})]
@@ -249,6 +247,7 @@ class NodeCore:
         effects: list[Effect] = []
         for evidence in taken.evidence:
             effects += self._follow(self.ordering.found(evidence), now)
+        effects += self.serving.heard(taken.appended)
         if not self.gathering.learned:
             return effects
         if taken.gaps:
@@ -302,8 +301,8 @@ class NodeCore:
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
         unread, self._unread = self._unread, {}
-        readings = self._trade(lambda t: [effect for each in unread.values() for effect in t.read(each, now)])
-        return [ev.Report("active", fields), *self._follow(steps, now), *readings]
+        read = [self.serving.metered(each, self.trading, now) for each in unread.values()]
+        return [ev.Report("active", fields), *self._follow(steps, now), *chain.from_iterable(read)]
 
     def _timers_due(self, now: Now) -> list[Effect]:
         effects: list[Effect] = []
@@ -328,7 +327,9 @@ class NodeCore:
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
                 members = len(self.gathering.membership.members)
-                return self._trade(lambda t: self.capacities.say(t, members, now))
+                said = self._trade(lambda t: self.capacities.say(t, members, now))
+                may_speak = self.active and self.own_feed() is not None
+                return [*said, *self.serving.due(self.capacities, active=may_speak, now=now)]
             case _:
                 return self._follow(self.ordering.let_vote(now), now)
 
@@ -355,12 +356,11 @@ class NodeCore:
         return self.syncing.ask_entries(anchored_positions(self.ordering.tip, heads), self.syncing.peers)
 
     def _decided(self, decided: Decided[CellState], now: Now) -> list[Effect]:
-        tip, header = decided.tip, decided.block.header
+        tip, header, outcomes = decided.tip, decided.block.header, decided.outcomes
         changed = members_changed(self.gathering.membership, tip.membership)
         self.gathering.anchor(tip.membership, decided.block.heads, tip.last_interval, now)
         voting = self.ordering.let_vote(now) if self.active and tip.height >= self.waits_out else []
-        assert isinstance(decided.outcomes, BlockOutcomes)
-        outcomes = decided.outcomes
+        assert isinstance(outcomes, BlockOutcomes)
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
         effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
         if changed:
@@ -371,6 +371,7 @@ class NodeCore:
             block_report(decided, outcomes, self.capacities.headroom_mw(), now),
             *changed,
             *effects,
+            *self.serving.decided(tip, outcomes, timely=timely, active=self.active, now=now),
             ev.Broadcast(encode_frame(StatusFrame(tip.height))),
             *self._follow(voting, now),
             *self.joining.due(decided),

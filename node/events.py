@@ -6,6 +6,7 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 
 from dataclasses import dataclass
 
+from devices import orders
 from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
 from ledger.chain.chain import Tip
 from ledger.chain.epochs import EpochLink
@@ -299,6 +300,13 @@ class CommandPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """Order something of the control process besides a position."""
+
+    order: orders.Order
+
+
+@dataclass(frozen=True, slots=True)
 class AcknowledgeMeter:
     """The reading of this interval is in our feed; the control process may forget it."""
 
@@ -344,6 +352,7 @@ Effect = (
     | TakeSnapshot
     | StandOn
     | CommandPosition
+    | Order
     | AcknowledgeMeter
     | MembersChanged
     | InstructionTaken

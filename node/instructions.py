@@ -20,7 +20,19 @@ from node.events import Effect, InstructionTaken, Now, OperatorInstructed, SignE
 
 INSTRUCTION_VERSION: Final = 1
 INSTRUCTION_KINDS: Final = frozenset(
-    {GRANT_KIND, CHANGE_KIND, int(Kind.TARIFF), int(Kind.DEPOSIT), int(Kind.LIMIT), int(Kind.METER)}
+    {
+        GRANT_KIND,
+        CHANGE_KIND,
+        int(Kind.TARIFF),
+        int(Kind.DEPOSIT),
+        int(Kind.LIMIT),
+        int(Kind.METER),
+        int(Kind.SERVICE_TERMS),
+        int(Kind.REQUEST),
+        int(Kind.ACKNOWLEDGEMENT),
+        int(Kind.DEVICE_RIGHTS),
+        int(Kind.DEVICE_COMMAND),
+    }
 )
 INSTRUCTION_BYTES: Final = ENTRY_BYTES - 160
 """What an entry has room for beside its signature, keys and framing."""

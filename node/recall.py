@@ -11,6 +11,7 @@ feed and the blocks from peers, and signs again when it has caught up with its g
 from dataclasses import dataclass, field
 
 from ledger.sync.replication import Recalled
+from node.events import Effect, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,15 @@ class Recall:
 def not_remembered(what: str) -> str:
     """Why a node only reads that does not remember what it said."""
     return f"a peer holds {what}, which this node does not remember: an old copy came back"
+
+
+def missing_reports(
+    read_only: str | None, remembered: Remembered, height: int, *, covered: bool
+) -> list[Effect]:
+    """What a start says of a memory that is not whole: why it only reads, or that it is behind its guard."""
+    if read_only is not None:
+        return [Report("read_only", {"reason": read_only})]
+    if not covered:
+        guard = {"feed": remembered.feed, "vote": remembered.vote}
+        return [Report("behind_guard", {"guard": guard, "height": height})]
+    return []

@@ -24,7 +24,10 @@ from node.constants import IMAGE_AGE_NS
 from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, SignEntry
 
 MW_PER_W = 1000
+MWH_PER_WH = 1000
 PPM = 1_000_000
+HEALTHY = 1000
+"""per mille; what a member says of itself until its devices say otherwise."""
 NO_STORAGE = Storage(room=0, stored=0, most_charge=0, most_discharge=0)
 """What a member without a storage has, and one whose storage is not known."""
 
@@ -139,6 +142,18 @@ class Trading:
         capacity = self._nameplate.capacity_wh
         soc = None if not capacity else max(0, min(1000, round(1000 * stored / capacity)))
         return round(discharge) * MW_PER_W, round(charge) * MW_PER_W, soc
+
+    def stored(self, now: Now) -> tuple[int, int, int]:
+        """Energy that could be given above the reserve and taken (mWh), and the health of the stores (per mille).
+
+        What is not known counts as nothing; the least healthy store speaks for all.
+        """
+        image = self._fresh_image(now)
+        if image is None:
+            return 0, 0, HEALTHY
+        health = min((each.factor for each in image.health), default=1.0)
+        up, down = image.dischargeable_wh or 0.0, image.chargeable_wh or 0.0
+        return int(up * MWH_PER_WH), int(down * MWH_PER_WH), round(HEALTHY * health)
 
     def _next_interval(self, now_cell_ns: int) -> int:
         """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""

@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
+from devices.orders import Order
 from ledger.agreement.records import block_records
 from ledger.chain.state_snapshot import take_snapshot
 from ledger.records.entries import SignedEntry
@@ -27,6 +28,10 @@ class Devices(Protocol):
 
     def send_position(self, interval: int, energy: int) -> None:
         """Lease a position."""
+        ...
+
+    def order(self, order: Order) -> None:
+        """Something besides a position."""
         ...
 
     def acknowledge(self, interval: int) -> None:
@@ -72,6 +77,7 @@ Leaving = (
     | ev.Send
     | ev.SendRequest
     | ev.CommandPosition
+    | ev.Order
     | ev.AcknowledgeMeter
     | ev.MembersChanged
     | ev.InstructionTaken
@@ -132,6 +138,7 @@ class Turns:
                     | ev.Send()
                     | ev.SendRequest()
                     | ev.CommandPosition()
+                    | ev.Order()
                     | ev.AcknowledgeMeter()
                     | ev.MembersChanged()
                     | ev.InstructionTaken()
@@ -191,6 +198,8 @@ class Turns:
         match message:
             case ev.CommandPosition(interval, energy):
                 self.devices.send_position(interval, energy)
+            case ev.Order(order):
+                self.devices.order(order)
             case ev.AcknowledgeMeter(interval):
                 self.devices.acknowledge(interval)
             case ev.MembersChanged(members):

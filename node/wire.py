@@ -87,7 +87,8 @@ def decode_frame(data: bytes) -> Frame:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What a member can do now: headroom (mW, both non-negative), state of charge (per mille, None without storage),
-    health (per mille) and its branch. Gossiped, never agreed."""
+    health (per mille) and its branch, and the energy (mWh) that it can give above its reserve and take. Gossiped, never
+    agreed."""
 
     cell_ns: int
     up_mw: int
@@ -95,9 +96,13 @@ class Capacity:
     state_of_charge: int | None
     health: int
     branch: int
+    up_energy: int = 0
+    down_energy: int = 0
 
 
 CAPACITY_BYTES = 64
+MOST_CAPACITY = 2**50
+"""mW or mWh: beyond any member, and few enough to be added up and multiplied with seconds."""
 
 
 def encode_capacity(capacity: Capacity) -> bytes:
@@ -110,6 +115,8 @@ def encode_capacity(capacity: Capacity) -> bytes:
             capacity.state_of_charge,
             capacity.health,
             capacity.branch,
+            capacity.up_energy,
+            capacity.down_energy,
         )
     )
 
@@ -118,12 +125,22 @@ def decode_capacity(data: bytes) -> Capacity:
     """A capacity message. Raises `Malformed`."""
     value: Value = decode(data, max_bytes=CAPACITY_BYTES)
     match value:
-        case (int(cell_ns), int(up), int(down), (int() | None) as soc, int(health), int(branch)) if (
-            min(cell_ns, up, down, health, branch) >= 0
+        case (
+            int(cell_ns),
+            int(up),
+            int(down),
+            (int() | None) as soc,
+            int(health),
+            int(branch),
+            int(up_energy),
+            int(down_energy),
+        ) if (
+            min(cell_ns, up, down, health, branch, up_energy, down_energy) >= 0
+            and max(up, down, up_energy, down_energy) <= MOST_CAPACITY
             and health <= 1000
             and (soc is None or 0 <= soc <= 1000)
         ):
-            return Capacity(cell_ns, up, down, soc, health, branch)
+            return Capacity(cell_ns, up, down, soc, health, branch, up_energy, down_energy)
     raise Malformed("not a capacity message")
 
 

@@ -19,11 +19,12 @@ from devices.models.flywheel import Flywheel
 from devices.models.fuelled_generator import FuelledGenerator
 from devices.models.heat_pump import HeatPump
 from devices.models.lithium_battery import LithiumBattery
-from devices.models.load_circuit import LoadCircuit, Tier
+from devices.models.load_circuit import LoadCircuit
 from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.sun_and_wind import SolarArray, WindTurbine
 from devices.models.ups import Topology, Ups
+from devices.tier import Tier
 
 
 @dataclass(frozen=True, slots=True)

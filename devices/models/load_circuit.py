@@ -11,7 +11,6 @@ from 0.1 to 100 %; LED drivers' power is nearly linear in it, down to some 1 % o
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
 from devices.circuit_protection import Rating
 from devices.der import Nameplate
@@ -20,15 +19,7 @@ from devices.limits import PowerRange
 from devices.models.daily_use import DailyUse, hour_of_day, within
 from devices.models.flexible_nameplate import flexible
 from devices.models.model import Flow, Status, Surroundings
-
-
-class Tier(Enum):
-    """How long a load stays on when there is not enough: the last of these is shed first."""
-
-    CRITICAL = "critical"
-    ESSENTIAL = "essential"
-    NORMAL = "normal"
-    DEFERRABLE = "deferrable"
+from devices.tier import Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from devices.resilience.islanding import NS_PER_S
-from devices.resilience.tiers import Tier
+from devices.tier import Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BlackStart:
     @classmethod
     def of(cls, blocks: tuple[Block, ...]) -> "BlackStart":
         """Nothing connected yet; the order is by tier, then by name."""
-        return cls(tuple(sorted(blocks, key=lambda block: (block.tier, block.name))))
+        return cls(tuple(sorted(blocks, key=lambda block: (block.tier.rank, block.name))))
 
     @property
     def done(self) -> bool:

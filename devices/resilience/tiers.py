@@ -4,21 +4,11 @@ W and Wh, both at least 0 here: loads are counted as what they need. Real time i
 """
 
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 from devices.resilience.islanding import NS_PER_S
+from devices.tier import TIERS, Tier
 
-
-class Tier(IntEnum):
-    """How much a load matters; the lower the number, the longer it is served."""
-
-    CRITICAL = 0
-    ESSENTIAL = 1
-    NORMAL = 2
-    DEFERRABLE = 3
-
-
-ALL_TIERS = len(Tier)
+ALL_TIERS = len(TIERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +44,7 @@ class Served:
 
     def serves(self, tier: Tier) -> bool:
         """Whether the loads of a tier are on."""
-        return tier < self.tiers
+        return tier.rank < self.tiers
 
     def step(
         self, loads_w: tuple[float, float, float, float], supply: Supply, rule: TierRule, now_ns: int

@@ -36,6 +36,10 @@ _KINDS: Mapping[int, tuple[LineKind, LineKind]] = {
         LineKind("correction-up", "Corrected readings: more injected or less withdrawn"),
         LineKind("correction-down", "Corrected readings: less injected or more withdrawn"),
     ),
+    Reason.SERVICES: (
+        LineKind("services", "Grid services"),
+        LineKind("services-returned", "Grid services returned"),
+    ),
     Reason.DEPOSITED: (LineKind("deposit", "Paid in"), LineKind("payout", "Paid out")),
 }
 """By reason the names for an energy (or, without one, an amount) that is positive, and for one that is negative."""

@@ -1,12 +1,14 @@
-"""Shell: `wattswarm devices`: finds, shows and tries devices, and says how they respond."""
+"""Shell: `wattswarm devices`: finds, shows and tries devices, says how they respond, and commands them."""
 
 from cyclopts import App
 
 from devices.response_command import response_command
+from node.cli import device_commands
 from node.cli.device_replay import replay_log
 from node.cli.device_tests import add_commands
 
-app = App(name="devices", help="Find, show and try devices; services and their response.")
+app = App(name="devices", help="Find, show, try and command devices; services and their response.")
 add_commands(app)
 app.command(response_command, name="response")
 app.command(replay_log, name="replay")
+device_commands.add_commands(app)

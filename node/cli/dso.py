@@ -1,59 +1,213 @@
-"""Shell: `wattswarm cell limit|meter`: what the dso says in its own node's feed, left for that node."""
+"""Shell: `wattswarm cell service|request|limit|meter`: what the dso buys, calls, limits and measures."""
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
 from ledger.records.genesis import Role
 from market.errors import MalformedPayload
 from market.payloads import BranchReading, Kind, Reading, encode_limit, encode_meter
-from market.rules import BranchLimit, CellRules
-from market.units import energy_from_kwh
-from node.cli.operator import tip_of
+from market.rules import BranchLimit
+from market.services.payloads import (
+    Cause,
+    ServiceRequest,
+    ServiceTerms,
+    encode_request,
+    encode_terms,
+)
+from market.units import energy_from_kwh, price_from_text, price_text
 from node.errors import InputRefusedError
-from node.instructions import Instruction
-from node.spool import Spool
+from node.speaking import Speaker, branch_index, cell_time_ns, speaker
+
+MW_PER_W = 1000
+NS_PER_S = 1_000_000_000
+CAUSES = {
+    "frequency": Cause.FREQUENCY,
+    "voltage": Cause.VOLTAGE,
+    "demand-surge": Cause.DEMAND_SURGE,
+    "peak": Cause.PEAK,
+}
 
 
 def add_commands(app: App) -> None:
     """Give `wattswarm cell` the commands of this module."""
+    app.command(service)
+    app.command(request)
     app.command(limit)
     app.command(meter)
 
 
-def limit(branch: str, kilowatt: str, /, *, node: Path, first: int, last: int) -> None:
-    """Limit the power of a branch in both directions for some intervals; where several limits hold, the lowest does.
+def service(
+    name: str,
+    /,
+    *,
+    node: Path,
+    from_interval: int,
+    up_w: float = 0.0,
+    down_w: float = 0.0,
+    up_price: str = "0",
+    down_price: str = "0",
+    up_energy_price: str = "0",
+    down_energy_price: str = "0",
+    requested: bool = False,
+) -> None:
+    """Say what the dso buys of a service from an interval on, and pays for from its own account.
 
-    Example: wattswarm cell limit north 12.5 --first 29920400 --last 29920440 --node ./grid-1
+    With --up-w and --down-w of 0 the service ends. Members arm by their configuration what they offer of it.
+
+    Example: wattswarm cell service village-flex --requested --up-w 50000 --up-price 0.01 --up-energy-price 0.30
+    --from-interval 1994700 --node ./home-1
+
+    Parameters
+    ----------
+    name
+        A response curve's name, or with --requested one of your own: letters a to z, digits and hyphens.
+    node
+        The data directory of the dso's node.
+    from_interval
+        Index of the first interval: unix time divided by the interval.
+    up_w
+        The most power injected more that is bought in an interval.
+    down_w
+        The most power withdrawn more that is bought.
+    up_price
+        For a kW up that is armed and available for an hour.
+    down_price
+        For a kW down.
+    up_energy_price
+        What a member gets for a kWh injected more because of the service.
+    down_energy_price
+        What it gets for a kWh withdrawn more; negative: pays.
+    requested
+        Whether it is called by `wattswarm cell request`, and does not respond by itself.
+    """
+    said = _dso(node, "services")
+    first = said.tip.last_interval + 1
+    if from_interval <= first:
+        raise InputRefusedError(
+            f"--from-interval: {from_interval} is too late; the first possible is {first + 1}"
+        )
+    _refuse_another(said, name, requested)
+    try:
+        terms = ServiceTerms(
+            name.encode(),
+            requested,
+            round(up_w * MW_PER_W),
+            round(down_w * MW_PER_W),
+            price_from_text(up_price),
+            price_from_text(down_price),
+            price_from_text(up_energy_price),
+            price_from_text(down_energy_price),
+        )
+    except MalformedPayload as error:
+        raise InputRefusedError(str(error)) from error
+    said.leave(Kind.SERVICE_TERMS, from_interval, encode_terms(terms))
+    sys.stdout.write(
+        f"From interval {from_interval} on: {name} up to {up_w:g} W up and {down_w:g} W down, paid by"
+        f" {said.member.name.decode()} at {price_text(terms.up_price)} and {price_text(terms.down_price)}"
+        " per kW and hour. It waits for the node.\n"
+    )
+
+
+def request(
+    service: str,
+    power_w: float,
+    /,
+    *,
+    node: Path,
+    for_s: int,
+    in_s: int = 0,
+    branch: str | None = None,
+    reach: int | None = None,
+    cause: Literal["frequency", "voltage", "demand-surge", "peak"] = "demand-surge",
+) -> None:
+    """Call power of a requested service: members that armed it share it, each by what it has armed.
+
+    It acts as soon as it reaches the members, and ends by itself.
+
+    Example: wattswarm cell request village-flex 20000 --for-s 1800 --branch north --node ./home-1
+
+    Parameters
+    ----------
+    service
+        The service that this dso buys.
+    power_w
+        Power in W: positive to inject more (or withdraw less), negative to withdraw more.
+    node
+        The data directory of the dso's node.
+    for_s
+        How long, in seconds of cell time; a day at most.
+    in_s
+        Seconds of cell time from now until it begins.
+    branch
+        The branch that needs it, with all below it; none: the whole cell.
+    reach
+        Instead of those below it: the branches at most so many steps along the feeder away from the branch.
+    cause
+        Why it is asked for.
+    """
+    said = _dso(node, "requests")
+    steps = said.tip.state.services.terms.get(service.encode(), ())
+    if not any(step.payer == said.member.id and step.terms.requested for step in steps):
+        mine = [
+            name.decode()
+            for name, known in said.tip.state.services.terms.items()
+            if any(step.payer == said.member.id and step.terms.requested for step in known)
+        ]
+        known = (
+            f"there are {', '.join(mine)}" if mine else "name one with `wattswarm cell service --requested`"
+        )
+        raise InputRefusedError(f"{service}: no requested service of this dso; {known}")
+    start_ns = cell_time_ns(node) + max(0, in_s) * NS_PER_S
+    try:
+        asked = ServiceRequest(
+            name=service.encode(),
+            cause=CAUSES[cause],
+            power_mw=round(power_w * MW_PER_W),
+            start_ns=start_ns,
+            duration_s=for_s,
+            branch=None if branch is None else branch_index(said.rules, branch),
+            reach=reach,
+        )
+    except MalformedPayload as error:
+        raise InputRefusedError(str(error)) from error
+    said.leave(Kind.REQUEST, said.rules.calendar.index_of(start_ns), encode_request(asked))
+    where = "the whole cell" if branch is None else branch
+    sys.stdout.write(f"{power_w:g} W of {service} for {for_s} s in {where}. It waits for the node.\n")
+
+
+def limit(branch: str, limit_w: float, /, *, node: Path, first: int, last: int) -> None:
+    """Limit what a branch carries in some intervals, both ways: the market keeps it, and devices hold it.
+
+    Example: wattswarm cell limit north 30000 --first 1994700 --last 1994707 --node ./home-1
 
     Parameters
     ----------
     branch
-        The branch's name.
-    kilowatt
-        The most that may flow, kW.
+        The branch's name in the feeder.
+    limit_w
+        The most power in W.
     node
         The data directory of the dso's node.
     first
-        Index of the first interval: unix time divided by the interval.
+        The first interval.
     last
-        Index of the last one, which is included.
+        The last interval.
     """
-    tip = tip_of(node, Role.DSO, "limits")
-    index = _branch(tip.state.rules, branch)
-    if first <= tip.last_interval + 1:
-        raise InputRefusedError(
-            f"--first: {first} is too late; the first possible is {tip.last_interval + 2}"
-        )
+    said = _dso(node, "limits")
+    soonest = said.tip.last_interval + 1
+    if last < first or last < soonest:
+        raise InputRefusedError(f"--last: {last} is before {max(first, soonest)}")
     try:
-        payload = encode_limit(BranchLimit(index, first, last, energy_from_kwh(kilowatt)))
+        payload = encode_limit(
+            BranchLimit(branch_index(said.rules, branch), first, last, round(limit_w * MW_PER_W))
+        )
     except MalformedPayload as error:
         raise InputRefusedError(str(error)) from error
-    Spool(node).leave(Instruction(int(Kind.LIMIT), first, payload))
-    sys.stdout.write(
-        f"{branch}: at most {kilowatt} kW in intervals {first} to {last}. It waits for the node.\n"
-    )
+    said.leave(Kind.LIMIT, first, payload)
+    sys.stdout.write(f"{branch}: {limit_w:g} W at most from {first} to {last}. It waits for the node.\n")
 
 
 def meter(branch: str, contribution: str, consumption: str, /, *, node: Path, interval: int) -> None:
@@ -77,21 +231,29 @@ def meter(branch: str, contribution: str, consumption: str, /, *, node: Path, in
     interval
         Index of the interval: unix time divided by the interval.
     """
-    tip = tip_of(node, Role.DSO, "branches")
-    index = _branch(tip.state.rules, branch)
+    said = _dso(node, "branches")
     try:
         reading = Reading(energy_from_kwh(contribution), energy_from_kwh(consumption))
-        payload = encode_meter(BranchReading(index, reading))
+        payload = encode_meter(BranchReading(branch_index(said.rules, branch), reading))
     except MalformedPayload as error:
         raise InputRefusedError(str(error)) from error
-    Spool(node).leave(Instruction(int(Kind.METER), interval, payload))
+    said.leave(Kind.METER, interval, payload)
     sys.stdout.write(
         f"{branch}, interval {interval}: {contribution} kWh out, {consumption} in. It waits for the node.\n"
     )
 
 
-def _branch(rules: CellRules, name: str) -> int:
-    names = [branch.name for branch in rules.branches]
-    if name not in names:
-        raise InputRefusedError(f"there is no branch {name!r}; the branches are {', '.join(names)}")
-    return names.index(name)
+def _dso(node: Path, what: str) -> Speaker:
+    said = speaker(node)
+    said.require(Role.DSO, what)
+    return said
+
+
+def _refuse_another(said: Speaker, name: str, requested: bool) -> None:
+    """Raise `InputRefusedError` where a service of this name is another one."""
+    steps = said.tip.state.services.terms.get(name.encode(), ())
+    if any(step.payer != said.member.id for step in steps):
+        raise InputRefusedError(f"{name}: another dso buys a service of this name; choose another name")
+    if any(step.terms.requested != requested for step in steps):
+        kind = "is" if steps[0].terms.requested else "is not"
+        raise InputRefusedError(f"{name}: this service {kind} requested already, and stays so")

@@ -14,7 +14,10 @@ from node.config_file import config_text
 from node.exit_codes import ExitCode
 from node.founding import CARD_FILE, CONFIG_FILE, init_node
 
-app = App(name="node", help="Initialise and run the daemon of one device.")
+app = App(name="node", help="Initialise and run the daemon of one device, and see its alarms.")
+app.command(
+    "node.cli.alarms:app", name="alarms", help="Alarms of the cell's devices: list and acknowledge them."
+)
 
 PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 """Environment variable with the passphrase of encrypted keys; without it keys are plain files of mode 0600."""

@@ -14,13 +14,13 @@ from node.exit_codes import ExitCode
 
 GROUPS = {
     "cell": ("node.cli.cell:app", "Found a cell, and change who belongs to it."),
-    "node": ("node.cli.node:app", "Initialise and run the daemon of one device."),
+    "node": ("node.cli.node:app", "Initialise and run the daemon of one device, and see its alarms."),
     "ledger": ("node.cli.ledger:app", "Verify and show a node's ledger, offline."),
     "market": (
         "node.cli.root:market",
         "Clear orders by hand, compare mechanisms, report on a ledger, and evaluate forecasts.",
     ),
-    "devices": ("node.cli.devices:app", "Find, show and try devices; services and their response."),
+    "devices": ("node.cli.devices:app", "Find, show, try and command devices; services and their response."),
     "sim": (
         "sim.cli:app",
         "Simulate the grid around a cell and a year of a market, and search seeded worlds for faults.",

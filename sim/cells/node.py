@@ -15,6 +15,7 @@ from typing import Protocol, cast
 import structlog
 
 from devices.control_messages import MeterRecord
+from devices.orders import Order
 from ledger.chain.chain import Tip
 from ledger.errors import Corrupt, LocalError, PeerError
 from ledger.membership.members import Member
@@ -313,6 +314,9 @@ class ClusterNode:
     def send_position(self, interval: int, energy: int) -> None:
         """A position for the devices."""
         self.world.commanded(self.index, interval, energy)
+
+    def order(self, order: Order) -> None:
+        """There is nothing that could be ordered."""
 
     def acknowledge(self, interval: int) -> None:
         """The reading is in the feed: control forgets it."""

@@ -16,7 +16,8 @@ from devices.resilience.islanding import GridReading
 from devices.resilience.modes import OperatingMode, State
 from devices.resilience.node_resilience import IslandOrders, Resilience, SiteRules, Situation
 from devices.resilience.synchronising import TwoSides, steered_hz
-from devices.resilience.tiers import Supply, Tier
+from devices.resilience.tiers import Supply
+from devices.tier import Tier
 from sim.grid.result import Chart, Figure, Result
 
 NS_PER_S = 1_000_000_000

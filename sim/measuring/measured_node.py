@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from devices.orders import Order
 from ledger.chain.chain import Tip, extend
 from ledger.encoding import encode
 from ledger.files.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE
@@ -210,6 +211,9 @@ class MeasuredNode:
 
     def send_position(self, interval: int, energy: int) -> None:
         """There are no devices."""
+
+    def order(self, order: Order) -> None:
+        """There is nothing that could be ordered."""
 
     def acknowledge(self, interval: int) -> None:
         """There is no meter."""

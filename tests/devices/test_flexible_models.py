@@ -11,9 +11,10 @@ from devices.models.daily_use import DailyUse, hours_until, within
 from devices.models.dc_socket import DcSocket, SocketState
 from devices.models.ev_charger import CarState, EvCharger
 from devices.models.heat_pump import HeatPump, HeatState
-from devices.models.load_circuit import LoadCircuit, Tier
+from devices.models.load_circuit import LoadCircuit
 from devices.models.model import AnyModel, Surroundings
 from devices.models.usb_power_delivery import FixedSupply, Request, contract_w, offered, requested
+from devices.tier import Tier
 
 HOUR_NS = 3_600 * 10**9
 STEP_NS = 10 * 10**9

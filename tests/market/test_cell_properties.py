@@ -135,6 +135,7 @@ def test_selling_air_does_not_pay_at_the_price_it_got(
             "readings": [row for row in step["readings"] if row[0] != 3],
             "deposits": [],
             "meters": [],  # drawn ones lie: a branch that injects by its meter credits who is silent
+            "services": [],
             "complete": False,
             "freeze": None,
         }

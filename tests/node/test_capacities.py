@@ -26,6 +26,9 @@ class Devices:
     def headroom_mw(self, now: Now) -> tuple[int, int, int | None]:
         return self.headroom
 
+    def stored(self, now: Now) -> tuple[int, int, int]:
+        return 7, 8, 1000
+
 
 def said(
     capacities: Capacities, headroom: tuple[int, int, int | None], at_s: float, members: int = MEMBERS
@@ -36,7 +39,7 @@ def said(
     effects = capacities.say(cast(Trading, devices), members, now)
     for effect in effects:
         assert isinstance(effect, Publish) and effect.topic == CAPACITY
-        assert decode_capacity(effect.data) == Capacity(5, *headroom, 1000, 3)
+        assert decode_capacity(effect.data) == Capacity(5, *headroom, 1000, 3, 7, 8)
     return bool(effects)
 
 

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 import structlog
 
+from devices.orders import Order
 from ledger.agreement.records import read_blocks
 from ledger.files.sign_guard import SignGuard, blank_guard
 from ledger.files.write_ahead_log import WriteAheadLog
@@ -93,6 +94,9 @@ class NotedWorld:
 
     def send_position(self, interval: int, energy: int) -> None:
         self._journal.note("position")
+
+    def order(self, order: Order) -> None:
+        self._journal.note(f"order {type(order).__name__}")
 
     def acknowledge(self, interval: int) -> None:
         self._journal.note("acknowledge")

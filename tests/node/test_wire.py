@@ -41,6 +41,8 @@ capacities = st.builds(
     st.none() | st.integers(0, 1000),
     st.integers(0, 1000),
     st.integers(0, 4096),
+    amounts,
+    amounts,
 )
 values = st.recursive(
     st.none() | st.integers(-5, 1500) | st.binary(max_size=300),

@@ -11,7 +11,8 @@ from devices.resilience.islanding import GridReading
 from devices.resilience.modes import OperatingMode, State
 from devices.resilience.node_resilience import IslandOrders, Resilience, SiteRules, Situation
 from devices.resilience.synchronising import TwoSides
-from devices.resilience.tiers import Supply, Tier
+from devices.resilience.tiers import Supply
+from devices.tier import Tier
 
 SECOND_NS = 10**9
 BLOCKS = (

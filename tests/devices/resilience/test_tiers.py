@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from devices.resilience.black_start import BlackStart, Block
 from devices.resilience.synchronising import Synchroniser, SyncLimits, TwoSides, steered_hz
-from devices.resilience.tiers import ALL_TIERS, Served, Supply, Tier, TierRule
+from devices.resilience.tiers import ALL_TIERS, Served, Supply, TierRule
+from devices.tier import Tier
 
 SECOND_NS = 10**9
 RULE = TierRule()
@@ -109,7 +110,7 @@ def test_a_black_start_goes_in_order_and_below_its_limit(
             assert before.running_w + new[0].inrush_w <= limit_w
             assert last_ns is None or second * SECOND_NS - last_ns >= 5 * SECOND_NS
             last_ns = second * SECOND_NS
-    order = [(block.tier, block.name) for block in start.connected]
+    order = [(block.tier.rank, block.name) for block in start.connected]
     assert order == sorted(order)
 
 

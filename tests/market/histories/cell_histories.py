@@ -48,12 +48,51 @@ def blocks(draw: Any) -> dict[str, Any]:
         "meters": draw(
             st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 0), st.integers(-3000, 3000)), max_size=2)
         ),
+        "services": draw(st.lists(service_entries(), max_size=6)),
         "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
         "voided": draw(st.sampled_from([()] * 9 + [(1,)])),
         "late": draw(st.sampled_from([-1, -1, -1, 0, 1])),
     }
+
+
+NAMES = (b"flex", b"fcr-ce")
+
+
+@st.composite
+def service_entries(draw: Any) -> tuple[Any, ...]:
+    """One entry about a grid service, relative to the interval of the gate."""
+    name = draw(st.sampled_from(NAMES))
+    member, offset = draw(st.integers(0, MEMBERS - 1)), draw(st.integers(-4, 2))
+    up, down = draw(st.integers(0, 1500)), draw(st.integers(0, 1500))
+    match draw(st.sampled_from(["terms", "arm", "arm", "arm", "report", "report", "request"])):
+        case "terms":
+            money = {"up_price": draw(st.integers(0, 20)), "down_energy_price": draw(st.integers(-90, 90))}
+            return "terms", max(offset, 1), name, up, down, money
+        case "arm":
+            return "arm", member, max(offset, 0), draw(st.integers(0, 5)), up, down, name
+        case "report":
+            asked = draw(st.integers(0, 900)), draw(st.integers(0, 900))
+            given = tuple(draw(st.integers(0, most)) for most in asked)
+            return "report", member, offset, draw(st.integers(0, 10**6)), asked, given, name
+    power = draw(st.integers(-2500, 2500).filter(bool))
+    late_s, lasts_s = draw(st.integers(0, 3599)), draw(st.integers(1, 10_000))
+    return "request", max(offset, -2), power, late_s, lasts_s, draw(st.sampled_from([None, 0, 1, 2]))
+
+
+def service_entry(world: Any, gate: int, said: tuple[Any, ...]) -> Any:
+    match said:
+        case "terms", offset, name, up, down, money:
+            more = {"name": name, "requested": name == b"flex", "up_mw": up, "down_mw": down}
+            return world.terms(gate + offset, **more, **money)
+        case "arm", member, offset, lasts, up, down, name:
+            return world.arm(member, gate + offset, gate + offset + lasts, up, down, name)
+        case "report", member, offset, ppm, asked, given, name:
+            return world.service_report(member, gate + offset, ppm, *asked, *given, name=name)
+    _, offset, power, late_s, lasts_s, branch = said
+    start_ns = world.rules.calendar.start_ns(gate + offset) + late_s * 10**9
+    return world.request(power, start_ns, lasts_s, branch=branch)
 
 
 prices = st.integers(-50, 500)
@@ -96,4 +135,4 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
     entries += [world.tariff(gate + offset, max(a, b), min(a, b)) for offset, a, b in step["tariffs"]]
     entries += [world.limit(branch, gate, gate + length, power) for branch, length, power in step["limits"]]
     entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
-    return entries
+    return [*entries, *(service_entry(world, gate, said) for said in step.get("services", ()))]

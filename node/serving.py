@@ -1,0 +1,98 @@
+"""What a node does for the grid and with what others say of its devices, composed for the core. Sans-IO.
+
+Offers and reports, shares of requests and of branch limits, alarms, commands and rights. Power mW, energies mWh.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from devices.control_messages import Alarm, MeterRecord
+from devices.limits import PowerRange
+from devices.orders import Restrict
+from ledger.chain.chain import Tip
+from ledger.records.entries import SignedEntry
+from market.cell_state import CellState
+from market.outcomes import BlockOutcomes
+from market.services.limits import connection_limits
+from node.alarm_feed import AlarmFeed
+from node.capacities import Capacities
+from node.commands import Commands
+from node.events import Effect, Now, Order, Report
+from node.offers import Offers
+from node.requested import MW_PER_W, NS_PER_S, Requested
+from node.trading import Trading
+
+UNLIMITED = PowerRange(-1e9, 1e9)
+"""What the site's own limits are not narrowed by."""
+
+
+@dataclass(slots=True)
+class Serving:
+    """One member's part; `tip` is what was decided last."""
+
+    member: bytes
+    tip: Tip[CellState]
+    offers: Offers
+    requested: Requested
+    alarms: AlarmFeed
+    commands: Commands
+    _limits: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def heard(self, entries: Iterable[SignedEntry]) -> list[Effect]:
+        """Entries that were new to us, our own among them."""
+        membership = self.tip.membership
+        new = list(entries)
+        self.requested.heard(new, membership, self.tip.state)
+        return self.commands.heard(new, membership, self.tip.state.administration)
+
+    def decided(
+        self, tip: Tip[CellState], outcomes: BlockOutcomes, *, timely: bool, active: bool, now: Now
+    ) -> list[Effect]:
+        """A block was decided."""
+        self.tip = tip
+        clearing = outcomes.clearing
+        contracts = {part.member: part.position for part in clearing.members} if timely else {}
+        part = connection_limits(tip.state.rules, clearing, contracts, self.member)
+        if part is not None:
+            self._limits[clearing.interval] = part
+        commanded = self.commands.decided(tip.state.administration, outcomes)
+        offered = self.offers.arm(tip.state, now) if active else []
+        return [*self.requested.decided(outcomes), *commanded, *offered]
+
+    def due(self, capacities: Capacities, *, active: bool, now: Now) -> list[Effect]:
+        """What a look each second brings."""
+        state = self.tip.state
+        interval = state.rules.calendar.index_of(now.cell_ns)
+        shares = self.requested.due(state, self.tip.membership, capacities.seen, capacities.said, now)
+        alarms = self.alarms.due(interval, now) if active else []
+        return [*shares, *self._restrict(interval, now), *alarms]
+
+    def metered(self, record: MeterRecord, trading: Trading | None, now: Now) -> list[Effect]:
+        """A meter record becomes a reading; reports on services go before it: when it is safe, so are they."""
+        if trading is None:
+            return []
+        new = record.complete and record.interval not in trading.reported
+        reports = self.offers.report(record, self.tip.state, now) if new else []
+        return [*reports, *trading.read(record, now)]
+
+    def attached(self) -> list[Effect]:
+        """A control process answers."""
+        self.alarms.attached()
+        return self.commands.attached(self.tip.state.administration)
+
+    def alarm(self, alarm: Alarm) -> list[Effect]:
+        """Control raised or cleared an alarm."""
+        return self.alarms.changed(alarm)
+
+    def _restrict(self, interval: int, now: Now) -> list[Effect]:
+        """Hold our part of a branch limit while its interval lasts."""
+        part = self._limits.pop(interval, None)
+        self._limits = {key: kept for key, kept in self._limits.items() if key > interval}
+        if part is None:
+            return []
+        down_mw, up_mw = part
+        left_ns = self.tip.state.rules.calendar.end_ns(interval) - now.cell_ns
+        limits = PowerRange(-down_mw / MW_PER_W, up_mw / MW_PER_W)
+        fields: dict[str, object] = {"interval": interval, "down_mw": down_mw, "up_mw": up_mw}
+        order = Order(Restrict(limits, UNLIMITED, left_ns / now.speed / NS_PER_S))
+        return [order, Report("branch_limit", fields)]
