@@ -38,7 +38,7 @@ class StepCurve:
         return cls(base, distinct, summed)
 
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
-        """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
+        """Hold net supply within `lower` <= top and `upper` >= base and return the free interval of keys.
 
         It goes from the first key at which supply after the step reaches `lower` to the last key at which
         supply before the step is at most `upper`.
@@ -58,6 +58,10 @@ class StepCurve:
         if len(self._after) and int(self._after[-1]) > upper:
             last = int(self._keys[self._after.searchsorted(upper, side="right")])
         return first, last
+
+    def steps(self) -> tuple[IntArray, IntArray]:
+        """Keys and quantities of all steps, ascending by key."""
+        return self._keys, self._after - self._before
 
     def shifted(self, shift: int) -> tuple[IntArray, IntArray]:
         """Keys and quantities of what withdraws, moved down by `shift`, and of what injects, moved up by it."""
