@@ -77,13 +77,17 @@ def clear_below(
     """Clear a feeder whose root gives `flow` to a place above it that has this key, and has no grid itself.
 
     The root's key is the nearest to the one above at which the feeder's net supply is the flow; the rent has
-    the difference. The caller sees to it that the curve, clipped at the root's limit, reaches the flow.
+    the difference. Raises OrderError where the orders, within the root's limit, cannot make up the flow.
     """
     root = feeder.root
     up = passed_up(feeder, ladder)
     limit = feeder.branches[root].limit
     if limit is not None:
         up.first[root], up.last[root] = up.curve.clip(-limit, limit)
+    if not up.curve.base <= flow <= up.curve.top:
+        raise OrderError(
+            f"a transfer of {flow} mWh, where the cell's orders reach from {up.curve.base} to {up.curve.top}"
+        )
     first, last = up.curve.clip(flow, flow)
     up.first[root], up.last[root] = max(up.first[root], first), min(up.last[root], last)
     keys, free = _keys(feeder, up, key)

@@ -59,6 +59,11 @@ class StepCurve:
             last = int(self._keys[self._after.searchsorted(upper, side="right")])
         return first, last
 
+    @property
+    def top(self) -> int:
+        """Net supply above all steps."""
+        return int(self._after[-1]) if len(self._after) else self.base
+
     def steps(self) -> tuple[IntArray, IntArray]:
         """Keys and quantities of all steps, ascending by key."""
         return self._keys, self._after - self._before

@@ -19,6 +19,8 @@ from market.feeder import Branch, Feeder
 from market.orders import MAX_ORDERS, IntArray, OrderBook, Side
 from market.units import MAX_LIMIT
 
+OWN_GRID = "a cell below another has no grid of its own: what is above it is the other cell"
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -63,7 +65,7 @@ class CellClearing:
 def cell_curve(book: OrderBook, feeder: Feeder, below: Sequence[Connection] = ()) -> CellCurve:
     """The cell's net supply at its root, clipped to the root's limit. Raises OrderError and FeederError."""
     if feeder.grid is not None:
-        raise FeederError("a cell below another has no grid of its own: what is above it is the other cell")
+        raise FeederError(OWN_GRID)
     level = _Level.of(book, feeder, below)
     up = passed_up(level.feeder, level.ladder())
     limit = feeder.branches[feeder.root].limit
@@ -90,11 +92,8 @@ def clear_cell(
 
     Raises OrderError where the cell's orders cannot make up the flow: it was not decided from their curve.
     """
-    curve = cell_curve(book, feeder, below)
-    if not curve.reaches(transfer.flow):
-        raise OrderError(
-            f"a transfer of {transfer.flow} mWh, where the cell's orders reach from {curve.base} to {curve.top}"
-        )
+    if feeder.grid is not None:
+        raise FeederError(OWN_GRID)
     level = _Level.of(book, feeder, below)
     cleared = clear_below(level.book, level.keys, level.feeder, level.ladder(), transfer.key, transfer.flow)
     return level.own(cleared, feeder, len(below))
@@ -126,10 +125,8 @@ class _Level:
             branches.append(Branch(each.name, each.branch, None, each.fee))
         keys = np.concatenate([price_keys(book), *(each.curve.keys for each in below)])
         quantities = np.concatenate([book.quantity, *(each.curve.quantities for each in below)])
-        if (
-            len(keys) > MAX_ORDERS
-            or sum(map(_total, (book.quantity, *(e.curve.quantities for e in below)))) > MAX_LIMIT
-        ):
+        energy = sum(each.curve.top - each.curve.base for each in below) + sum(book.quantity.tolist())
+        if len(keys) > MAX_ORDERS or energy > MAX_LIMIT:
             raise OrderError(f"more than {MAX_ORDERS} orders and steps, or more than {MAX_LIMIT} mWh of them")
         places = [np.full(len(each.curve.keys), count + at) for at, each in enumerate(below)]
         bids = (keys & 3) == BID
@@ -173,10 +170,6 @@ class _Level:
             welfare=welfare,
         )
         return CellClearing(own, transfers)
-
-
-def _total(quantities: IntArray) -> int:
-    return sum(quantities.tolist())
 
 
 def _value(prices: IntArray, energies: IntArray) -> int:

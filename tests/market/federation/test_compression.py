@@ -13,7 +13,7 @@ from market.federation.cell_curve import CellCurve
 from market.federation.compression import compressed, loss_bound
 from market.federation.federation import Federation, clear_federation, flat
 
-EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 80
+EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 40
 
 
 @st.composite

@@ -18,7 +18,7 @@ from market.federation.levels import Transfer, cell_curve, clear_cell
 from market.feeder import Branch, Feeder, Grid
 from market.orders import Order, OrderBook, Side
 
-EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 80
+EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 40
 
 
 def book(*rows: tuple[Side, int, int, int]) -> OrderBook:
