@@ -23,7 +23,8 @@ class StateDraft:
     """One block's changes on top of `state`; `finish` gives the next state.
 
     `frozen` are those whose entries no longer count, who left included. `touched` holds the new readings by
-    interval and member, which are folded into the records when they settle.
+    interval and member, which are folded into the records when they settle. `transfer_parts` are those of a
+    proof from the cell above that is not complete yet.
     """
 
     def __init__(self, state: CellState, block: BlockInput) -> None:
@@ -38,6 +39,7 @@ class StateDraft:
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
         self.touched: dict[int, dict[bytes, Reading]] = {}
+        self.transfer_parts: list[bytes] = []
         self.rejected: list[Rejected] = []
         self.recorded: list[RecordedEntry] = []
         self.frozen = frozenset(

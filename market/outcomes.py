@@ -127,6 +127,7 @@ class Refusal(IntEnum):
     FULL = 12
     IMPLAUSIBLE = 13
     UNKNOWN_MEMBER = 14
+    UNPROVEN = 15
 
 
 @dataclass(frozen=True, slots=True)

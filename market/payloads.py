@@ -34,6 +34,7 @@ class Kind(IntEnum):
     LIMIT = 36
     DISPATCH = 37
     ALARM = 38
+    TRANSFER = 48
 
 
 class Quality(IntEnum):

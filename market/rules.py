@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
 from market.errors import InvalidRules
+from market.federation.parent_rule import ParentRule, parent_from, parent_value
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
 from market.rule_fields import fields, integer, octets, optional_integer, rows, text
@@ -92,7 +93,7 @@ class CellRules:
     `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
-    the field.
+    the field. `parent` is the cell above, if there is one.
     """
 
     interval_s: int
@@ -105,6 +106,7 @@ class CellRules:
     reading_deadline: int = 2
     correction_window: int = 96
     order_horizon: int = 192
+    parent: ParentRule | None = None
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     path_fees: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
@@ -212,16 +214,18 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
+        # A cell without a parent is written as it was before there were any.
+        *(() if rules.parent is None else (parent_value(rules.parent),)),
     )
 
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if len(application) != 11 or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 fields")
+    if len(application) not in (11, 12) or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 or 12 fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
-    deadline, window, horizon = windows
-    return CellRules(
+    deadline, window, horizon, *above = windows
+    rules = CellRules(
         interval_s=integer(interval_s, "interval_s"),
         gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
         currency=text(currency, "currency"),
@@ -236,7 +240,11 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         reading_deadline=integer(deadline, "reading_deadline"),
         correction_window=integer(window, "correction_window"),
         order_horizon=integer(horizon, "order_horizon"),
+        parent=parent_from(above[0]) if above else None,
     )
+    if rules.parent is not None and rules.member(rules.parent.gateway) is None:
+        raise InvalidRules("parent.gateway", "is not one of the cell's members")
+    return rules
 
 
 def _latest(steps: Sequence[TariffStep], interval: int) -> int:
