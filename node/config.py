@@ -25,6 +25,7 @@ from devices.response_curve import curve_table
 from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
+from node.gateway.section import GatewaySection
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
@@ -205,6 +206,7 @@ class Config(_Section):
     retention: RetentionSection = RetentionSection()
     witness: WitnessSection = WitnessSection()
     bidding: BiddingSection = BiddingSection()
+    gateway: GatewaySection = GatewaySection()
     file: str = ""
 
     @property

@@ -18,6 +18,7 @@ from node.cli import membership, operator
 from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
+from node.gateway.founding import Lengths, read_parent
 from node.member_card import MemberCard, read_card
 from node.tariff_file import load_tariff
 
@@ -40,6 +41,9 @@ def init(
     credit: int = 100,
     operator: str | None = None,
     tariff: Path | None = None,
+    parent: Path | None = None,
+    gateway: str | None = None,
+    gateway_above: str | None = None,
 ) -> None:
     """Found a cell from the cards of its members.
 
@@ -73,6 +77,12 @@ def init(
     tariff
         CSV of the supplier's prices over time with the columns from_interval, import_price, export_price (per kWh);
         without it the grid's prices in the feeder file hold always.
+    parent
+        The genesis.cbor of the cell above, where there is one to trade with (docs/federation.md).
+    gateway
+        The member that stands in both cells; needed with a parent.
+    gateway_above
+        Its name in the cell above, where it is another.
     """
     if not cards:
         raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
@@ -81,18 +91,20 @@ def init(
     plan = read_feeder(feeder)
     if first_interval is None:
         first_interval = time.time_ns() // (interval_s * NS_PER_S) + 2
+    members = [read_card(card) for card in cards]
+    lead_s = interval_s // 2 if gate_lead_s is None else gate_lead_s
     terms = CellTerms(
         name=name,
         interval_s=interval_s,
-        gate_lead_s=interval_s // 2 if gate_lead_s is None else gate_lead_s,
+        gate_lead_s=lead_s,
         currency=currency,
         first_interval=first_interval,
         feeder=plan,
         tariff=_tariff(tariff, plan, feeder),
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
+        parent=read_parent(parent, gateway, gateway_above, members, Lengths(interval_s, lead_s)),
     )
-    members = [read_card(card) for card in cards]
     genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     sys.stdout.write(_founded(directory, genesis, members))
 
