@@ -242,8 +242,11 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         order_horizon=integer(horizon, "order_horizon"),
         parent=parent_from(above[0]) if above else None,
     )
-    if rules.parent is not None and rules.member(rules.parent.gateway) is None:
-        raise InvalidRules("parent.gateway", "is not one of the cell's members")
+    gateway = None if rules.parent is None else rules.member(rules.parent.gateway)
+    if rules.parent is not None and (gateway is None or gateway.branch != 0):
+        raise InvalidRules(
+            "parent.gateway", "must be a member on the root branch, where the cell above begins"
+        )
     return rules
 
 

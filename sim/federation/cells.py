@@ -100,8 +100,11 @@ class SmallCell:
             if (signed.entry.kind, signed.entry.interval) == (Kind.ORDER, interval)
         }
 
-    def decide(self, interval: int, time_ns: int) -> BlockOutcomes:
-        """Propose the block of an interval, derive it once more as every other member does, certify it, go on."""
+    def decide(self, interval: int, time_ns: int, in_round: int = 0) -> BlockOutcomes:
+        """Propose the block of an interval, derive it once more as every other member does, certify it, go on.
+
+        A block that is decided so many rounds after it was proposed may be too late to trade.
+        """
         heads = tuple(_head(feed[-1]) for _, feed in sorted(self._feeds.items()) if feed)
         draft = Draft(
             proposer=self.tip.validators.proposer(self.tip.height + 1, 0),
@@ -120,11 +123,11 @@ class SmallCell:
             sign_vote(
                 self._votes[key],
                 self.genesis.cell_id,
-                Vote(block.header.height, 0, Step.PRECOMMIT, block_id, -1, place),
+                Vote(block.header.height, in_round, Step.PRECOMMIT, block_id, -1, place),
             ).signature
             for place, key in enumerate(keys)
         ]
-        self.certificate = Certificate(block.header.height, 0, block_id, tuple(signatures))
+        self.certificate = Certificate(block.header.height, in_round, block_id, tuple(signatures))
         self.certified = CertifiedHeader(block.header, self.certificate)
         self.tip, self.outcomes = tip, outcomes
         return outcomes

@@ -192,6 +192,10 @@ class FederatedWorld:
         """What the street did with its transfer against what the district decided."""
         assert street.cell.outcomes is not None
         assert self.district.outcomes is not None
+        for settlement in street.cell.outcomes.settlements:
+            for line in settlement.lines:
+                settled = line.member != street.cell.member(0) or not (line.imbalance or line.imbalance_money)
+                assert settled, f"{self._at(settlement.interval)}: the gateway settles an imbalance"
         part = street.cell.outcomes.part_of(street.cell.member(0))
         gateway = self.district.outcomes.part_of(self.district.member(street.above))
         contracted = 0 if gateway is None else gateway.position
