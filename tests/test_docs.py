@@ -253,7 +253,8 @@ def test_the_table_of_exit_statuses_is_that_of_the_program() -> None:
 def test_the_tables_of_events_and_alarms_are_complete() -> None:
     logs = section(OPERATING, "Logs")
     shown = {row[0].strip("`") for row in rows(logs, "`[a-z_-]+`")}
-    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "node").glob("*.py"))
+    paths = [*(ROOT / "node").glob("*.py"), *(ROOT / "node" / "gateway").glob("*.py")]
+    sources = "\n".join(path.read_text("utf-8") for path in paths)
     events = set(re.findall(r"(?:Report|_?log\.(?:info|warning|error))\(\s*\"(\w+)\"", sources)) | {"failed"}
     assert shown == events | {alarm.value for alarm in AlarmCode}
 
@@ -362,7 +363,9 @@ def test_the_kinds_of_entries_are_those_listed() -> None:
     market = section(WIRE, "The market's part")
     shown = {
         int(n): name
-        for n, name in re.findall(r"\b(3\d) (order|reading|tariff|deposit|limit|dispatch|alarm)\b", market)
+        for n, name in re.findall(
+            r"\b([34]\d) (order|reading|tariff|deposit|limit|dispatch|alarm|transfer)\b", market
+        )
     }
     assert shown == {kind.value: kind.name.lower() for kind in Kind}
 

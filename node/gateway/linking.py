@@ -128,11 +128,10 @@ class Linking:
             child.heard(request, reply)
             if child.refused > refused:
                 self._log.error("transfer_refused", interval=request.interval)
-            elif reply and isinstance(request, Offer | AskProof):
-                self._log.info(
-                    "transfer_proven" if isinstance(request, AskProof) else "transfer_offered",
-                    interval=request.interval,
-                )
+            elif reply and isinstance(request, Offer):
+                self._log.info("transfer_offered", interval=request.interval)
+            elif reply and isinstance(request, AskProof):
+                self._log.info("transfer_proven", interval=request.interval)
 
     def _tell(self, said: Iterable[Say]) -> None:
         for number, each in enumerate(said):
