@@ -252,8 +252,7 @@ class _Daemon:
         opened, listen = self._opened, self._config.gateway.listen
         assert listen is not None, "a gateway without an address was refused"
         line = Libp2pTransport(opened.signer.identity_key, GATEWAY_SCOPE, [listen], rates=GATEWAY_RATES)
-        say = self._inputs_in.send_nowait
-        return Linking(self._config, opened, self._core, line, say, self.now, self._log)
+        return Linking(self._config, opened, self._core, line, self._inputs_in.send, self.now, self._log)
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)

@@ -102,8 +102,12 @@ class ChildSide:
 
     def decided(self, interval: int, position: int) -> None:
         """A block of this cell was decided; `position` is what the gateway got in it, injection positive."""
+        for skipped in range(max(self.last_interval + 1, self.first), interval):
+            self._filled[skipped] = 0
         self.last_interval = max(self.last_interval, interval)
-        if interval >= self.first and interval <= self._offered:
+        if (
+            interval >= self.first
+        ):  # also where nothing was filled: the parent would estimate what nobody tells
             self._filled[interval] = -position
         for old in [each for each in self._filled if each < interval - TOLD_INTERVALS]:
             del self._filled[old]

@@ -5,7 +5,7 @@ that this node decided, derived once more from the ledger, and what it says goes
 instruction: logged, guarded and signed with everything else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -61,7 +61,7 @@ class Linking:
         opened: Opened,
         core: NodeCore,
         transport: Transport,
-        say: Callable[[OperatorInstructed], None],
+        say: Callable[[OperatorInstructed], Awaitable[None]],
         now: Callable[[], Now],
         log: structlog.typing.FilteringBoundLogger,
     ) -> None:
@@ -105,7 +105,7 @@ class Linking:
             raise RequestRefused(str(fault)) from fault
         self._follow()
         reply, said = self._parent.take(asked, self._now().cell_ns)
-        self._tell(said)
+        await self._tell(said)
         return reply
 
     async def _look(self) -> None:
@@ -113,7 +113,7 @@ class Linking:
             self._follow()
             if self._child is not None and self._may_sign():
                 await self._ask(self._child)
-                self._tell(self._child.says(self._now().cell_ns))
+                await self._tell(self._child.says(self._now().cell_ns))
             await trio.sleep(LOOK_EVERY_S)
 
     async def _ask(self, child: ChildSide) -> None:
@@ -133,10 +133,10 @@ class Linking:
             elif reply and isinstance(request, AskProof):
                 self._log.info("transfer_proven", interval=request.interval)
 
-    def _tell(self, said: Iterable[Say]) -> None:
+    async def _tell(self, said: Iterable[Say]) -> None:
         for number, each in enumerate(said):
             name = f"gateway-{int(each.kind)}-{each.interval}-{number}"
-            self._say(OperatorInstructed(name, int(each.kind), each.interval, each.payload))
+            await self._say(OperatorInstructed(name, int(each.kind), each.interval, each.payload))
 
     def _may_sign(self) -> bool:
         return self._core.active and self._core.read_only is None

@@ -78,6 +78,7 @@ class FederatedWorld:
         self.counts: Counter[str] = Counter()
         self.district = SmallCell("district", ("north", "south", "wind", "school"), ABOVE_LEAD_S, 310, 40)
         self.faults = faults
+        self._deck: list[Lie] = []
         self.streets = [self._street(place, name) for place, name in enumerate(("north", "south"))]
 
     def run(self, intervals: int) -> Counter[str]:
@@ -127,11 +128,17 @@ class FederatedWorld:
         for street in self.streets:
             street.lie = None
             if self.faults and self.random.random() < 0.3:
-                street.lie = self.random.choice(list(Lie))
+                street.lie = self._next_lie()
             if self.faults and self.random.random() < 0.2:
                 length_ns = self.random.randrange(1, 8_000) * NS_PER_S
                 street.line.cut_until_ns = max(street.line.cut_until_ns, now_ns + length_ns)
                 self.counts["partitions"] += 1
+
+    def _next_lie(self) -> Lie:
+        """Every lie once before any comes again."""
+        if not self._deck:
+            self._deck = self.random.sample(list(Lie), len(Lie))
+        return self._deck.pop()
 
     def _wish(self) -> Curve:
         steps = sorted(self.random.sample(range(45, 300), 6))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cell_of_processes import INTERVAL_S, START_S, Cell, ended, homes_that_trade
 
+from ledger.audit.audit import verify_directory
 from ledger.chain.replay import replay
 from ledger.records.genesis import member_id
 from market.cell import EnergyCell
@@ -115,6 +116,8 @@ async def test_a_street_sells_to_another_through_the_district_and_alone_while_th
         await sunny.blocks(3, timeout_s=100)
         for cell in cells:
             await cell.stop()
+    for daemon in daemons:
+        assert verify_directory(daemon.directory, EnergyCell()).failure is None
     for place, street in enumerate((sunny, dark)):
         above, below = positions(district, place), positions(street, 0)
         assert below, f"nothing crossed the gateway of street {place + 1}"

@@ -167,6 +167,13 @@ def test_the_delivery_is_told_when_the_interval_is_over_and_read_once(gateway: G
     assert gateway.parent.take(Delivered(FIRST + 1, 5), end_ns) == (NOT_YET, [])
 
 
+def test_an_interval_without_a_transfer_is_told_as_nothing(gateway: Gateway) -> None:
+    gateway.child.decided(FIRST + 1, 0)
+    told = gateway.child.wants(gateway.street.calendar.end_ns(FIRST + 1))
+    assert Delivered(FIRST, 0) in told
+    assert Delivered(FIRST + 1, 0) in told
+
+
 def test_what_is_remembered_is_bounded(gateway: Gateway) -> None:
     gateway.decide_above()
     proof, _ = gateway.parent.take(AskProof(FIRST), gateway.gate_above_ns)
