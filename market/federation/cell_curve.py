@@ -48,10 +48,6 @@ class CellCurve:
         """Net supply above all steps."""
         return self.base + int(self.quantities.sum())
 
-    def reaches(self, flow: int) -> bool:
-        """Whether the cell can inject this flow (withdraw it, where negative)."""
-        return self.base <= flow <= self.top
-
 
 def curve_of(base: int, keys: IntArray, quantities: IntArray, lost: int = 0, hidden: int = 0) -> CellCurve:
     """The curve of steps that ascend by key, a key perhaps several times."""

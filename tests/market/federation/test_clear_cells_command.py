@@ -17,9 +17,9 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "federation.md"
 def cells(tmp_path: Path) -> Path:
     """The files of the documentation's example: each block is the file named last before it."""
     text = DOCUMENT.read_text("utf-8")
-    for before, block in re.findall(r"([^`]*(?:`[^`\n]*`[^`]*)*)```(?:toml|csv)\n(.*?)```", text, re.S):
-        name = re.findall(r"`([a-z-]+\.(?:toml|csv))`", before)[-1]
-        (tmp_path / name).write_text(block)
+    for block in re.finditer(r"```(?:toml|csv)\n(.*?)```", text, re.S):
+        name = re.findall(r"`([a-z-]+\.(?:toml|csv))`", text[: block.start()])[-1]
+        (tmp_path / name).write_text(block[1])
     return tmp_path / "cells.toml"
 
 

@@ -23,6 +23,6 @@ def test_partitions_and_lies_move_nothing(seed: int) -> None:
 
 
 def test_a_long_seed_tells_every_lie_and_sees_partitions() -> None:
-    counts = FederatedWorld(108).run(22)
+    counts = FederatedWorld(201).run(14)
     assert counts["partitions"] > 0
     assert {f"lie {lie.name.lower()}" for lie in Lie} <= set(counts)
