@@ -13,7 +13,9 @@ One block, in this order:
    lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
    deadline has passed. A reading counts once its interval has ended by the block's time. A missing one is
    estimated: the member's latest measured reading, or nothing, fitted to what the branch meters show
-   (`market.cross_check`). Later readings correct it, within the window, by posting the difference.
+   (`market.cross_check`). What a gateway takes to the cell above counts as delivered
+   (`market.federation.intake`). Later readings correct an estimate, within the window, by posting the
+   difference.
 
 Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
 """
@@ -32,6 +34,7 @@ from market.cell_state_reading import state_of_leaves
 from market.cross_check import counted, mismatches
 from market.draft import StateDraft
 from market.errors import InvalidRules
+from market.federation.intake import delivered_transfer, is_gateway
 from market.intake import take_entries
 from market.outcomes import (
     BlockOutcomes,
@@ -139,7 +142,11 @@ def _take_over_frozen(draft: StateDraft) -> tuple[TakenOver, ...]:
 def _settle_delivered(draft: StateDraft) -> tuple[IntervalSettlement, ...]:
     settlements = []
     deadline = draft.last_delivered - draft.rules.reading_deadline
-    awaited = [rule for rule in draft.rules.members if rule.member not in draft.frozen]
+    awaited = [
+        rule
+        for rule in draft.rules.members
+        if rule.member not in draft.frozen and not is_gateway(draft, rule.member)
+    ]
     for interval, record in sorted(draft.records.items()):
         new = draft.touched.get(interval, {})
         delivered = interval <= draft.last_delivered
@@ -161,7 +168,9 @@ def _settle(
     draft: StateDraft, record: IntervalRecord, readings: Mapping[bytes, Reading]
 ) -> IntervalSettlement:
     known = {
-        rule.member: readings.get(rule.member) or _estimate(draft, rule.member)
+        rule.member: delivered_transfer(record.contracts.get(rule.member, 0))
+        if is_gateway(draft, rule.member)
+        else readings.get(rule.member) or _estimate(draft, rule.member)
         for rule in draft.rules.members
         if rule.meters(record.interval)
     }

@@ -15,13 +15,13 @@ import numpy as np
 
 from market.curves import HIGHEST_KEY, LOWEST_KEY, Ladder, price_keys
 from market.errors import OrderError
-from market.fee_curves import pass_up_with_fees
+from market.fee_curves import FeePassUp, pass_up_with_fees
 from market.feeder import Feeder, Grid
 from market.losses import price_of_injection, price_of_withdrawal
 from market.lossy_clearing import LossyFlows, loss_money
 from market.orders import IntArray, OrderBook, Side
 from market.rationing import UNLIMITED, Rationing, filled_below
-from market.zones import pass_up
+from market.zones import PassUp, pass_up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +66,15 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     order_keys = price_keys(book)
     if feeder.has_losses:
         return _clear_with_losses(book, feeder, order_keys)
-    ladder = Ladder(book, order_keys, branches)
+    return clear_ladder(book, order_keys, feeder, Ladder(book, order_keys, branches))
+
+
+def clear_ladder(book: OrderBook, order_keys: IntArray, feeder: Feeder, ladder: Ladder) -> Clearing:
+    """Clear a book whose orders have these keys and are laid out in this ladder, which is used up."""
     connection = _connection_limits(feeder)
-    top_key, keys, free = _keys(feeder, ladder, connection)
+    up = passed_up(feeder, ladder)
+    top_key = _top_key(feeder, up, connection)
+    keys, free = _keys(feeder, up, top_key)
     rationing = Rationing(book, feeder, ladder, keys, free)
     fills = filled_below(book, order_keys, keys)
     root_flow = _root_flow(feeder, connection, top_key, keys[feeder.root], rationing.net_supply(feeder.root))
@@ -131,6 +137,42 @@ def _lossy_summary(
     )
 
 
+def clear_below(
+    book: OrderBook, order_keys: IntArray, feeder: Feeder, ladder: Ladder, key: int, flow: int
+) -> Clearing:
+    """Clear a feeder whose root gives `flow` to a place above it that has this key, and has no grid itself.
+
+    The root's key is the nearest to the one above at which the feeder's net supply is the flow; the rent has
+    the difference. Raises OrderError where the orders, within the root's limit, cannot make up the flow.
+    """
+    root = feeder.root
+    up = passed_up(feeder, ladder)
+    limit = feeder.branches[root].limit
+    if limit is not None:
+        up.first[root], up.last[root] = up.curve.clip(-limit, limit)
+    if not up.curve.base <= flow <= up.curve.top:
+        raise OrderError(
+            f"a transfer of {flow} mWh, where the cell's orders reach from {up.curve.base} to {up.curve.top}"
+        )
+    first, last = up.curve.clip(flow, flow)
+    up.first[root], up.last[root] = max(up.first[root], first), min(up.last[root], last)
+    keys, free = _keys(feeder, up, key)
+    rationing = Rationing(book, feeder, ladder, keys, free)
+    fills = filled_below(book, order_keys, keys)
+    flows = rationing.split(flow, fills)
+    return _summary(book, feeder, ladder, fills, flows, key, keys)
+
+
+def passed_up(feeder: Feeder, ladder: Ladder) -> PassUp | FeePassUp:
+    """The curve of the whole feeder at its root, not yet clipped there; uses up the ladder's quantities.
+
+    These are steps 2 and 3 of the algorithm. A branch whose limit cannot bind shares its parent's curve and
+    key, so curves are kept per zone: a branch whose limit may bind, or the root, with the branches below it
+    up to the next such ones. With fees, keys differ by branch, and `market.fee_curves` takes each by itself.
+    """
+    return pass_up_with_fees(feeder, ladder) if feeder.has_fees else pass_up(feeder, ladder)
+
+
 def _outside(book: OrderBook, branches: int) -> bool:
     if branches == 1:
         return bool(np.count_nonzero(book.branch))
@@ -153,25 +195,22 @@ def _supplier_keys(feeder: Feeder, grid: Grid) -> tuple[int, int]:
     return 4 * (grid.export_price - fee) + 1, 4 * (grid.import_price + fee) + 2
 
 
-def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[int, list[int], list[int]]:
-    """The key at the top, where the supplier is, the key of each branch, and what it would be without its limit.
-
-    These are steps 2 to 5 of the algorithm. A branch whose limit cannot bind shares its parent's curve and
-    key, so curves are kept per zone: a branch whose limit may bind, or the root, with the branches below it
-    up to the next such ones. With fees, keys differ by branch, and `market.fee_curves` takes each by itself.
-    """
-    with_fees = pass_up_with_fees(feeder, ladder) if feeder.has_fees else None
-    up = pass_up(feeder, ladder) if with_fees is None else with_fees
+def _top_key(feeder: Feeder, up: PassUp | FeePassUp, connection: tuple[int, int]) -> int:
+    """The key where the supplier is, or without one the root's; notes the root's free interval of keys."""
     root = feeder.root
     if feeder.grid is None:
-        top_key = _middle(*up.curve.interval(0, 0))
-    else:
-        up.first[root], up.last[root] = up.curve.interval(*connection)
-        lowest, highest = up.curve.interval(0, 0)
-        # What the connection holds back on its own does not move the key of what the supplier could balance.
-        lowest = lowest if connection[0] else LOWEST_KEY
-        highest = highest if connection[1] else HIGHEST_KEY
-        top_key = _key_at_supplier(*_supplier_keys(feeder, feeder.grid), lowest, highest)
+        return _middle(*up.curve.interval(0, 0))
+    up.first[root], up.last[root] = up.curve.interval(*connection)
+    lowest, highest = up.curve.interval(0, 0)
+    # What the connection holds back on its own does not move the key of what the supplier could balance.
+    lowest = lowest if connection[0] else LOWEST_KEY
+    highest = highest if connection[1] else HIGHEST_KEY
+    return _key_at_supplier(*_supplier_keys(feeder, feeder.grid), lowest, highest)
+
+
+def _keys(feeder: Feeder, up: PassUp | FeePassUp, top_key: int) -> tuple[list[int], list[int]]:
+    """From the top down the key of each branch, and what it would be without the branch's own limit."""
+    zero = up.zero if isinstance(up, FeePassUp) else None
     keys = [top_key] * len(feeder.branches)
     free = keys.copy()
     for index in feeder.top_down:
@@ -179,10 +218,10 @@ def _keys(feeder: Feeder, ladder: Ladder, connection: tuple[int, int]) -> tuple[
         if branch.parent is not None:
             above = keys[branch.parent]
             free[index] = above
-            if with_fees is not None and branch.fee:
-                free[index] = _key_past_fee(above, 4 * branch.fee, *with_fees.zero[index])
+            if zero is not None and branch.fee:
+                free[index] = _key_past_fee(above, 4 * branch.fee, *zero[index])
         keys[index] = min(max(free[index], up.first[index]), up.last[index])
-    return top_key, keys, free
+    return keys, free
 
 
 def _key_past_fee(above: int, fee: int, first: int, last: int) -> int:

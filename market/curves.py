@@ -77,6 +77,12 @@ class Ladder:
         self.demand = demand[1:] - demand[:-1]
         self.supply = reach[1:] - reach[:-1] - self.demand
 
+    def set_base(self, branch: int, base: int) -> None:
+        """Let the curve of a branch begin elsewhere than at minus its demand: it was cut before it came here."""
+        shift = base + int(self.demand[branch])
+        self.demand[branch] -= shift
+        self.supply[branch] += shift
+
     def ends_below(self, keys: IntArray) -> IntArray:
         """For each branch, where its steps with lower keys than the branch's end."""
         ranks = self.keys.searchsorted(keys)
@@ -152,8 +158,13 @@ class Curve:
         """The runs that are left, to be merged into the curve of the parent."""
         return [run for run in self._runs if len(run.ranks)]
 
+    def steps(self) -> tuple[IntArray, IntArray]:
+        """Keys and quantities of all steps, ascending by key; a key may be there several times."""
+        ranks = np.sort(np.concatenate([run.ranks for run in self._runs] or [self._ladder.order[:0]]))
+        return self._ladder.keys[ranks], self._ladder.quantities[ranks]
+
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
-        """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
+        """Hold net supply within `lower` <= top and `upper` >= base and return the free interval of keys.
 
         It goes from the first key at which supply after the step reaches `lower` to the last key at which
         supply before the step is at most `upper`.

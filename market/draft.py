@@ -25,7 +25,7 @@ class StateDraft:
 
     `frozen` are those whose entries no longer count, who left included. `touched` holds the new readings by
     interval and member, `metered` those of branches by interval and branch, which are folded into the records when
-    they settle.
+    they settle. `transfer_parts` are those of a proof from the cell above that is not complete yet.
     """
 
     def __init__(self, state: CellState, block: BlockInput) -> None:
@@ -43,6 +43,7 @@ class StateDraft:
         self.last_measured = dict(state.last_measured)
         self.touched: dict[int, dict[bytes, Reading]] = {}
         self.metered: dict[int, dict[int, Reading]] = {}
+        self.transfer_parts: list[bytes] = []
         self.rejected: list[Rejected] = []
         self.recorded: list[RecordedEntry] = []
         self.frozen = frozenset(

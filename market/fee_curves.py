@@ -46,7 +46,7 @@ class StepCurve:
         """The same curve, to be clipped by itself."""
         return StepCurve(self.base, self._keys, self._after - self._before)
 
-    def steps(self) -> tuple[IntArray, IntArray, IntArray]:
+    def supply_at_steps(self) -> tuple[IntArray, IntArray, IntArray]:
         """The keys, and net supply before and after each."""
         return self._keys, self._before, self._after
 
@@ -56,7 +56,7 @@ class StepCurve:
         return tuple(int(self._after[at - 1]) if at else self.base for at in (place, end))  # type: ignore[return-value]
 
     def clip(self, lower: int, upper: int) -> tuple[int, int]:
-        """Hold net supply within `lower` <= 0 <= `upper` and return the free interval of keys.
+        """Hold net supply within `lower` <= top and `upper` >= base and return the free interval of keys.
 
         It goes from the first key at which supply after the step reaches `lower` to the last key at which
         supply before the step is at most `upper`.
@@ -77,6 +77,15 @@ class StepCurve:
             last = int(self._keys[self._after.searchsorted(upper, side="right")])
         return first, last
 
+    @property
+    def top(self) -> int:
+        """Net supply above all steps."""
+        return int(self._after[-1]) if len(self._after) else self.base
+
+    def steps(self) -> tuple[IntArray, IntArray]:
+        """Keys and quantities of all steps, ascending by key."""
+        return self._keys, self._after - self._before
+
     def shifted(self, shift: int) -> tuple[IntArray, IntArray]:
         """Keys and quantities of what withdraws, moved down by `shift`, and of what injects, moved up by it."""
         withdraws = np.minimum(self._after, 0) - np.minimum(self._before, 0)
@@ -88,8 +97,7 @@ class StepCurve:
 
 def joined_curve(curves: Sequence[StepCurve]) -> StepCurve:
     """The sum of these curves."""
-    parts = [(keys, after - before) for keys, before, after in (curve.steps() for curve in curves)]
-    return StepCurve.of(sum(curve.base for curve in curves), *_joined(parts))
+    return StepCurve.of(sum(curve.base for curve in curves), *_joined([curve.steps() for curve in curves]))
 
 
 @dataclass(frozen=True, slots=True)

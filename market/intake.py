@@ -11,6 +11,7 @@ from ledger.records.genesis import Role
 from market.administration.taking import take_acknowledgement, take_command, take_rights
 from market.draft import StateDraft
 from market.errors import MalformedPayload
+from market.federation.intake import is_gateway, take_transfer
 from market.outcomes import RecordedEntry, Refusal, Rejected
 from market.payloads import (
     Kind,
@@ -60,6 +61,8 @@ def _take_order(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusa
     last = draft.block.last_interval
     if draft.rules.member(member) is None:
         return Refusal.NO_METERING_POINT
+    if is_gateway(draft, member):
+        return Refusal.UNPROVEN
     if interval < last:
         return Refusal.GATE_CLOSED
     if interval > last + draft.rules.order_horizon:
@@ -79,6 +82,8 @@ def _take_reading(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refu
     rule = draft.rules.member(member)
     if rule is None or not rule.meters(interval):
         return Refusal.NO_METERING_POINT
+    if is_gateway(draft, member):
+        return Refusal.UNPROVEN
     if not draft.is_over(interval):
         return Refusal.NOT_DELIVERED
     record = draft.records.get(interval)
@@ -175,4 +180,5 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.ACKNOWLEDGEMENT: take_acknowledgement,
     Kind.DEVICE_RIGHTS: take_rights,
     Kind.DEVICE_COMMAND: take_command,
+    Kind.TRANSFER: take_transfer,
 }

@@ -155,7 +155,7 @@ def withdrawal_key(above: int, fee: int, loss: int) -> int:
 
 def _passed(curve: StepCurve, fee: int, loss: int) -> StepCurve:
     """A branch's curve as its parent sees it."""
-    keys, before, after = curve.steps()
+    keys, before, after = curve.supply_at_steps()
     parts = []
     for low, high, move in (
         (np.minimum(before, 0), np.minimum(after, 0), bid_at_parent),

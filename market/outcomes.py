@@ -135,6 +135,7 @@ class Refusal(IntEnum):
     FULL = 12
     IMPLAUSIBLE = 13
     UNKNOWN_MEMBER = 14
+    UNPROVEN = 15
     UNKNOWN_SERVICE = 32
     NOT_ARMED = 33
 

@@ -42,6 +42,7 @@ class Kind(IntEnum):
     DEVICE_RIGHTS = 53
     DEVICE_COMMAND = 54
     METER = 64
+    TRANSFER = 65
 
 
 class Quality(IntEnum):

@@ -44,3 +44,9 @@ def text(value: Value, where: str) -> str:
         return octets(value, where).decode()
     except UnicodeDecodeError as error:
         raise InvalidRules(where, "must be UTF-8 text") from error
+
+
+def within(value: int, lowest: int, highest: int, where: str) -> None:
+    """Raise `InvalidRules` unless the value lies between the two, both included."""
+    if not lowest <= value <= highest:
+        raise InvalidRules(where, f"must be within {lowest}..{highest}, not {value}")

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
 from market.errors import FeederError, InvalidRules
+from market.federation.parent_rule import ParentRule, parent_from, parent_value
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
 from market.losses import MAX_PATH_LOSS, price_of_injection, price_of_withdrawal
-from market.rule_fields import fields, integer, octets, optional_integer, rows, text
+from market.rule_fields import fields, integer, octets, optional_integer, rows, text, within
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
 
 RULES_VERSION = 1
@@ -96,7 +97,7 @@ class CellRules:
     `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
-    the field.
+    the field. `parent` is the cell above, if there is one.
     """
 
     interval_s: int
@@ -109,6 +110,7 @@ class CellRules:
     reading_deadline: int = 2
     correction_window: int = 96
     order_horizon: int = 192
+    parent: ParentRule | None = None
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
@@ -216,16 +218,18 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
+        # A cell without a parent is written as it was before there were any.
+        *(() if rules.parent is None else (parent_value(rules.parent),)),
     )
 
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if len(application) != 11 or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 fields")
+    if len(application) not in (11, 12) or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 or 12 fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
-    deadline, window, horizon = windows
-    return CellRules(
+    deadline, window, horizon, *above = windows
+    rules = CellRules(
         interval_s=integer(interval_s, "interval_s"),
         gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
         currency=text(currency, "currency"),
@@ -240,7 +244,14 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         reading_deadline=integer(deadline, "reading_deadline"),
         correction_window=integer(window, "correction_window"),
         order_horizon=integer(horizon, "order_horizon"),
+        parent=parent_from(above[0]) if above else None,
     )
+    gateway = None if rules.parent is None else rules.member(rules.parent.gateway)
+    if rules.parent is not None and (gateway is None or gateway.branch != 0):
+        raise InvalidRules(
+            "parent.gateway", "must be a member on the root branch, where the cell above begins"
+        )
+    return rules
 
 
 def _latest(steps: Sequence[TariffStep], interval: int) -> int:
@@ -254,17 +265,17 @@ def _lower(limit: int | None, other: int) -> int:
 
 
 def _check_times(rules: CellRules) -> None:
-    _within(rules.interval_s, 1, MAX_INTERVAL_S, "interval_s")
-    _within(rules.gate_lead_s, 0, rules.interval_s, "gate_lead_s")
-    _within(rules.reading_deadline, 0, MAX_WINDOW, "reading_deadline")
-    _within(rules.correction_window, 0, MAX_WINDOW, "correction_window")
-    _within(rules.order_horizon, 1, MAX_WINDOW, "order_horizon")
+    within(rules.interval_s, 1, MAX_INTERVAL_S, "interval_s")
+    within(rules.gate_lead_s, 0, rules.interval_s, "gate_lead_s")
+    within(rules.reading_deadline, 0, MAX_WINDOW, "reading_deadline")
+    within(rules.correction_window, 0, MAX_WINDOW, "correction_window")
+    within(rules.order_horizon, 1, MAX_WINDOW, "order_horizon")
     if not 1 <= len(rules.currency) <= 8:
         raise InvalidRules("currency", "must have 1 to 8 characters")
 
 
 def _check_branches(rules: CellRules) -> None:
-    _within(len(rules.branches), 1, MAX_BRANCHES, "branches")
+    within(len(rules.branches), 1, MAX_BRANCHES, "branches")
     names: set[str] = set()
     for index, branch in enumerate(rules.branches):
         where = f"branches[{index}]"
@@ -272,12 +283,14 @@ def _check_branches(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.name", f"{branch.name!r} is empty or not the only one")
         names.add(branch.name)
         _optional_power(branch.limit_mw, f"{where}.limit_mw")
-        _within(branch.fee, 0, MAX_PRICE, f"{where}.fee")
-        _within(branch.loss, 0, MAX_PATH_LOSS, f"{where}.loss")
+        within(branch.fee, 0, MAX_PRICE, f"{where}.fee")
+        within(branch.loss, 0, MAX_PATH_LOSS, f"{where}.loss")
         if (branch.parent is None) != (index == 0):
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
-            _within(branch.parent, 0, index - 1, f"{where}.parent")
+            within(branch.parent, 0, index - 1, f"{where}.parent")
+    if rules.parent is not None and any(branch.loss for branch in rules.branches):
+        raise InvalidRules("parent", "a cell with losses cannot be below another one")
     try:
         Feeder(tuple(Branch(rule.name, rule.parent, fee=rule.fee, loss=rule.loss) for rule in rules.branches))
     except FeederError as error:
@@ -307,9 +320,9 @@ def _check_tariff(steps: tuple[TariffStep, ...]) -> None:
 
 def check_tariff_step(step: TariffStep, where: str) -> None:
     """Raise `InvalidRules` unless the prices are within bounds and feed-in is at most retail."""
-    _within(step.from_interval, 0, 2**62, f"{where}.from_interval")
-    _within(step.import_price, -MAX_PRICE, MAX_PRICE, f"{where}.import_price")
-    _within(step.export_price, -MAX_PRICE, step.import_price, f"{where}.export_price")
+    within(step.from_interval, 0, 2**62, f"{where}.from_interval")
+    within(step.import_price, -MAX_PRICE, MAX_PRICE, f"{where}.import_price")
+    within(step.export_price, -MAX_PRICE, step.import_price, f"{where}.export_price")
 
 
 def _check_members(rules: CellRules) -> None:
@@ -319,22 +332,17 @@ def _check_members(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.member", "must be a member id of 32 bytes")
         if index and rule.member <= rules.members[index - 1].member:
             raise InvalidRules(f"{where}.member", "members must ascend by id")
-        _within(rule.branch, 0, len(rules.branches) - 1, f"{where}.branch")
+        within(rule.branch, 0, len(rules.branches) - 1, f"{where}.branch")
         for name, power_mw in (("injection", rule.max_injection_mw), ("withdrawal", rule.max_withdrawal_mw)):
-            _within(power_mw, 0, MAX_POWER_MW, f"{where}.max_{name}_mw")
+            within(power_mw, 0, MAX_POWER_MW, f"{where}.max_{name}_mw")
             if energy_of_power(power_mw, rules.interval_s) > MAX_QUANTITY:
                 raise InvalidRules(f"{where}.max_{name}_mw", f"is over {MAX_QUANTITY} mWh in an interval")
-        _within(rule.credit_limit, 0, 10**40, f"{where}.credit_limit")
-
-
-def _within(value: int, lowest: int, highest: int, where: str) -> None:
-    if not lowest <= value <= highest:
-        raise InvalidRules(where, f"must be within {lowest}..{highest}, not {value}")
+        within(rule.credit_limit, 0, 10**40, f"{where}.credit_limit")
 
 
 def _optional_power(power_mw: int | None, where: str) -> None:
     if power_mw is not None:
-        _within(power_mw, 0, MAX_POWER_MW, where)
+        within(power_mw, 0, MAX_POWER_MW, where)
 
 
 def _branch(row: Value, where: str) -> BranchRule:
@@ -355,9 +363,7 @@ def _branch(row: Value, where: str) -> BranchRule:
 
 
 def _fee_and_loss(branch: BranchRule) -> tuple[int, ...]:
-    if branch.loss:
-        return (branch.fee, branch.loss)
-    return (branch.fee,) if branch.fee else ()
+    return (branch.fee, branch.loss) if branch.loss else (branch.fee,) if branch.fee else ()
 
 
 def _decode_grid(row: Value) -> GridRule:

@@ -19,6 +19,7 @@ from node.commands import Commands
 from node.config import Config, armings, control_table
 from node.core import NodeCore
 from node.events import Now
+from node.gateway.timing import bids_earlier_ns
 from node.gathering import Gathering
 from node.instructions import Instructions
 from node.joining import Joining
@@ -123,6 +124,10 @@ def _trading(
     rule = rules.member(opened.member.id)
     if rule is None or member is None or not member.roles & Role.PROSUMER:
         return None
+    if (
+        config.gateway.side is not None
+    ):  # a gateway says what the other cell and this one decide, and nothing else
+        return None
     season = S_PER_DAY // rules.interval_s
     load, generation = _learned(config, rules, season, now)
     return Trading(
@@ -131,7 +136,7 @@ def _trading(
         bidder=configured_bidder(config.bidding, season),
         first_interval=max(opened.genesis.first_interval, rule.since),
         last_trading_interval=config.node.last_trading_interval,
-        order_lead_ns=2 * margin_ns,
+        order_lead_ns=2 * margin_ns + bids_earlier_ns(rules, margin_ns),
         efficiency_ppm=_round_trip_ppm(config),
         load=load,
         generation=generation,

@@ -25,6 +25,7 @@ from devices.response_curve import curve_table
 from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
+from node.gateway.section import GatewaySection
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
 from node.requested_section import RequestedSection, called
 
@@ -215,6 +216,7 @@ class Config(_Section):
     metrics: MetricsSection = MetricsSection()
     upgrade: UpgradeSection = UpgradeSection()
     notify: NotifySection = NotifySection()
+    gateway: GatewaySection = GatewaySection()
     file: str = ""
 
     @property

@@ -13,6 +13,7 @@ from ledger.files.directory import CONSENSUS_KEY_FILE, GENESIS_FILE, IDENTITY_KE
 from ledger.files.keys import create_key
 from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
+from market.federation.parent_rule import ParentRule
 from market.feeder import Feeder
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 from market.units import power_of_energy
@@ -42,6 +43,7 @@ class CellTerms:
     credit_limit: int
     operator: str | None = None
     last_timely_round: int = 2
+    parent: ParentRule | None = None
 
 
 def init_node(
@@ -175,4 +177,5 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         grid=None if grid is None else GridRule(power(grid.import_limit), power(grid.export_limit)),
         tariff=terms.tariff,
         members=tuple(sorted(members, key=lambda rule: rule.member)),
+        parent=terms.parent,
     )

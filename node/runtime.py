@@ -32,6 +32,7 @@ from node.config import Config, armings, clock_path, control_table, load_config,
 from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS, VERSIONS
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
+from node.gateway.linking import GATEWAY_RATES, GATEWAY_SCOPE, Linking
 from node.introductions import Introductions
 from node.logs import open_log
 from node.neighbours import read_neighbours
@@ -198,6 +199,8 @@ class _Daemon:
             await self._listen(nursery, transport)
             if self._neighbours:
                 await nursery.start(self._witnessing().run)
+            if self._config.gateway.side is not None:
+                await nursery.start(self._gateway().run)
             introductions = self._introductions(transport)
             outgoing = Outgoing(transport, self._inputs_in.clone(), nursery, introductions)
             spool = Spool(self._config.directory)
@@ -251,6 +254,14 @@ class _Daemon:
             lambda: (self._core.ordering.tip, self._core.active and self._core.read_only is None),
             self._log,
         )
+
+    def _gateway(self) -> Linking:
+        from node.transport.libp2p.adapter import Libp2pTransport
+
+        opened, listen = self._opened, self._config.gateway.listen
+        assert listen is not None, "a gateway without an address was refused"
+        line = Libp2pTransport(opened.signer.identity_key, GATEWAY_SCOPE, [listen], rates=GATEWAY_RATES)
+        return Linking(self._config, opened, self._core, line, self._inputs_in.send, self.now, self._log)
 
     async def _listen(self, nursery: trio.Nursery, transport: Transport) -> None:
         addresses = await nursery.start(transport.run)

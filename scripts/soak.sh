@@ -21,7 +21,8 @@ run "$python" -m sim.agreement.twins "$first" "$(( count * 50 ))"
 run "$python" -m sim.cells.crash_points "$(( count < 2000 ? 2000 / count : 1 ))"
 run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
     "$python" -m pytest tests/market/test_zones.py tests/market/test_losses.py tests/market/test_clearing_optimal.py \
-    tests/market/test_mechanisms.py tests/market/test_certificates.py
+    tests/market/test_mechanisms.py tests/market/test_certificates.py tests/market/federation
+run env COUNT="$(( count / 20 + 1 ))" "$python" -m pytest tests/sim/federation
 run "$python" -m sim.testnet.newcomers
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/market/billing tests/ledger/witnesses/test_witness.py
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/test_model_laws.py

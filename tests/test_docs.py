@@ -254,7 +254,8 @@ def test_the_table_of_exit_statuses_is_that_of_the_program() -> None:
 def test_the_tables_of_events_and_alarms_are_complete() -> None:
     logs = section(OPERATING, "Logs")
     shown = {row[0].strip("`") for row in rows(logs, "`[a-z_-]+`")}
-    sources = "\n".join(path.read_text("utf-8") for path in (ROOT / "node").glob("*.py"))
+    paths = [*(ROOT / "node").glob("*.py"), *(ROOT / "node" / "gateway").glob("*.py")]
+    sources = "\n".join(path.read_text("utf-8") for path in paths)
     events = set(re.findall(r"(?:Report|_?log\.(?:info|warning|error))\(\s*\"(\w+)\"", sources)) | {"failed"}
     assert shown == events | {alarm.value for alarm in AlarmCode}
 

@@ -18,6 +18,7 @@ from node.cli import dso, membership, operator
 from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
+from node.gateway.founding import Above, below
 from node.member_card import MemberCard, read_card
 from node.tariff_file import load_tariff
 
@@ -41,6 +42,9 @@ def init(
     credit: int = 100,
     operator: str | None = None,
     tariff: Path | None = None,
+    parent: Path | None = None,
+    gateway: str | None = None,
+    gateway_above: str | None = None,
 ) -> None:
     """Found a cell from the cards of its members.
 
@@ -72,30 +76,49 @@ def init(
     operator
         The member that may set the tariff and, as dso, branch limits.
     tariff
-        CSV of the supplier's prices over time with the columns from_interval, import_price, export_price (per kWh);
-        without it the grid's prices in the feeder file hold always.
+        CSV of the supplier's prices (from_interval, import_price, export_price per kWh); else the feeder's hold.
+    parent
+        The genesis.cbor of the cell above, if there is one (docs/federation.md).
+    gateway
+        The member that stands in both cells; needed with a parent.
+    gateway_above
+        Its name in the cell above, where it is another.
     """
-    if not cards:
-        raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
-    if interval_s < 1:
-        raise ConfigError([f"--interval-s: an interval has at least one second, not {interval_s}"])
+    members = _read(cards, interval_s)
     plan = read_feeder(feeder)
-    if first_interval is None:
-        first_interval = time.time_ns() // (interval_s * NS_PER_S) + 2
-    terms = CellTerms(
+    founded = CellTerms(
         name=name,
         interval_s=interval_s,
         gate_lead_s=interval_s // 2 if gate_lead_s is None else gate_lead_s,
         currency=currency,
-        first_interval=first_interval,
+        first_interval=_soon(interval_s) if first_interval is None else first_interval,
         feeder=plan,
         tariff=_tariff(tariff, plan, feeder),
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
     )
-    members = [read_card(card) for card in cards]
+    sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above)))
+
+
+def _read(cards: tuple[Path, ...], interval_s: int) -> list[MemberCard]:
+    """The cards, of which there is one, for an interval that is one. Raises `ConfigError`."""
+    if not cards:
+        raise ConfigError(["no member cards were given; each member makes one with `wattswarm node init`"])
+    if interval_s < 1:
+        raise ConfigError([f"--interval-s: an interval has at least one second, not {interval_s}"])
+    return [read_card(card) for card in cards]
+
+
+def _soon(interval_s: int) -> int:
+    """The interval after the next one."""
+    return time.time_ns() // (interval_s * NS_PER_S) + 2
+
+
+def _found(directory: Path, members: list[MemberCard], terms: CellTerms, above: Above) -> str:
+    """Found the cell; what to tell about it."""
+    terms = below(terms, above, members)
     genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
-    sys.stdout.write(_founded(directory, genesis, members))
+    return _founded(directory, genesis, members)
 
 
 def _tariff(path: Path | None, feeder: Feeder, feeder_path: Path) -> tuple[TariffStep, ...]:

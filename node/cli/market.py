@@ -7,6 +7,7 @@ from market.billing.statement_command import statement_command
 from market.check_certificate_command import check_certificate_command
 from market.clear_command import clear_command
 from market.compare_command import compare_command
+from market.federation.clear_cells_command import clear_cells_command
 from market.report_command import market_report
 from market.sql_command import sql_command
 
@@ -14,6 +15,7 @@ app = App(
     name="market", help="Clear order files by hand, compare mechanisms, report on a ledger, make invoices."
 )
 app.command(clear_command, name="clear")
+app.command(clear_cells_command, name="clear-cells")
 app.command(check_certificate_command, name="check-certificate")
 app.command(compare_command, name="compare")
 app.command(market_report, name="report")

@@ -84,6 +84,7 @@ from node.wire import (
 )
 from sim.fuzzing.seeds import Recording, recorded
 from sim.fuzzing.target import Target, silent
+from sim.fuzzing.targets_of_gateways import gateway_targets
 from sim.fuzzing.targets_of_proofs import proof_targets
 
 
@@ -96,6 +97,7 @@ def targets() -> tuple[Target, ...]:
         *_block_targets(recording),
         *_sync_targets(recording),
         *proof_targets(recording),
+        *gateway_targets(),
         *_frame_targets(recording),
         *_content_targets(recording),
         *_control_targets(),

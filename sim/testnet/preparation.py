@@ -3,6 +3,7 @@
 import json
 import math
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,8 +77,16 @@ class Prepared:
         draft.rename(self.clock_path)
 
 
-def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhood) -> Prepared:
-    """Found the cell and write every node's directory. Raises `ConfigError` when the directory is not empty."""
+def prepare(
+    directory: Path,
+    parameters: Parameters,
+    neighbourhood: Neighbourhood,
+    change: Callable[[CellTerms, list[MemberCard]], CellTerms] = lambda terms, cards: terms,
+) -> Prepared:
+    """Found the cell, its terms changed as asked, and write every node's directory.
+
+    Raises `ConfigError` when the directory is not empty.
+    """
     if directory.exists() and any(directory.iterdir()):
         raise ConfigError([f"{directory}: is not empty; give a new directory, or remove this one"])
     directory.mkdir(parents=True, exist_ok=True)
@@ -90,12 +99,8 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
         for name, home, node, port in zip(names, neighbourhood.homes, nodes, ports, strict=True)
     ]
     lead_s = neighbourhood.interval_s * GATE_LEAD_SHARE[0] // GATE_LEAD_SHARE[1]
-    genesis = found_cell(
-        cards,
-        _terms(parameters, neighbourhood, names[0], lead_s),
-        directory / CELL_DIRECTORY,
-        passphrase=None,
-    )
+    terms = change(_terms(parameters, neighbourhood, names[0], lead_s), cards)
+    genesis = found_cell(cards, terms, directory / CELL_DIRECTORY, passphrase=None)
     for node, card, home in zip(nodes, cards, neighbourhood.homes, strict=True):
         _write_node(node, _config(card, cards, home), home, parameters, neighbourhood)
     return Prepared(
@@ -105,7 +110,7 @@ def prepare(directory: Path, parameters: Parameters, neighbourhood: Neighbourhoo
         first_interval=neighbourhood.first_interval,
         interval_s=neighbourhood.interval_s,
         speed=parameters.speed,
-        first_gate_ns=neighbourhood.start_ns - lead_s * NS_PER_S,
+        first_gate_ns=neighbourhood.start_ns - terms.gate_lead_s * NS_PER_S,
     )
 
 
