@@ -25,6 +25,7 @@ from devices.response_curve import curve_table
 from devices.service_files import find_curve
 from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
+from node.web.web_section import WebSection
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
@@ -205,12 +206,18 @@ class Config(_Section):
     retention: RetentionSection = RetentionSection()
     witness: WitnessSection = WitnessSection()
     bidding: BiddingSection = BiddingSection()
+    web: WebSection = WebSection()
     file: str = ""
 
     @property
     def directory(self) -> Path:
         """The data directory; a relative one is seen from the configuration file."""
         return (Path(self.file).parent / self.node.data_dir).resolve()
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether the configuration has a `[web]` table."""
+        return "web" in self.model_fields_set
 
     @property
     def genesis_path(self) -> Path:

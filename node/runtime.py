@@ -41,6 +41,8 @@ from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
+from node.web.live_feed import LiveFeed
+from node.web.web_server_process import keep_web_server
 from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
@@ -150,6 +152,7 @@ class _Daemon:
         self._neighbours = read_neighbours(config, opened.genesis.cell_id)
         self._core = assemble(config, opened, self.now())
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
+        self._live = LiveFeed(config.directory, self._core, self.now) if config.serves_pages else None
 
     def now(self) -> ev.Now:
         """Both clocks at this moment."""
@@ -200,6 +203,7 @@ class _Daemon:
             kept = Retention(self._config.retention.blocks, self._config.retention.votes)
             kept.tidy(store, self._core.ordering.tip.height)
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
+            await self._serve_pages(nursery, turns)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
@@ -207,6 +211,15 @@ class _Daemon:
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
+
+    async def _serve_pages(self, nursery: trio.Nursery, turns: Turns) -> None:
+        """Start the page's web server, in a process of its own, if the configuration asks for one."""
+        if self._live is None:
+            return
+        turns.tell = self._live.report
+        await nursery.start(self._live.run)
+        if self._config.web.serve:
+            nursery.start_soon(keep_web_server, Path(self._config.file), self._config.directory, self._log)
 
     def _warn_of_unknown(self, addresses: Iterable[str]) -> None:
         """Addresses of somebody who is no member may be of one to come, or a name was mistyped."""
@@ -273,6 +286,8 @@ class _Daemon:
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
+            if self._live is not None:
+                self._live.tell(message)
             await self._inputs_in.send(_input_of_devices(message))
 
     async def _hear_operator(self, spool: Spool) -> None:
