@@ -18,7 +18,7 @@ from node.events import Now, Report
 from node.web.live_messages import report_line, state_line, upward_line
 
 if TYPE_CHECKING:
-    from trio import TaskStatus  # type: ignore[attr-defined]  # the mypy plugin's stub lacks it
+    from trio_typing import TaskStatus  # the stubs the checker sees lack trio.TaskStatus
 
 SOCKET_NAME = "live.sock"
 LINES_WAITING = 2048

@@ -62,7 +62,8 @@ def _state(core: NodeCore, now: Now) -> dict[str, Any]:
         "active": core.active,
         "read_only": core.read_only,
         "connected": sorted(names.get(peer, peer.hex()[:16]) for peer in core.syncing.peers),
-        "capacities": {
+        "capacities": _own_capacity(core, now)
+        | {
             names.get(key, key.hex()[:16]): {
                 "up_w": each.up_mw / 1000,
                 "down_w": each.down_mw / 1000,
@@ -72,6 +73,16 @@ def _state(core: NodeCore, now: Now) -> dict[str, Any]:
         },
         **_trading(core, now),
     }
+
+
+def _own_capacity(core: NodeCore, now: Now) -> dict[str, Any]:
+    """What this node itself could change, under its own name; empty for one that does not trade."""
+    member = core.identity.present(core.gathering.membership)
+    if core.trading is None or member is None:
+        return {}
+    up_mw, down_mw, soc = core.trading.headroom_mw(now)
+    charge = None if soc is None else soc / 1000
+    return {member.name.decode(): {"up_w": up_mw / 1000, "down_w": down_mw / 1000, "state_of_charge": charge}}
 
 
 def _names(core: NodeCore) -> dict[bytes, str]:

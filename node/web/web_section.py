@@ -12,8 +12,8 @@ class WebSection(BaseModel):
 
     `certificate` and `key` are PEM files; without them a certificate is generated beyond loopback, where nobody is
     served over plain HTTP or without a token. `open_on_loopback` lets whoever is on this machine look without a
-    token, never act. Without `serve` the daemon starts no web server and only tells others on this machine what it sees,
-    as in a testnet, where one server shows all nodes.
+    token, never act. Without `serve` the daemon starts no web server and only tells others on this machine what it
+    sees, as in a testnet, where one server shows all nodes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

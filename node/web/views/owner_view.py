@@ -12,15 +12,15 @@ from node.web.watched_node import WatchedNode
 IDLE_W = 30.0
 """W below which a device is said to rest."""
 LAYERS = {
-    "protection": "a protection holds the battery back",
-    "reserve": "the battery is held back by your reserve",
-    "islanding": "the house runs on its own supply",
-    "armed-services": "some of its power is kept for a grid service",
-    "connection": "the connection's limit holds it back",
-    "position": "it follows what was traded",
-    "self-consumption": "it balances the house by itself",
-    "safe-state": "it rests in its safe state",
-    "fast-response": "it supports the grid's frequency",
+    "protection": "A protection holds the battery back.",
+    "reserve": "Your reserve holds the battery back.",
+    "islanding": "The house runs on its own supply.",
+    "armed-services": "Some of the battery's power is kept for a grid service.",
+    "connection": "The connection's limit holds the battery back.",
+    "position": "The battery makes up for what was traded.",
+    "self-consumption": "The battery balances the house by itself.",
+    "safe-state": "The battery rests in its safe state.",
+    "fast-response": "The battery supports the grid's frequency.",
 }
 
 
@@ -103,17 +103,18 @@ def _now(node: WatchedNode, flows: Flows) -> str:
     if flows.battery_w is not None and abs(flows.battery_w) > IDLE_W:
         parts.append(f"the battery {'gives' if flows.battery_w > 0 else 'takes'} {_kw(abs(flows.battery_w))}")
     parts.append(_exchange(flows))
-    text = ", ".join(part for part in parts if part)
+    text = ", ".join(part for part in parts[:-1] if part)
+    text = f"{text} and {parts[-1]}" if text and parts[-1] else text or parts[-1]
     text = text[:1].upper() + text[1:] + "."
     why = LAYERS.get(flows.binding or "") if flows.battery_w is not None else None
-    return text if why is None else f"{text} The battery: {why}."
+    return text if why is None else f"{text} {why}"
 
 
 def _exchange(flows: Flows) -> str:
     if flows.connection_w is None:
         return ""
     if abs(flows.connection_w) <= IDLE_W:
-        return "and next to nothing crosses the meter"
+        return "next to nothing crosses the meter"
     to, verb = ("to", "goes") if flows.connection_w > 0 else ("from", "comes")
     neighbours, grid = abs(flows.neighbours_w or 0.0), abs(flows.grid_w or 0.0)
     if neighbours > IDLE_W and grid > IDLE_W:
