@@ -22,7 +22,7 @@ function rounded(limit) {
 export function bars({ title, groups, height = 190, show, ticks = 6, now = null, line = null, WIDE = HALF }) {
   const ups = groups.map((group) => group.values.reduce((sum, each) => sum + Math.max(0, each.value || 0), 0));
   const downs = groups.map((group) => group.values.reduce((sum, each) => sum + Math.min(0, each.value || 0), 0));
-  const bands = groups.flatMap((group) => group.band || []);
+  const bands = groups.flatMap((group) => [...(group.band || []), group.mark || 0]);
   const high = rounded(Math.max(0, ...ups, ...bands));
   const low = -rounded(Math.max(0, ...downs.map((each) => -each), ...bands.map((each) => -each)));
   const bottomless = downs.every((each) => each === 0) && bands.every((each) => each >= 0);
@@ -42,7 +42,9 @@ export function bars({ title, groups, height = 190, show, ticks = 6, now = null,
         s("title", null, `${group.label}: ${each.name} ${show(each.value)}`));
     });
     const band = group.band ? s("line", { x1: x + width / 2, x2: x + width / 2, y1: y(group.band[0]), y2: y(group.band[1]), stroke: "currentColor", "stroke-width": 1.5, opacity: 0.55 }) : null;
-    return [...parts, band];
+    const mark = group.mark === null || group.mark === undefined ? null : s("line", { x1: x - width * 0.18, x2: x + width * 1.18, y1: y(group.mark), y2: y(group.mark), stroke: "var(--mates)", "stroke-width": 4, "stroke-linecap": "round" },
+      s("title", null, `${group.label}: contracted ${show(group.mark)}`));
+    return [...parts, band, mark];
   });
   const steps = [bottomless ? null : low, 0, topless ? null : high].filter((each) => each !== null);
   const every = Math.max(1, Math.ceil(groups.length / ticks));
@@ -89,7 +91,7 @@ export function lines({ title, labels, series, height = 190, show, ticks = 6, ba
 }
 
 // The merit order: demand falling, supply rising, and where they meet.
-export function merit({ title, buys, sells, price, height = 300, show, showQuantity, WIDE = 940 }) {
+export function merit({ title, buys, sells, price, height = 300, show, showQuantity, WIDE = matchMedia("(max-width: 720px)").matches ? HALF : 940 }) {
   const total = (steps) => steps.reduce((sum, each) => sum + each.quantity, 0);
   const most = Math.max(total(buys), total(sells), 1);
   const prices = [...buys, ...sells].map((each) => each.price);

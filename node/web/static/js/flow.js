@@ -31,7 +31,7 @@ export function flowDiagram() {
     const wire = s("path", { class: "wire", d: route });
     // Above the house the value stands beside its disc, so that no wire runs through it.
     const beside = place.at[0] === HOME[0];
-    const value = s("text", beside ? { x: RADIUS + 12, y: 5, class: "start" } : { y: RADIUS + 20 }, "–");
+    const value = s("text", beside ? { x: RADIUS + 12, y: 5, class: "start" } : { y: RADIUS + 22 }, "–");
     const name = s("text", { class: "name", y: -RADIUS - 9 }, place.name);
     const level = s("rect", { class: "level", x: -RADIUS, width: 2 * RADIUS, y: RADIUS, height: 0, fill: place.color, "clip-path": `url(#clip-${key})` });
     const group = s("g", { transform: `translate(${place.at[0]} ${place.at[1]})` },

@@ -29,7 +29,7 @@ export async function open({ store }) {
     card("Right now", "w7", null, diagram.element),
     card("What happens, and why", "w5", null, story),
     h("section", { class: "card", "aria-label": "Today" }, h("header", null, h("h2", null, "Today"), since), tiles),
-    card("The hours ahead", "w6", "what is left over or missing", plan),
+    card("The hours ahead", "w6", "kWh, expected and contracted", plan),
     card("Prices ahead", "w6", f.priceUnit(), prices));
   return { element, renew, flows: (flows) => diagram.update(flows) };
 }
@@ -55,16 +55,16 @@ function drawToday(element, today, flows) {
 
 function planChart(slots) {
   const groups = slots.map((slot) => {
-    const firm = slot.position !== null && slot.state !== "open";
-    const value = firm ? slot.position : slot.expected;
+    const value = slot.expected || 0;
     return {
-      label: f.time(slot.start), band: !firm && slot.expected_low !== null ? [slot.expected_low, slot.expected_high] : null,
-      values: [{ value: value || 0, color: (value || 0) >= 0 ? "var(--sell)" : "var(--buy)", faint: !firm, name: firm ? "contracted" : "expected" }],
+      label: f.time(slot.start), band: slot.expected_low !== null ? [slot.expected_low, slot.expected_high] : null,
+      mark: slot.state === "open" ? null : slot.position,
+      values: [{ value, color: value >= 0 ? "var(--sell)" : "var(--buy)", faint: true, name: "expected" }],
     };
   });
   return [bars({ title: "Net energy of the intervals ahead: contracted, or expected", groups, show: (value) => `${f.number(value / 1e6, 1)}` }),
-    legend(["var(--sell)", "left over, kWh"], ["var(--buy)", "missing, kWh"]),
-    h("p", { class: "quiet" }, "Full colour is contracted; pale is expected", groups.some((each) => each.band) ? ", with the range of past errors." : "."),
+    legend(["var(--sell)", "left over"], ["var(--buy)", "missing"], ["var(--mates)", "contracted"]),
+    groups.some((each) => each.band) ? h("p", { class: "quiet small" }, "Thin lines: the middle 80 % of past errors.") : null,
     asTable("Energy ahead", [col("from"), num("contracted"), num("expected")], slots.map((slot) => ({
       cells: [f.time(slot.start), f.energy(slot.position), f.energy(slot.expected)],
     })))];

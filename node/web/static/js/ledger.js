@@ -23,10 +23,10 @@ export async function open({ notice }) {
     h("div", { class: "chips" }, block.certificate.map((each) => h("span", { class: `chip ${each.signed ? "up" : "down"}` }, each.validator, h("span", { class: "visually-hidden" }, each.signed ? " signed" : " did not sign")))));
   }
   async function renew() {
-    const [kept, own, filled] = await Promise.all([get("blocks?limit=15"), get("feed?limit=16"), get("fills?limit=48")]);
+    const [kept, own, filled] = await Promise.all([get("blocks?limit=10"), get("feed?limit=16"), get("fills?limit=48")]);
     replace(blocks, kept.length ? table("Blocks", [num("height"), col("id"), brief("decided"), brief("proposed by"), num("signed"), num("traded"), col("state"), col("")], kept.map((block) => ({ cells: [
       String(block.height), h("td", { class: "mono short" }, f.short(block.id)), f.moment(block.time), block.proposer, `${block.signers} of ${block.validators}`, f.energy(block.volume), block.fate,
-      h("button", { type: "button", onclick: () => show(block.height), "aria-label": `Show block ${block.height}` }, "Show"),
+      h("button", { type: "button", class: "small", onclick: () => show(block.height), "aria-label": `Show block ${block.height}` }, "Show"),
     ] }))) : h("p", { class: "quiet" }, "No block yet."));
     replace(feed, own.length ? table("My entries", [num("no."), col("kind"), col("says, kWh"), col("id"), col("state")], own.map((entry) => ({ cells: [
       String(entry.sequence), entry.kind, entry.says, h("td", { class: "mono short" }, f.short(entry.id)), h("span", { class: `pill ${entry.state === "final" ? "good" : "warn"}` }, entry.state),
@@ -62,13 +62,15 @@ export async function open({ notice }) {
     } catch (fault) { replace(verdict, h("p", { class: "banner" }, fault.message)); }
   }
   await renew();
+  replace(detail, h("p", { class: "quiet" }, "Choose a block above to see its header and who signed it."));
   const element = h("div", { class: "grid" },
-    card("Blocks", "w7", "newest first", blocks),
-    h("div", { class: "card w5" }, h("header", null, h("h2", null, "Check it yourself")),
+    card("Blocks", "", "newest first", blocks),
+    h("div", { class: "card w6" }, h("header", null, h("h2", null, "Check it yourself")),
       h("div", { class: "tools" }, h("button", { type: "button", class: "primary", onclick: audit }, "Audit this ledger")), audited,
       h("h3", null, "A proof to take away"),
       h("div", { class: "tools" }, h("label", null, "of ", what), h("label", null, "interval ", which), h("button", { type: "button", onclick: download }, "Download")),
-      h("div", { class: "tools" }, h("label", null, "File ", file), h("button", { type: "button", onclick: check }, "Verify")), verdict, detail),
+      h("div", { class: "tools" }, h("label", null, "File ", file), h("button", { type: "button", onclick: check }, "Verify")), verdict),
+    card("Chosen block", "w6", null, detail),
     card("My feed", "", "newest first", feed));
   return { element, renew };
 }

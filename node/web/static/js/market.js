@@ -51,8 +51,8 @@ export async function open() {
       h("label", { class: "quiet" }, "Interval ", choice)), order),
     card("My bill today", "w6", null, bill),
     card("My forecast", "w6", "kWh, net", forecast),
-    card("My trades", "w7", null, fills),
-    card("My orders", "w5", null, orders));
+    card("My trades", "", null, fills),
+    card("My orders", "", null, orders));
   return { element, renew };
 }
 
@@ -96,7 +96,7 @@ function meritChart(auction) {
   const step = (each) => ({ properties: { class: each.mine ? "mine" : null }, cells: [each.side === "buy" ? "buys" : "sells", each.mine ? `${each.member} (you)` : each.member, each.branch, f.price(each.price), f.energy(each.quantity, 3), f.energy(each.filled, 3)] });
   return [merit({ title: `Merit order of ${f.moment(auction.start)}`, buys: auction.buys, sells: auction.sells, price: shown, show: (value) => f.number(value / 1e6, 2), showQuantity: (value) => f.energy(value, 1) }),
     legend(["var(--buy)", "buyers, dearest first"], ["var(--sell)", "sellers, cheapest first"], ["var(--ink)", "thick: yours"]),
-    h("p", { class: "quiet" }, shown === null ? "Nothing traded: no buyer met a seller. " : "", "The grid's own offer at the tariff is not drawn. ", auction.fate === "pending" ? "The next block will confirm it." : `It ${auction.fate === "void" ? "is void: decided too late" : "stands"}.`),
+    h("p", { class: "quiet small" }, shown === null ? "Nothing traded: no buyer met a seller. " : "", "The grid's own offer at the tariff is not drawn. ", auction.fate === "pending" ? "The next block will confirm it." : `It ${auction.fate === "void" ? "is void: decided too late" : "stands"}.`),
     asTable("Merit order", [col("side"), col("member"), col("branch"), num("price"), num("offered"), num("filled")], [...auction.buys, ...auction.sells].map(step))];
 }
 
@@ -132,8 +132,8 @@ function fillTable(filled) {
 
 function orderTable(ordered) {
   if (!ordered.length) return h("p", { class: "quiet" }, "No orders yet.");
-  const rows = ordered.flatMap((order) => order.steps.map((step, index) => ({ cells: [
-    index ? "" : `${f.time(order.start)}, ${order.fate}`, step.side, f.price(step.price), f.energy(step.quantity), step.filled === null ? f.none : f.energy(step.filled),
-  ] })));
-  return table("My orders", [brief("interval"), col("side"), num("price"), num("up to"), num("filled")], rows);
+  const say = (step) => `${step.side} up to ${f.energy(step.quantity)} at ${f.price(step.price)}${step.filled ? `, got ${f.energy(step.filled)}` : ""}`;
+  return table("My orders", [brief("interval"), col("state"), col("offers")], ordered.map((order) => ({
+    cells: [f.moment(order.start), order.fate, order.steps.map((step) => h("div", null, say(step)))],
+  })));
 }
