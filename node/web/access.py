@@ -61,6 +61,8 @@ class Access:
     book: TokenBook
     open_on_loopback: bool
     hosts: frozenset[str]
+    rate: float = REQUESTS_PER_S
+    burst: float = REQUESTS_BURST
     _sessions: OrderedDict[str, _Session] = field(default_factory=OrderedDict)
     _buckets: OrderedDict[str, TokenBucket] = field(default_factory=OrderedDict)
     _throttles: OrderedDict[str, _Throttle] = field(default_factory=OrderedDict)
@@ -68,9 +70,7 @@ class Access:
     def admit(self, request: Request) -> None:
         """Refuse what no principal may do: too many requests, a foreign host name, a write from another origin."""
         address = _address(request)
-        bucket = self._buckets.pop(address, None) or TokenBucket(
-            REQUESTS_PER_S, REQUESTS_BURST, time.monotonic()
-        )
+        bucket = self._buckets.pop(address, None) or TokenBucket(self.rate, self.burst, time.monotonic())
         self._buckets[address] = bucket
         if len(self._buckets) > ADDRESSES:
             self._buckets.popitem(last=False)

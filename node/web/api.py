@@ -107,7 +107,7 @@ def _node_routes(router: APIRouter, served: Served) -> None:
         "/stream",
         tags=["node"],
         summary="Live updates as server-sent events; resumes after Last-Event-ID",
-        response_class=EventResponse,
+        response_class=Response,
         responses={**BUSY, 200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
     async def stream(request: Request) -> Response:

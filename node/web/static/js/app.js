@@ -34,7 +34,7 @@ function drawNav() {
     "stroke-linecap": "round", "stroke-linejoin": "round" }, s("path", { d: ICONS[name] })),
   PAGES[name].title,
   name === "events" && store.alarms ? h("span", { class: "badge" }, store.alarms,
-    h("span", { class: "visually-hidden" }, " alarms stand")) : null)));
+    h("span", { class: "visually-hidden" }, store.alarms === 1 ? " alarm stands" : " alarms stand")) : null)));
 }
 
 async function open() {

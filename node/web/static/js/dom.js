@@ -36,7 +36,7 @@ export function card(title, size, note, ...body) {
 export function table(caption, headings, rows) {
   const cell = (tag, value, heading) => value instanceof Node && value.tagName === "TD" ? value
     : h(tag, { class: heading.number ? "n" : heading.short ? "short" : null, scope: tag === "th" ? "col" : null }, value);
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": caption },
     h("table", null,
       h("caption", { class: "visually-hidden" }, caption),
       h("thead", null, h("tr", null, headings.map((each) => cell("th", each.text, each)))),
