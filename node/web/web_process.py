@@ -68,7 +68,7 @@ def hosts_of(config: Config) -> frozenset[str]:
 async def _run(config_path: Path, parent: int) -> None:
     config = load_config(config_path)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_while_parent_lives, parent, nursery.cancel_scope)
+        nursery.start_soon(while_parent_lives, parent, nursery.cancel_scope)
         await wait_for_files(config_path)
         watcher = Watcher.of(config_path)
         access = Access(
@@ -82,7 +82,8 @@ async def _run(config_path: Path, parent: int) -> None:
         sys.stderr.write(f"the page is at {addresses[0]}\n")
 
 
-async def _while_parent_lives(parent: int, scope: trio.CancelScope) -> None:
+async def while_parent_lives(parent: int, scope: trio.CancelScope) -> None:
+    """Cancel a scope once the process that started this one is gone."""
     while os.getppid() == parent:
         await trio.sleep(PARENT_POLL_S)
     scope.cancel()

@@ -8,7 +8,7 @@ export const title = "Ledger";
 export async function open({ notice }) {
   const blocks = h("div");
   const feed = h("div");
-  const detail = h("div", { role: "region", "aria-live": "polite", "aria-label": "Chosen block" });
+  const detail = h("div", { "aria-live": "polite" });
   const audited = h("div", { role: "status" });
   const verdict = h("div", { role: "status" });
   const what = h("select", { id: "proof-what" }, h("option", { value: "balance" }, "my balance"), h("option", { value: "fill" }, "my trade"), h("option", { value: "reading" }, "my reading"));
@@ -24,7 +24,7 @@ export async function open({ notice }) {
   }
   async function renew() {
     const [kept, own, filled] = await Promise.all([get("blocks?limit=10"), get("feed?limit=16"), get("fills?limit=48")]);
-    replace(blocks, kept.length ? table("Blocks", [num("height"), col("id"), brief("decided"), brief("proposed by"), num("signed"), num("traded"), col("state"), col("")], kept.map((block) => ({ cells: [
+    replace(blocks, kept.length ? table("Blocks", [num("height"), col("id"), brief("decided"), brief("proposed by"), num("signed"), num("traded"), col("state"), col("details")], kept.map((block) => ({ cells: [
       String(block.height), h("td", { class: "mono short" }, f.short(block.id)), f.moment(block.time), block.proposer, `${block.signers} of ${block.validators}`, f.energy(block.volume), block.fate,
       h("button", { type: "button", class: "small", onclick: () => show(block.height), "aria-label": `Show block ${block.height}` }, "Show"),
     ] }))) : h("p", { class: "quiet" }, "No block yet."));

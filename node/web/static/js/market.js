@@ -61,7 +61,7 @@ const priceOf = (row) => {
   return priced.length ? priced : null;
 };
 
-function priceChart(past) {
+export function priceChart(past) {
   if (!past.length) return h("p", { class: "quiet" }, "No auction yet.");
   const names = past[past.length - 1].branches.map((branch) => branch.name);
   const series = names.slice(1).length ? names.slice(1) : names;
@@ -76,7 +76,7 @@ function priceChart(past) {
   })))];
 }
 
-function volumeChart(past) {
+export function volumeChart(past) {
   if (!past.length) return h("p", { class: "quiet" }, "No auction yet.");
   const groups = past.map((row) => ({ label: f.time(row.start), values: [
     { value: row.volume - row.grid_import - row.grid_export, color: "var(--mates)", name: "among neighbours" },
