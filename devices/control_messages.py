@@ -127,13 +127,31 @@ class ReleaseCircuit:
 
 
 @dataclass(frozen=True, slots=True)
+class SetReserve:
+    """The owner's reserve of one battery from now on, as a part of its capacity; refused for what is no battery."""
+
+    device: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Give every device its reversion value and exit."""
 
 
-Downward = (
-    Heartbeat | GrantPosition | GrantLimits | GrantArming | ChangeMode | Acknowledge | ReleaseCircuit | Stop
+Asked = (
+    Heartbeat
+    | GrantPosition
+    | GrantLimits
+    | GrantArming
+    | ChangeMode
+    | Acknowledge
+    | ReleaseCircuit
+    | SetReserve
 )
+"""What the control core is asked for; the stop is for its shell."""
+
+Downward = Asked | Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from devices.control_messages import (
     Heartbeat,
     Mode,
     Position,
+    SetReserve,
 )
 from devices.fast_response import Arming
 from devices.leases import Lease
@@ -48,6 +49,7 @@ class StandingOrders:
         self._limits: tuple[PowerRange, PowerRange, int] | None = None
         self._mode: Mode | None = None
         self._armings: dict[str, Arming] = {}
+        self._reserves: dict[str, SetReserve] = {}
 
     def heartbeat(self, real_ns: int) -> Heartbeat:
         """The daemon lives."""
@@ -82,10 +84,16 @@ class StandingOrders:
         self._mode = mode
         return ChangeMode(mode)
 
+    def want_reserve(self, device: str, share: float) -> SetReserve:
+        """The owner's reserve of a battery from now on."""
+        self._reserves[device] = SetReserve(device, share)
+        return self._reserves[device]
+
     def all(self, real_ns: int, wall_ns: int) -> Iterator[Downward]:
         """Everything that still holds; what is over is forgotten."""
         if self._mode is not None:
             yield ChangeMode(self._mode)
+        yield from self._reserves.values()
         yield from self._grant_limits(real_ns)
         for position in list(self._positions.values()):
             yield from self._grant_position(position, real_ns, wall_ns)

@@ -36,12 +36,14 @@ from node.introductions import Introductions
 from node.logs import open_log
 from node.neighbours import read_neighbours
 from node.outgoing import Outgoing
+from node.owner_settings import OwnerSettings
 from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
 from node.web.live_feed import LiveFeed
+from node.web.steering import Steering
 from node.web.web_server_process import keep_web_server
 from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
@@ -145,7 +147,8 @@ class _Daemon:
 
     def __init__(self, config: Config, opened: Opened, log: structlog.typing.FilteringBoundLogger) -> None:
         clock = config.clock
-        self._config = config
+        self._settings = OwnerSettings.load(config.directory)
+        self._given, self._config = config, self._settings.applied_to(config)
         self._opened = opened
         self._log = log
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
@@ -170,6 +173,9 @@ class _Daemon:
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
         for arming in armings(self._config):
             control.arm(arming)
+        if self._live is not None:
+            self._live.steering = Steering(self._given, self._core, control, self._settings, self.now)
+            self._live.steering.begin()
         transport = self._transport()
         async with trio.open_nursery() as devices:
             await devices.start(control.run)

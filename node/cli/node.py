@@ -12,6 +12,7 @@ from node.exit_codes import ExitCode
 from node.founding import CARD_FILE, CONFIG_FILE, init_node
 
 app = App(name="node", help="Initialise and run the daemon of one device.")
+app.command("node.cli.token:app", name="token", help="Make and revoke tokens for the page and the API.")
 
 PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 """Environment variable with the passphrase of encrypted keys; without it keys are plain files of mode 0600."""

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from node.web.access import Access
+from node.web.action_api import action_api
+from node.web.action_log import ActionLog
 from node.web.api import Served, api_of
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.pages import SecureHeaders, static_file
@@ -35,6 +37,7 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
+    app.include_router(action_api(watcher, access, ActionLog(watcher.node.config.directory)))
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)
     app.add_middleware(SecureHeaders)

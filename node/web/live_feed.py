@@ -7,15 +7,18 @@ while somebody listens, but for what a later reader wants to know of the past.
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
 from devices.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
+from devices.errors import MessageError
 from node.core import NodeCore
 from node.events import Now, Report
-from node.web.live_messages import report_line, state_line, upward_line
+from node.web.live_messages import answer_line, read_action, report_line, state_line, upward_line
+from node.web.steering import Steering
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # the stubs the checker sees lack trio.TaskStatus
@@ -29,6 +32,8 @@ RECORDS_KEPT = 200
 """meter records told to a new reader: two days of quarter hours."""
 REPORTS_KEPT = 1000
 """log lines told to a new reader; a busy day has some hundred."""
+ACTION_BYTES = 4096
+"""bytes of an action that is not complete yet; the longest names a device."""
 STATE_EVERY_S = 1.0
 """real seconds between two states of the core; a block brings one at once."""
 
@@ -37,6 +42,7 @@ class LiveFeed:
     """What the daemon tells web servers. `tell` and `report` cost little and never wait."""
 
     def __init__(self, directory: Path, core: NodeCore, now: Callable[[], Now]) -> None:
+        self.steering: Steering | None = None
         self._directory = directory
         self._core = core
         self._now = now
@@ -81,7 +87,10 @@ class LiveFeed:
         self._reports.append(line)
         self._send(line)
         if report.event == "block" and self._readers:
-            self._send(state_line(self._core, self._now()))
+            self._send(self._state())
+
+    def _state(self) -> bytes:
+        return state_line(self._core, self._now(), None if self.steering is None else self.steering.shown())
 
     async def run(self, *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Listen until cancelled."""
@@ -113,7 +122,7 @@ class LiveFeed:
     async def _tell_state(self) -> None:
         while True:
             if self._readers:
-                self._send(state_line(self._core, self._now()))
+                self._send(self._state())
             await trio.sleep(STATE_EVERY_S)
 
     async def _serve(self, stream: trio.SocketStream) -> None:
@@ -123,7 +132,7 @@ class LiveFeed:
         self._readers.add(inward)
         try:
             async with stream, outward, trio.open_nursery() as nursery:
-                nursery.start_soon(_until_gone, stream, nursery.cancel_scope)
+                nursery.start_soon(self._hear, stream, inward, nursery.cancel_scope)
                 async for line in outward:
                     await stream.send_all(line)
                 nursery.cancel_scope.cancel()
@@ -133,11 +142,41 @@ class LiveFeed:
             self._readers.discard(inward)
             inward.close()
 
+    async def _hear(
+        self, stream: trio.SocketStream, inward: trio.MemorySendChannel[bytes], scope: trio.CancelScope
+    ) -> None:
+        """Actions from a reader, until it goes or says what is none."""
+        pending = bytearray()
+        while data := await stream.receive_some(4096):
+            pending += data
+            if len(pending) > ACTION_BYTES:
+                break
+            *lines, rest = pending.split(b"\n")
+            pending = bytearray(rest)
+            for line in lines:
+                answer = self._act(bytes(line))
+                with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+                    inward.send_nowait(answer)
+        scope.cancel()
+
+    def _act(self, line: bytes) -> bytes:
+        try:
+            number, action = read_action(line)
+        except MessageError as fault:
+            return answer_line(0, str(fault))
+        if self.steering is None:
+            return answer_line(number, "this daemon takes no actions now")
+        try:
+            answer = answer_line(number, self.steering.carry_out(action))
+        except OSError as fault:
+            return answer_line(number, f"the setting could not be kept: {fault}")
+        self._send(self._state())
+        return answer
+
     def _past(self) -> list[bytes]:
         image = [] if self._image is None else [upward_line(self._image)]
         attached = [] if self._attached is None else [self._attached]
-        state = state_line(self._core, self._now())
-        return [*attached, *self._records, *self._reports, *self._alarms.values(), *image, state]
+        return [*attached, *self._records, *self._reports, *self._alarms.values(), *image, self._state()]
 
     def _send(self, line: bytes) -> None:
         for reader in list(self._readers):
@@ -146,10 +185,3 @@ class LiveFeed:
             except (trio.WouldBlock, trio.BrokenResourceError):
                 self._readers.discard(reader)
                 reader.close()
-
-
-async def _until_gone(stream: trio.SocketStream, scope: trio.CancelScope) -> None:
-    """Nothing is taken from a reader; when it goes, so does its connection."""
-    while await stream.receive_some(4096):
-        pass
-    scope.cancel()

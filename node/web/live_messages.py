@@ -31,9 +31,27 @@ def report_line(report: Report, now: Now) -> bytes:
     return _line({"kind": "report", "cell_ns": now.cell_ns, "event": report.event, "fields": report.fields})
 
 
-def state_line(core: NodeCore, now: Now) -> bytes:
-    """How the core stands, as a line."""
-    return _line({"kind": "state", **_state(core, now)})
+def state_line(core: NodeCore, now: Now, settings: dict[str, Any] | None = None) -> bytes:
+    """How the core stands and what the owner has set, as a line."""
+    return _line({"kind": "state", **_state(core, now), "settings": settings})
+
+
+def action_line(number: int, action: dict[str, Any]) -> bytes:
+    """An action for the daemon, as a line."""
+    return _line({"kind": "act", "number": number, "action": action})
+
+
+def read_action(line: bytes) -> tuple[int, dict[str, Any]]:
+    """The number and the action of a line. Raises MessageError."""
+    match read_line(line):
+        case {"kind": "act", "number": int(number), "action": dict(action)}:
+            return number, action
+    raise MessageError("no action")
+
+
+def answer_line(number: int, fault: str) -> bytes:
+    """What became of an action, as a line: `fault` says why it was not carried out, empty if it was."""
+    return _line({"kind": "answer", "number": number, "fault": fault})
 
 
 def read_line(line: bytes) -> dict[str, Any]:

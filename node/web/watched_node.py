@@ -69,6 +69,12 @@ class WatchedNode:
         state = self.state
         return 0.0 if state is None else energy * 3.6 / state.rules.interval_s
 
+    def reserve_of(self, battery: str) -> float | None:
+        """The owner's reserve of a battery that is in force, as a part of its capacity; None for no battery."""
+        held = (self.live.core.get("settings") or {}).get("reserves", {})
+        configured = next((each.reserve for each in self.control.batteries if each.name == battery), None)
+        return None if configured is None else float(held.get(battery, configured))
+
     def table_of(self, device: str) -> dict[str, Any]:
         """The configuration's table of a device; empty for one that it does not name."""
         return next((dict(each) for each in self.config.site.ders if each.get("name") == device), {})

@@ -19,7 +19,7 @@ from node.config import clock_path, control_table, load_config, with_clock_file
 from node.web.event_stream import EventHub
 from node.web.ledger_follower import LedgerFollower
 from node.web.live_feed import SOCKET_NAME
-from node.web.live_messages import LINE_BYTES, read_line
+from node.web.live_messages import LINE_BYTES, action_line, read_line
 from node.web.live_state import AlarmSeen, EventSeen
 from node.web.views.cell_view import block_of
 from node.web.views.node_view import alarm_of, ders_of, event_of, flows_of, status_of
@@ -29,6 +29,8 @@ BLOCKS_PER_LOOK = 16
 """blocks followed before others have their turn."""
 LOOK_EVERY_S = 2.0
 """real seconds between looks at the ledger when no block was told of."""
+ANSWER_S = 3.0
+"""real seconds for the daemon to carry out an action."""
 RETRY_S = 0.25
 STATUS_EVERY_S = 1.0
 
@@ -41,6 +43,9 @@ class Watcher:
     follower: LedgerFollower
     hub: EventHub = field(init=False)
     _look: trio.Event = field(default_factory=trio.Event)
+    _stream: trio.SocketStream | None = None
+    _answers: dict[int, trio.MemorySendChannel[str]] = field(default_factory=dict)
+    _acted: int = 0
 
     def __post_init__(self) -> None:
         self.hub = EventHub(self.first_events)
@@ -75,6 +80,23 @@ class Watcher:
         """What a page must know first."""
         return [("status", self._status()), ("flows", self._flows()), ("ders", self._ders())]
 
+    async def act(self, action: dict[str, Any]) -> str | None:
+        """Have the daemon carry out an action: empty if it did, why not, or None if it does not answer."""
+        stream, self._acted = self._stream, self._acted + 1
+        number = self._acted
+        inward, outward = trio.open_memory_channel[str](1)
+        self._answers[number] = inward
+        try:
+            with trio.move_on_after(ANSWER_S):
+                if stream is not None:
+                    await stream.send_all(action_line(number, action))
+                    return await outward.receive()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._answers.pop(number, None)
+        return None
+
     async def _listen(self) -> None:
         while True:
             try:
@@ -85,9 +107,11 @@ class Watcher:
             self.node.live.begin()
             try:
                 async with stream:
+                    self._stream = stream
                     await self._read(stream)
             except (trio.BrokenResourceError, MessageError):
                 pass
+            self._stream = None
             self.node.live.end()
             self.hub.publish("status", self._status(), state=True)
             self.hub.publish("flows", self._flows(), state=True)
@@ -105,7 +129,15 @@ class Watcher:
                 self._take(read_line(bytes(line)))
 
     def _take(self, line: dict[str, Any]) -> None:
+        if line["kind"] == "answer":
+            waiting = self._answers.get(line.get("number", 0))
+            if waiting is not None:
+                waiting.send_nowait(str(line.get("fault", "")))
+            return
+        before = self.node.live.core.get("settings")
         news = self.node.live.take(line)
+        if self.node.live.core.get("settings") != before:
+            self.hub.publish("settings", self.node.live.core["settings"], state=True)
         match news:
             case ImageReport():
                 self.hub.publish("flows", self._flows(), state=True)

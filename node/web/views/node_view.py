@@ -1,5 +1,7 @@
 """How the node stands, where its power flows and what its devices do."""
 
+import math
+
 from devices.control_messages import DeviceReport, HealthReport, ImageReport
 from devices.image import DerKind
 from market.orders import Side
@@ -66,8 +68,8 @@ def flows_of(node: WatchedNode, cell_ns: int, real_ns: int) -> Flows:
     fast = [each for each in by_kind[DerKind.BATTERY] if _type(node, each) in FAST_STORES]
     slow = [each for each in by_kind[DerKind.BATTERY] if each not in fast]
     stores = {battery.name: battery for battery in node.control.batteries}
-    share = _neighbours_share(node, image, node.interval_at(cell_ns))
     connection_w = image.connection_w
+    neighbours_w = _neighbours_w(node, connection_w, node.interval_at(cell_ns))
     return Flows(
         measured_at=moment(image.cell_ns),
         connection_w=connection_w,
@@ -76,11 +78,11 @@ def flows_of(node: WatchedNode, cell_ns: int, real_ns: int) -> Flows:
         flywheel_w=_power(fast),
         generator_w=_power(by_kind[DerKind.GENERATOR]),
         load_w=_power([*by_kind[DerKind.LOAD], *by_kind[DerKind.FLEXIBLE]]),
-        neighbours_w=None if connection_w is None else connection_w * share,
-        grid_w=None if connection_w is None else connection_w * (1 - share),
+        neighbours_w=neighbours_w,
+        grid_w=None if connection_w is None or neighbours_w is None else connection_w - neighbours_w,
         stored_wh=_sum([each.stored_wh for each in by_kind[DerKind.BATTERY]]),
         capacity_wh=sum(each.capacity_wh for each in stores.values()) if stores else None,
-        reserve_wh=sum(each.reserve * each.capacity_wh for each in stores.values()) if stores else None,
+        reserve_wh=_reserve_wh(node) if stores else None,
         mode=image.mode.value,
         wish=image.wish,
         binding=image.binding,
@@ -173,7 +175,7 @@ def _unit(node: WatchedNode, seen: DeviceReport, health: HealthReport | None, fr
         stored_wh=seen.stored_wh if fresh else None,
         capacity_wh=None if battery is None else battery.capacity_wh,
         available_w=seen.available_w if fresh else None,
-        reserve=None if battery is None else battery.reserve,
+        reserve=node.reserve_of(seen.name),
         maximum_w=float(plate_w) if isinstance(plate_w, int | float) else None,
         temperature_c=None if health is None else health.temperature_c,
         voltage_v=None if health is None else health.voltage_v,
@@ -195,6 +197,10 @@ def _type(node: WatchedNode, seen: DeviceReport) -> str:
     return str(table.get("type") or table.get("kind") or seen.kind.value)
 
 
+def _reserve_wh(node: WatchedNode) -> float:
+    return sum((node.reserve_of(each.name) or 0.0) * each.capacity_wh for each in node.control.batteries)
+
+
 def _power(devices: list[DeviceReport]) -> float | None:
     """What devices give together; None without any, or while one of them is not known."""
     return _sum([each.power_w for each in devices]) if devices else None
@@ -205,12 +211,19 @@ def _sum(values: list[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
-def _neighbours_share(node: WatchedNode, image: ImageReport, interval: int) -> float:
-    """Which part of what crosses the connection is between neighbours, by the auction of the interval."""
-    block = node.history.auction(interval)
-    if block is None or image.connection_w is None:
+def _neighbours_w(node: WatchedNode, connection_w: float | None, interval: int) -> float | None:
+    """What crosses the connection between neighbours: the part of the contract that the auction matched with members.
+
+    What goes beyond the contract is an imbalance, and that is the grid's.
+    """
+    block, member = node.history.auction(interval), node.member
+    if block is None or member is None or connection_w is None:
+        return None if connection_w is None else 0.0
+    position_w = node.power_w(block.outcomes.position_of(member.id))
+    if position_w * connection_w <= 0:
         return 0.0
-    return between_members(block.clearing, selling=image.connection_w > 0)
+    share = between_members(block.clearing, selling=connection_w > 0)
+    return math.copysign(min(abs(position_w) * share, abs(connection_w)), connection_w)
 
 
 def between_members(clearing: ClearingOutcome, *, selling: bool) -> float:

@@ -84,7 +84,8 @@ def _shared(node: WatchedNode, lines: list[SettlementLine]) -> float | None:
         if block is None or not line.metered:
             continue
         total += abs(line.metered)
-        local += abs(line.metered) * between_members(block.clearing, selling=line.metered > 0)
+        held = min(abs(line.contracted), abs(line.metered)) if line.contracted * line.metered > 0 else 0
+        local += held * between_members(block.clearing, selling=line.metered > 0)
     return local / total if total else None
 
 

@@ -9,12 +9,15 @@ import * as market from "./market.js";
 import * as devices from "./devices.js";
 import * as events from "./events.js";
 import * as ledger from "./ledger.js";
+import * as settings from "./settings.js";
+import { send } from "./api.js";
 
-const PAGES = { home, cell, market, devices, events, ledger };
+const PAGES = { home, cell, market, devices, events, ledger, settings };
 const ICONS = {
   home: "M3 11 12 4l9 7M6 9.5V20h12V9.5", cell: "M12 4v5M12 9H6v5M12 9h6v5M4 14h4v5H4zM16 14h4v5h-4zM10 2h4v3h-4z",
   market: "M4 19V5M4 19h16M8 15l4-5 3 3 5-7", devices: "M7 4h10v16H7zM10 8h4M12 16h.01",
   events: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4", ledger: "M5 4h11l3 3v13H5zM9 10h6M9 14h6",
+  settings: "M4 7h9M17 7h3M4 17h3M11 17h9M13 4.5v5M17 4.5v5h-4v-5zM7 14.5v5h4v-5z",
 };
 const store = { status: null, flows: null, ders: null, reachable: false, alarms: 0 };
 const main = document.getElementById("main");
@@ -92,6 +95,15 @@ function drawStatus(status) {
   setCurrency(status.currency);
   document.getElementById("node-name").textContent = status.node;
   document.getElementById("cell-name").textContent = `in ${status.cell}`;
+  const may = status.can_act;
+  const stopped = status.mode === "emergency-stop";
+  const stop = document.getElementById("stop");
+  stop.hidden = !status.connected;
+  stop.textContent = stopped ? "Release stop" : "Emergency stop";
+  if (context.may !== may) {
+    context.may = may;
+    renewSoon();
+  }
   drawState();
 }
 
@@ -145,15 +157,70 @@ function theme() {
   draw();
 }
 
-export function notice(text) {
+export function notice(text, undo = null) {
   const element = document.getElementById("notice");
-  element.textContent = text;
+  replace(element, text, undo ? h("button", { type: "button", class: "small", onclick: () => { element.hidden = true; undo(); } }, "Undo") : null);
   element.hidden = false;
   clearTimeout(notice.timer);
   notice.timer = setTimeout(() => { element.hidden = true; }, 6000);
 }
 
-const context = { store, cellNow, notice, renew: renewSoon };
+async function act(path, body, undo, said) {
+  try {
+    await send("POST", path, body);
+    notice(said, undo ? () => act(path, undo, null, "It is as it was.") : null);
+  } catch (fault) {
+    notice(fault.message);
+  }
+  renewSoon();
+}
+
+async function login(token) {
+  try {
+    await send("POST", "login", { token });
+    notice("You are logged in.");
+    store.status = await get("status");
+    drawStatus(store.status);
+  } catch (fault) {
+    notice(fault.message);
+  }
+  renewSoon();
+}
+
+async function logout() {
+  await send("POST", "logout");
+  store.status = await get("status");
+  drawStatus(store.status);
+  renewSoon();
+}
+
+// A dangerous change says what it does and is confirmed.
+function confirmed(title, text, yes, then) {
+  const dialog = document.getElementById("dialog");
+  replace(dialog, h("form", { method: "dialog" }, h("h2", null, title), h("p", null, text), h("div", { class: "buttons" },
+    h("button", { type: "submit", value: "no" }, "Cancel"), h("button", { type: "submit", value: "yes", class: "stop" }, yes))));
+  dialog.onclose = () => { if (dialog.returnValue === "yes") then(); };
+  dialog.returnValue = "";
+  dialog.showModal();
+}
+
+document.getElementById("stop").addEventListener("click", () => {
+  if (!context.may) {
+    location.hash = "settings";
+    notice("Log in with an owner's token first.");
+    return;
+  }
+  if (store.status.mode === "emergency-stop") {
+    confirmed("Release the emergency stop?", "The batteries and the roof go back to work at once, and the node trades again.", "Release", () =>
+      act("mode", { mode: "grid-support" }, { mode: "emergency-stop" }, "The stop is released."));
+  } else {
+    confirmed("Emergency stop?", "Every battery rests and the roof feeds nothing in, at once and until you release it. The house stays on the grid. What was contracted is not delivered and is settled at the tariff.", "Stop now", () =>
+      act("mode", { mode: "emergency-stop" }, { mode: "grid-support" }, "Everything is stopped."));
+  }
+});
+
+const acknowledge = (alarm) => act(`alarms/${alarm.number}/acknowledge`, {}, null, "The alarm is marked as seen.");
+const context = { store, cellNow, notice, renew: renewSoon, act, login, logout, acknowledge, may: false, settings: () => {} };
 theme();
 window.addEventListener("hashchange", () => open().then(() => main.focus({ preventScroll: true })));
 get("status").then((status) => { store.status = status; drawStatus(status); }).catch(() => {}).finally(() => {

@@ -37,7 +37,7 @@ function drawAlarm(alarm, context) {
     h("span", { class: `pill ${over ? "" : alarm.severity === "critical" ? "bad" : "warn"}` }, over ? "over" : alarm.severity),
     h("div", null, h("strong", null, `${f.words(alarm.code)}${alarm.device ? `: ${alarm.device}` : ""}`), h("p", null, alarm.text),
       h("p", { class: "quiet" }, `since ${f.moment(alarm.raised_at)}`, over ? ` until ${f.time(alarm.cleared_at)}` : "", alarm.acknowledged_by ? `; seen by ${alarm.acknowledged_by}` : "")),
-    !over && !alarm.acknowledged_by && context.acknowledge ? h("button", { type: "button", onclick: () => context.acknowledge(alarm) }, "Acknowledge") : h("span"));
+    !over && !alarm.acknowledged_by && context.may ? h("button", { type: "button", onclick: () => context.acknowledge(alarm) }, "Acknowledge") : h("span"));
 }
 
 function save(lines) {
