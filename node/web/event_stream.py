@@ -153,6 +153,7 @@ class EventResponse(Response):
                 if time.monotonic() - checked_s > 1.0:
                     checked_s = time.monotonic()
                     if not self._still_allowed():
+                        await send({"type": "http.response.body", "body": b"", "more_body": False})
                         return
         finally:
             await stream.aclose()  # type: ignore[attr-defined]

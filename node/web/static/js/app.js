@@ -84,9 +84,12 @@ async function countAlarms() {
 }
 
 function heard(name, value) {
+  // The stream is the same for everybody; who may act was asked for this browser.
+  if (name === "status") value.can_act = store.status ? store.status.can_act : false;
   if (name in store) store[name] = value;
   if (name === "status") drawStatus(value);
   if (name === "alarm" || name === "reset") countAlarms().catch(() => {});
+  if (name === "reset") whoAmI();
   if (name === "block" || name === "meter" || name === "reset" || name === "settings") renewSoon();
   tell(name, value);
 }
@@ -171,16 +174,23 @@ async function act(path, body, undo, said) {
     notice(said, undo ? () => act(path, undo, null, "It is as it was.") : null);
   } catch (fault) {
     notice(fault.message);
+    await whoAmI();
   }
   renewSoon();
+}
+
+async function whoAmI() {
+  try {
+    store.status = await get("status");
+    drawStatus(store.status);
+  } catch { /* the stream tells when the server is there again */ }
 }
 
 async function login(token) {
   try {
     await send("POST", "login", { token });
     notice("You are logged in.");
-    store.status = await get("status");
-    drawStatus(store.status);
+    await whoAmI();
   } catch (fault) {
     notice(fault.message);
   }
@@ -189,8 +199,7 @@ async function login(token) {
 
 async function logout() {
   await send("POST", "logout");
-  store.status = await get("status");
-  drawStatus(store.status);
+  await whoAmI();
   renewSoon();
 }
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 WAIT_MS = 20_000
-PAGES = ("home", "cell", "market", "devices", "events", "ledger")
+PAGES = ("home", "cell", "market", "devices", "events", "ledger", "settings")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
