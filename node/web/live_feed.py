@@ -50,9 +50,8 @@ class LiveFeed:
         self._attached: bytes | None = None
         self._image: ImageReport | None = None
         self._alarms: dict[tuple[AlarmCode, str | None], bytes] = {}
-        self._records: deque[bytes] = deque(maxlen=RECORDS_KEPT)
+        self._records: dict[int, bytes] = {}
         self._reports: deque[bytes] = deque(maxlen=REPORTS_KEPT)
-        self._recorded = -1
 
     def tell(self, message: Upward) -> None:
         """What control said."""
@@ -74,12 +73,13 @@ class LiveFeed:
                     self._alarms.pop((message.code, message.device), None)
                 self._send(line)
             case MeterRecord():
-                if message.interval <= self._recorded:
-                    return
-                self._recorded = message.interval
+                # Control repeats a record until it is acknowledged.
                 line = upward_line(message)
-                self._records.append(line)
-                self._send(line)
+                if self._records.get(message.interval) != line:
+                    self._records[message.interval] = line
+                    self._send(line)
+                if len(self._records) > RECORDS_KEPT:
+                    del self._records[next(iter(self._records))]
 
     def report(self, report: Report) -> None:
         """A line of the daemon's log."""
@@ -176,7 +176,14 @@ class LiveFeed:
     def _past(self) -> list[bytes]:
         image = [] if self._image is None else [upward_line(self._image)]
         attached = [] if self._attached is None else [self._attached]
-        return [*attached, *self._records, *self._reports, *self._alarms.values(), *image, self._state()]
+        return [
+            *attached,
+            *self._records.values(),
+            *self._reports,
+            *self._alarms.values(),
+            *image,
+            self._state(),
+        ]
 
     def _send(self, line: bytes) -> None:
         for reader in list(self._readers):

@@ -16,6 +16,7 @@ from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from node.web.access import Access
 from node.web.app import node_app
+from node.web.certificates import certificate_of, fingerprint
 from node.web.tokens import TokenBook
 from node.web.watcher import Watcher, wait_for_files
 
@@ -53,6 +54,9 @@ def server_config(config: Config) -> ServerConfig:
     server.keep_alive_timeout = 30.0
     server.h11_max_incomplete_size = 16 * 1024
     server.include_server_header = False
+    pair = certificate_of(config)
+    if pair is not None:
+        server.certfile, server.keyfile = map(str, pair)
     server.accesslog = None
     server.errorlog = "-"
     return server
@@ -77,9 +81,12 @@ async def _run(config_path: Path, parent: int) -> None:
             hosts_of(config),
         )
         nursery.start_soon(watcher.run)
-        addresses = await nursery.start(serve, node_app(watcher, access), server_config(config))
+        server = server_config(config)
+        addresses = await nursery.start(serve, node_app(watcher, access), server)
         (config.directory / WEB_ADDRESS_FILE).write_text(f"{addresses[0]}\n", "utf-8")
         sys.stderr.write(f"the page is at {addresses[0]}\n")
+        if server.certfile is not None:
+            sys.stderr.write(f"its certificate's SHA-256 is {fingerprint(Path(server.certfile))}\n")
 
 
 async def while_parent_lives(parent: int, scope: trio.CancelScope) -> None:

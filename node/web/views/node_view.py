@@ -1,6 +1,7 @@
 """How the node stands, where its power flows and what its devices do."""
 
 import math
+import re
 
 from devices.control_messages import DeviceReport, HealthReport, ImageReport
 from devices.image import DerKind
@@ -13,6 +14,8 @@ from node.web.watched_node import NS_PER_MS, WatchedNode, moment
 
 STALE_NS = 5_000_000_000
 """ns of real time after which an image says nothing about now: ten times its pace."""
+MOST_TEXT = 200
+"""Characters of a text of the log; a longer one is cut."""
 FAST_STORES = frozenset({"flywheel", "supercapacitor"})
 
 
@@ -136,18 +139,19 @@ def alarm_of(seen: AlarmSeen) -> AlarmAnswer:
 
 def event_of(seen: EventSeen) -> EventAnswer:
     """One line of the log, its fields in words."""
-    fields = ", ".join(f"{name} {_short(value)}" for name, value in seen.fields.items() if value is not None)
+    said = {name: value for name, value in seen.fields.items() if value is not None and value != []}
+    fields = ", ".join(f"{name.replace('_', ' ')} {_short(value)}" for name, value in said.items())
     return EventAnswer(number=seen.number, time=moment(seen.cell_ns), event=seen.event, text=fields)
 
 
 def _short(value: object) -> str:
     match value:
-        case str() if len(value) > 80:
-            return f"{value[:16]}…"
+        case str() if len(value) > MOST_TEXT or re.fullmatch(r"[0-9a-f]{24,}", value):
+            return f"{value[:12]}…"
         case float():
             return f"{value:.1f}"
         case list():
-            return " ".join(map(_short, value)) or "none"
+            return " ".join("-" if each is None else _short(each) for each in value)
     return str(value)
 
 

@@ -1,6 +1,7 @@
 """Who may look, who may act, and what everybody else is told."""
 
 import json
+import ssl
 import time
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import pytest
 from served_node import ServedNode, served
 
 from node.cli.root import app
+from node.config import load_config
 from node.errors import InputRefusedError
 from node.web.action_log import ACTIONS_FILE
+from node.web.certificates import KEY_FILE, fingerprint
 from node.web.tokens import TOKENS_FILE, Role, TokenBook
+from node.web.web_process import server_config
+from node.web.web_section import WebSection
 
 WRITES = {
     "mode": {"mode": "emergency-stop"},
@@ -158,6 +163,26 @@ def test_the_command_shows_a_token_once(
     assert "revoked" in say("revoke", "tablet")
     with pytest.raises(InputRefusedError, match="no token"):
         say("revoke", "tablet")
+
+
+def test_beyond_loopback_everything_is_encrypted_and_needs_a_token(
+    directory: Path, book: TokenBook, tmp_path: Path
+) -> None:
+    config = load_config(directory / "node.toml")
+    beyond = config.model_copy(update={"web": WebSection(listen="0.0.0.0:0")})
+    server = server_config(beyond)
+    assert server.certfile is not None
+    assert (directory / KEY_FILE).stat().st_mode & 0o777 == 0o600
+    again = server_config(beyond)
+    assert fingerprint(Path(again.certfile or "")) == fingerprint(Path(server.certfile))
+    secret = book.add("far", Role.VIEWER, 1)
+    with served(directory, open_on_loopback=False, server=server) as node:
+        url = node.url.replace("0.0.0.0", "localhost")
+        trusted = ssl.create_default_context(cafile=server.certfile)
+        assert url.startswith("https://")
+        assert httpx.get(f"{url}/api/v1/flows", verify=trusted).status_code == 401
+        headers = {"authorization": f"Bearer {secret}", "host": "localhost"}
+        assert httpx.get(f"{url}/api/v1/flows", verify=trusted, headers=headers).status_code == 200
 
 
 def test_nobody_looks_without_a_token_where_it_is_not_open(directory: Path, book: TokenBook) -> None:

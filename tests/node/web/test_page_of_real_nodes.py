@@ -96,7 +96,7 @@ def test_a_raised_reserve_is_held_by_the_device_and_undone_by_one_click(cell: Ce
             power_w = battery(client)["power_w"]
             return power_w is not None and power_w <= 0
 
-        assert trio.run(until, rests, 3.0), battery(client)
+        assert trio.run(until, rests, 10.0), battery(client)
         page.locator("#notice").get_by_role("button", name="Undo").click()
         expect(page.locator("#notice")).to_contain_text("It is as it was")
         assert battery(client)["reserve"] == before
@@ -116,7 +116,7 @@ def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(cell: Cell, u
             units = client.get("ders").json()["units"]
             return all(abs(unit["power_w"]) < 1 for unit in units if unit["kind"] in ("battery", "pv"))
 
-        assert trio.run(until, stopped, 3.0)
+        assert trio.run(until, stopped, 10.0)
         page.get_by_role("button", name="Release stop").click()
         page.get_by_role("button", name="Release", exact=True).click()
         expect(page.locator("#state")).to_have_text("live")
@@ -128,10 +128,10 @@ def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(cell: Cell, u
 def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: str) -> None:
     with owner(cell, url, "pauses") as client:
         assert client.post("trading", json={"paused": True}).json()
-        paused = trio.run(until, lambda: client.get("settings").json()["paused"], 3.0)
+        paused = trio.run(until, lambda: client.get("settings").json()["paused"], 10.0)
         assert paused
         height = client.get("status").json()["followed"]
-        assert trio.run(until, lambda: client.get("status").json()["followed"] > height + 2, 30.0)
+        assert trio.run(until, lambda: client.get("status").json()["followed"] > height + 2, 60.0)
         newest = client.get("blocks?limit=1").json()[0]["last_interval"]
         auction = client.get(f"auctions/{newest}").json()
         assert [step for step in (*auction["buys"], *auction["sells"]) if step["mine"]] == []

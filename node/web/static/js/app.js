@@ -102,7 +102,8 @@ function drawStatus(status) {
   const stopped = status.mode === "emergency-stop";
   const stop = document.getElementById("stop");
   stop.hidden = !status.connected;
-  stop.textContent = stopped ? "Release stop" : "Emergency stop";
+  stop.setAttribute("aria-label", stopped ? "Release stop" : "Emergency stop");
+  replace(stop, h("span", { class: "hide-small" }, stopped ? "Release " : "Emergency "), stopped ? h("span", null, "stop") : "stop");
   if (context.may !== may) {
     context.may = may;
     renewSoon();

@@ -13,8 +13,8 @@ export async function open(context) {
   function drawLog() {
     const wanted = filter.value.toLowerCase();
     const kept = lines.filter((line) => `${line.event} ${line.text}`.toLowerCase().includes(wanted));
-    replace(log, kept.length ? table("Event log", [brief("time"), brief("event"), col("details")], kept.slice(0, 200).map((line) => ({
-      cells: [`${f.date(line.time)} ${f.timeExact(line.time)}`, f.words(line.event), h("td", { class: "mono" }, line.text)],
+    replace(log, kept.length ? table("Event log", [brief("time"), col("what happened")], kept.slice(0, 200).map((line) => ({
+      cells: [`${f.date(line.time)} ${f.timeExact(line.time)}`, [h("strong", null, f.words(line.event)), h("div", { class: "quiet small" }, line.text)]],
     }))) : h("p", { class: "quiet" }, lines.length ? "Nothing matches." : "Nothing has happened yet."));
   }
   async function renew() {

@@ -46,8 +46,8 @@ export function flowDiagram() {
     };
     parts[key] = { wire, run, value, group, name, level, place: place_at };
   }
-  const used = s("text", { y: 78 }, "–");
-  const share = s("text", { class: "name", y: 96 }, "");
+  const used = s("text", { y: 79 }, "–");
+  const share = s("text", { class: "name", y: 101 }, "");
   discs.append(s("g", { transform: `translate(${HOME[0]} ${HOME[1]})` },
     s("circle", { class: "disc", r: 56, stroke: "var(--home)" }),
     s("path", { class: "icon", d: "M-24 2L0-20L24 2M-17-4v24h34v-24M-6 20v-13h12v13", stroke: "var(--home)" }), used, share));

@@ -6,6 +6,7 @@ import { bars, lines, legend, asTable } from "./chart.js";
 import * as f from "./format.js";
 
 export const title = "Home";
+const STORY_EVERY_MS = 3000;
 
 export async function open({ store }) {
   const diagram = flowDiagram();
@@ -31,7 +32,14 @@ export async function open({ store }) {
     h("section", { class: "card", "aria-label": "Today" }, h("header", null, h("h2", null, "Today"), since), tiles),
     card("The hours ahead", "w6", "kWh, expected and contracted", plan),
     card("Prices ahead", "w6", f.priceUnit(), prices));
-  return { element, renew, flows: (flows) => diagram.update(flows) };
+  let told = Date.now();
+  async function flows(seen) {
+    diagram.update(seen);
+    if (Date.now() - told < STORY_EVERY_MS) return;
+    told = Date.now();
+    try { drawStory(story, await get("story")); } catch { /* told again soon */ }
+  }
+  return { element, renew, flows };
 }
 
 function drawStory(element, told) {

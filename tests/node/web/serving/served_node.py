@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import trio
+from hypercorn.config import Config as ServerConfig
 from hypercorn.trio import serve
 
 from devices.control_messages import (
@@ -142,7 +143,9 @@ class ServedNode:
 
 
 @contextmanager
-def served(directory: Path, *, open_on_loopback: bool = True) -> Iterator[ServedNode]:
+def served(
+    directory: Path, *, open_on_loopback: bool = True, server: ServerConfig | None = None
+) -> Iterator[ServedNode]:
     """Serve the node of a data directory on any free port of loopback."""
     ready: list[ServedNode] = []
     failed: list[BaseException] = []
@@ -157,7 +160,8 @@ def served(directory: Path, *, open_on_loopback: bool = True) -> Iterator[Served
         async with trio.open_nursery() as nursery:
             ends.append(nursery.cancel_scope)
             nursery.start_soon(watcher.run)
-            (url,) = await nursery.start(serve, node_app(watcher, access), server_config(config))
+            listens = server_config(config) if server is None else server
+            (url,) = await nursery.start(serve, node_app(watcher, access), listens)
             token = trio.lowlevel.current_trio_token()
             ready.append(ServedNode(url, watcher, access, directory, token))
             begun.set()
