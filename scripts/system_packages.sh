@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sees to what pip cannot install: a C compiler, libgmp and Python's headers (fastecdsa, which libp2p needs, is
 # compiled from source) and the venv module. Installs them when run as root on a machine with apt-get; otherwise
-# prints the one command to run and stops. Does nothing when nothing is missing.
+# prints the one command to run and stops. Does nothing when nothing is missing. Chromium, for the tests of the pages, is
+# installed where that is possible, and otherwise only missed.
 set -euo pipefail
 
 python="${PYTHON:-python3}"
@@ -36,15 +37,26 @@ if ! has_venv; then
     missing+=("python$version-venv")
 fi
 
-if [ ${#missing[@]} -eq 0 ]; then
+# Only the tests of the pages need a browser: the system's Chromium, which Playwright drives.
+browser=()
+if ! command -v chromium >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1; then
+    browser=(chromium)
+fi
+
+if [ ${#missing[@]} -eq 0 ] && [ ${#browser[@]} -eq 0 ]; then
     exit 0
 fi
 
-echo "setup: missing on this machine: ${missing[*]}"
+echo "setup: missing on this machine: ${missing[*]} ${browser[*]}"
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" "${browser[@]}"
+    exit 0
+fi
+
+if [ ${#missing[@]} -eq 0 ]; then
+    echo "setup: without Chromium everything works but the tests of the pages (apt-get install ${browser[*]})"
     exit 0
 fi
 

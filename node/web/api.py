@@ -51,6 +51,12 @@ class Served:
     access: Access
     heavy: trio.CapacityLimiter
 
+    def alone(self) -> trio.CapacityLimiter:
+        """The right to work on a costly question. Raises `Refusal` while another one is worked on."""
+        if not self.heavy.available_tokens:
+            raise Refusal(503, "busy", "another proof or audit is being worked on; try again")
+        return self.heavy
+
 
 def api_of(served: Served) -> APIRouter:
     """The routes under /api/v1."""
@@ -64,6 +70,7 @@ def api_of(served: Served) -> APIRouter:
     _market_routes(router, served)
     _cell_routes(router, served)
     _proof_routes(router, served)
+    _audit_route(router, served)
     return router
 
 
@@ -184,11 +191,6 @@ def _proof_routes(router: APIRouter, served: Served) -> None:
     node = served.watcher.node
     directory = node.config.directory
 
-    def alone() -> trio.CapacityLimiter:
-        if not served.heavy.available_tokens:
-            raise Refusal(503, "busy", "another proof or audit is being worked on; try again")
-        return served.heavy
-
     @router.get(
         "/proofs/{what}",
         tags=["ledger"],
@@ -204,7 +206,9 @@ def _proof_routes(router: APIRouter, served: Served) -> None:
     )
     async def proof(what: What, interval: Annotated[int | None, Query(ge=0, le=BIG)] = None) -> Response:
         try:
-            made = await trio.to_thread.run_sync(prove, directory, node.name, what, interval, limiter=alone())
+            made = await trio.to_thread.run_sync(
+                prove, directory, node.name, what, interval, limiter=served.alone()
+            )
         except InputRefusedError as fault:
             raise Refusal(404, "not-provable", str(fault), "interval") from fault
         except LedgerError as fault:
@@ -238,10 +242,16 @@ def _proof_routes(router: APIRouter, served: Served) -> None:
             return a.Verdict(holds=False, says=str(fault), height=None)
         return a.Verdict(holds=True, says=str(said), height=shown.certified.header.height)
 
+
+def _audit_route(router: APIRouter, served: Served) -> None:
+    directory = served.watcher.node.config.directory
+
     @router.post("/audits", tags=["ledger"], summary="Derive this ledger again, offline", responses=BUSY)
     async def audit() -> a.Audit:
         began_s = time.monotonic()
-        report = await trio.to_thread.run_sync(verify_directory, directory, EnergyCell(), limiter=alone())
+        report = await trio.to_thread.run_sync(
+            verify_directory, directory, EnergyCell(), limiter=served.alone()
+        )
         failure = report.failure
         return a.Audit(
             verified=report.verified,

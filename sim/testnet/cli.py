@@ -78,12 +78,10 @@ def run(
         neighbourhood = load_households(data, season, homes=nodes, seed=seed, intervals=intervals)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    if page and chaos is not None:
-        raise ConfigError(["--page: shows a testnet without --chaos; leave one of them out"])
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
     names = branch_names(default_feeder(neighbourhood, intervals))
-    _check_chaos(chaos, nodes, intervals)
+    _check_chaos(chaos, nodes, intervals, page=page)
     # A shell starts its background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -98,6 +96,10 @@ def run(
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
         raise
+    _tell(summary, as_json=as_json)
+
+
+def _tell(summary: Summary | ChaosSummary, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
@@ -106,9 +108,11 @@ def run(
         sys.exit(ExitCode.FAILED)
 
 
-def _check_chaos(seed: int | None, nodes: int, intervals: int) -> None:
+def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool) -> None:
     if seed is None:
         return
+    if page:
+        raise ConfigError(["--page: shows a testnet without --chaos; leave one of them out"])
     try:
         plan(seed, nodes, intervals)
     except ValueError as error:
