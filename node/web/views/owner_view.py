@@ -9,6 +9,8 @@ from node.web.views.market_view import day_of, saving_of
 from node.web.views.node_view import between_members
 from node.web.watched_node import WatchedNode
 
+FULL = 0.98
+"""State of charge from which a battery is said to be full."""
 IDLE_W = 30.0
 """W below which a device is said to rest."""
 LAYERS = {
@@ -108,6 +110,9 @@ def _now(node: WatchedNode, flows: Flows) -> str:
     text = f"{text} and {parts[-1]}" if text and parts[-1] else text or parts[-1]
     text = text[:1].upper() + text[1:] + "."
     why = LAYERS.get(flows.binding or "") if flows.battery_w is not None else None
+    if flows.binding == "protection" and flows.stored_wh is not None and flows.capacity_wh:
+        # The commonest protection is that of a battery which is full.
+        why = "The battery is full." if flows.stored_wh > FULL * flows.capacity_wh else why
     return text if why is None else f"{text} {why}"
 
 
