@@ -78,8 +78,7 @@ def run(
         neighbourhood = load_households(data, season, homes=nodes, seed=seed, intervals=intervals)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    if speed < 1:
-        raise ConfigError([f"--speed: must be at least 1, not {speed}"])
+    _check_speed(speed)
     names = branch_names(default_feeder(neighbourhood, intervals))
     _check_chaos(chaos, nodes, intervals, page=page)
     # A shell starts its background jobs with SIGINT ignored.
@@ -106,6 +105,11 @@ def _tell(summary: Summary | ChaosSummary, *, as_json: bool) -> None:
         _print(summary)
     if not summary["ok"]:
         sys.exit(ExitCode.FAILED)
+
+
+def _check_speed(speed: int) -> None:
+    if speed < 1:
+        raise ConfigError([f"--speed: must be at least 1, not {speed}"])
 
 
 def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool) -> None:
