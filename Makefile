@@ -15,6 +15,7 @@ INTERVALS ?= 24
 SPEED ?= 1200
 DEMO := demo/$(shell date +%Y%m%d-%H%M%S)
 COUNT ?= 2000
+PAGE ?= --page
 
 help:  ## this list
 	@grep -hE '^[a-z]+: .*##|^[a-z]+:  ##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -24,8 +25,8 @@ setup: $(INSTALLED)  ## create .venv and install everything into it
 $(INSTALLED): pyproject.toml constraints.txt scripts/setup.sh scripts/system_packages.sh
 	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)"
 
-demo: setup  ## eight nodes trade a day of real households; writes a report page
-	$(BIN)/wattswarm testnet run --nodes $(NODES) --intervals $(INTERVALS) --speed $(SPEED) --data-dir "$(DEMO)"
+demo: setup  ## eight nodes trade a day of real households, on a live page; PAGE= leaves it out
+	$(BIN)/wattswarm testnet run --nodes $(NODES) --intervals $(INTERVALS) --speed $(SPEED) --data-dir "$(DEMO)" $(PAGE)
 	$(BIN)/wattswarm market report "$(DEMO)" --html demo/report.html
 	@echo
 	@echo "The cell's files:  $(DEMO)"

@@ -16,17 +16,15 @@ from devices.control_config import ControlConfig, reversions
 from devices.control_messages import (
     Acknowledge,
     AlarmCode,
+    Asked,
     Attached,
     ChangeMode,
-    GrantActivation,
-    GrantArming,
-    GrantLimits,
-    GrantPosition,
     Heartbeat,
     MeterRecord,
     Mode,
     ReleaseCircuit,
     SetAccess,
+    SetReserve,
     Upward,
     WatchedReport,
 )
@@ -43,6 +41,7 @@ from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
 from devices.observation import Commission, grid_reading, observe, report
+from devices.owner_reserve import with_reserve
 from devices.profiles import Profile
 from devices.resilience.islanding import Finding
 from devices.resilience.node_resilience import Resilience, SiteRules
@@ -60,18 +59,6 @@ MOST_CYCLES = 600
 """Cycle records kept: the last minute at 100 ms."""
 MOST_CATCH_UP = 10_000
 """Intervals of missed time that are metered one by one; more is a clock that was set, not a pause."""
-
-Asked = (
-    Heartbeat
-    | GrantPosition
-    | GrantLimits
-    | GrantArming
-    | GrantActivation
-    | ChangeMode
-    | Acknowledge
-    | ReleaseCircuit
-    | SetAccess
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +148,8 @@ class ControlCore:
             return Outcome((), save=False)
         if isinstance(message, ReleaseCircuit):
             return self._release(message.name, now)
+        if isinstance(message, SetReserve):
+            return self._reserve(message, now)
         answer = self._mandate.offer(message, now.real_ns)
         if isinstance(answer, Refused) and not isinstance(message, Heartbeat):
             text = f"{type(message).__name__}: {answer.reason}"
@@ -240,6 +229,14 @@ class ControlCore:
             text = f"{name}: not released: {answer.reason}"
             self._alarms.event(AlarmCode.LEASE_REFUSED, now.cell_ns, text)
         return Outcome(self._alarms.take_news(), save=not isinstance(answer, Refused))
+
+    def _reserve(self, wanted: SetReserve, now: Instant) -> Outcome:
+        answer = with_reserve(self._config, wanted)
+        if isinstance(answer, Refused):
+            self._alarms.event(AlarmCode.LEASE_REFUSED, now.cell_ns, f"reserve: {answer.reason}")
+        else:
+            self._config = answer
+        return Outcome(self._alarms.take_news(), save=False)
 
     def _pass_time(self, now: Instant) -> list[MeterRecord]:
         """Measure at every moment at which something changes, so that pauses are metered as if there were

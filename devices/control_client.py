@@ -141,6 +141,10 @@ class ControlClient:
         """Enter a mode, the emergency stop included; it holds until another is sent."""
         self._send_all([self._orders.want_mode(mode)])
 
+    def send_reserve(self, device: str, share: float) -> None:
+        """The owner's reserve of a battery (part of its capacity); said again after every attachment."""
+        self._send_all([self._orders.want_reserve(device, share)])
+
     def release_circuit(self, name: str) -> None:
         """Connect a circuit again that a fault has disconnected; said once, and refused with an alarm."""
         self._send_all([ReleaseCircuit(name)])

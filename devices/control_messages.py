@@ -154,11 +154,19 @@ class SetAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class SetReserve:
+    """The owner's reserve of one battery from now on, as a part of its capacity; refused for what is no battery."""
+
+    device: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Give every device its reversion value and exit."""
 
 
-Downward = (
+Asked = (
     Heartbeat
     | GrantPosition
     | GrantLimits
@@ -168,8 +176,11 @@ Downward = (
     | Acknowledge
     | ReleaseCircuit
     | SetAccess
-    | Stop
+    | SetReserve
 )
+"""What the control core is asked for; the stop is for its shell."""
+
+Downward = Asked | Stop
 
 
 @dataclass(frozen=True, slots=True)

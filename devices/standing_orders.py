@@ -20,6 +20,7 @@ from devices.control_messages import (
     Mode,
     Position,
     SetAccess,
+    SetReserve,
 )
 from devices.fast_response import Activation, Arming
 from devices.leases import Lease
@@ -53,6 +54,7 @@ class StandingOrders:
         self._access: SetAccess | None = None
         self._armings: dict[str, Arming] = {}
         self._activations: dict[str, tuple[Activation, int]] = {}
+        self._reserves: dict[str, SetReserve] = {}
 
     def heartbeat(self, real_ns: int) -> Heartbeat:
         """The daemon lives."""
@@ -99,12 +101,18 @@ class StandingOrders:
         self._access = SetAccess(devices)
         return self._access
 
+    def want_reserve(self, device: str, share: float) -> SetReserve:
+        """The owner's reserve of a battery from now on."""
+        self._reserves[device] = SetReserve(device, share)
+        return self._reserves[device]
+
     def all(self, real_ns: int, wall_ns: int) -> Iterator[Downward]:
         """Everything that still holds; what is over is forgotten."""
         if self._mode is not None:
             yield ChangeMode(self._mode)
         if self._access is not None:
             yield self._access
+        yield from self._reserves.values()
         yield from self._grant_limits(real_ns)
         for position in list(self._positions.values()):
             yield from self._grant_position(position, real_ns, wall_ns)

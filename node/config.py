@@ -28,6 +28,7 @@ from node.errors import ConfigError
 from node.gateway.section import GatewaySection
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
 from node.requested_section import RequestedSection, called
+from node.web.web_section import WebSection
 
 Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
@@ -217,12 +218,18 @@ class Config(_Section):
     upgrade: UpgradeSection = UpgradeSection()
     notify: NotifySection = NotifySection()
     gateway: GatewaySection = GatewaySection()
+    web: WebSection = WebSection()
     file: str = ""
 
     @property
     def directory(self) -> Path:
         """The data directory; a relative one is seen from the configuration file."""
         return (Path(self.file).parent / self.node.data_dir).resolve()
+
+    @property
+    def serves_pages(self) -> bool:
+        """Whether the configuration has a `[web]` table."""
+        return "web" in self.model_fields_set
 
     @property
     def genesis_path(self) -> Path:

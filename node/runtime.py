@@ -38,11 +38,15 @@ from node.logs import open_log
 from node.neighbours import read_neighbours
 from node.operation.mounting import Operation
 from node.outgoing import Outgoing
+from node.owner_settings import OwnerSettings
 from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
 from node.turns import Turns
+from node.web.live_feed import LiveFeed
+from node.web.steering import Steering
+from node.web.web_server_process import keep_web_server
 from node.witnessing import WITNESS_RATES, WITNESS_SCOPE, Witnessing
 
 CONTROL_CONFIG_FILE = "control.json"
@@ -147,7 +151,8 @@ class _Daemon:
 
     def __init__(self, config: Config, opened: Opened, log: structlog.typing.FilteringBoundLogger) -> None:
         clock = config.clock
-        self._config = config
+        self._settings = OwnerSettings.load(config.directory)
+        self._given, self._config = config, self._settings.applied_to(config)
         self._opened = opened
         self._clock = ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed)
         self._neighbours = read_neighbours(config, opened.genesis.cell_id)
@@ -156,6 +161,7 @@ class _Daemon:
         self._log = self._operation.log
         self._hands_over = False
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
+        self._live = LiveFeed(config.directory, self._core, self.now) if config.serves_pages else None
 
     def now(self) -> ev.Now:
         """Both clocks at this moment."""
@@ -173,6 +179,9 @@ class _Daemon:
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
         for arming in armings(self._config):
             control.arm(arming)
+        if self._live is not None:
+            self._live.steering = Steering(self._given, self._core, control, self._settings, self.now)
+            self._live.steering.begin()
         transport = self._transport()
         async with trio.open_nursery() as devices:
             await devices.start(control.run)
@@ -212,6 +221,7 @@ class _Daemon:
             kept.tidy(store, self._core.ordering.tip.height)
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
             await nursery.start(self._operation.run, transport)
+            await self._serve_pages(nursery, turns)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
@@ -219,6 +229,15 @@ class _Daemon:
             nursery.start_soon(self._take_turns, turns)
             await self._until_signal(signals)
             nursery.cancel_scope.cancel()
+
+    async def _serve_pages(self, nursery: trio.Nursery, turns: Turns) -> None:
+        """Start the page's web server, in a process of its own, if the configuration asks for one."""
+        if self._live is None:
+            return
+        turns.tell = self._live.report
+        await nursery.start(self._live.run)
+        if self._config.web.serve:
+            nursery.start_soon(keep_web_server, Path(self._config.file), self._config.directory, self._log)
 
     def _warn_of_unknown(self, addresses: Iterable[str]) -> None:
         """Addresses of somebody who is no member may be of one to come, or a name was mistyped."""
@@ -298,6 +317,8 @@ class _Daemon:
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
             self._operation.observer.heard(message)
+            if self._live is not None:
+                self._live.tell(message)
             await self._inputs_in.send(_input_of_devices(message))
 
     async def _hear_operator(self, spool: Spool) -> None:

@@ -8,7 +8,7 @@ positive.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from devices.control_messages import Attached, ImageReport, MeterRecord
+from devices.control_messages import Attached, ImageReport, MeterRecord, Mode
 from devices.image import DerKind
 from ledger.encoding import Value
 from market.bidders.expectations import Expectations
@@ -57,9 +57,11 @@ class Trading:
     horizon: int = 0
     carbon: Callable[[int], float] = lambda _: 0.0
     wear: int = 0
+    paused: bool = False
     positions: dict[int, int] = field(default_factory=dict)
     _image: ImageReport | None = None
     _nameplate: Attached | None = None
+    _again: int | None = None
 
     @property
     def calendar(self) -> Calendar:
@@ -81,10 +83,19 @@ class Trading:
         ):
             return []
         self.bid_for = interval
-        curve = self._curve(interval, state, now)
-        if curve.is_empty:
+        given, self._again = interval == self._again, None
+        curve = Curve() if self._halted() else self._curve(interval, state, now)
+        if curve.is_empty and not given:
             return []
         return [self._entry(Kind.ORDER, interval, now, encode_order(curve))]
+
+    def pause(self, paused: bool, now: Now) -> None:
+        """Stop bidding, or go on. An order whose gate is still open is given again: cancelled, or made anew."""
+        if paused == self.paused:
+            return
+        self.paused = paused
+        if self.bid_for == self.calendar.next_gate(now.cell_ns):
+            self._again, self.bid_for = self.bid_for, -1
 
     def read(self, record: MeterRecord, now: Now) -> list[Effect]:
         """A meter record becomes a reading, once; an incomplete one teaches nothing and is not reported."""
@@ -154,6 +165,11 @@ class Trading:
         health = min((each.factor for each in image.health), default=1.0)
         up, down = image.dischargeable_wh or 0.0, image.chargeable_wh or 0.0
         return int(up * MWH_PER_WH), int(down * MWH_PER_WH), round(HEALTHY * health)
+
+    def _halted(self) -> bool:
+        """Whether nothing may be offered: the owner paused trading, or has stopped the devices."""
+        stopped = self._image is not None and self._image.mode is Mode.EMERGENCY_STOP
+        return self.paused or stopped
 
     def _next_interval(self, now_cell_ns: int) -> int:
         """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""

@@ -99,6 +99,7 @@ class Turns:
     now: Callable[[], ev.Now]
     asked: Asked | None = None
     retention: Retention = KEEP_ALL
+    tell: Callable[[ev.Report], None] | None = None
     _outbox: list[Leaving] = field(default_factory=list)
     _own_entries: list[SignedEntry] = field(default_factory=list)
     _snapshot: ev.TakeSnapshot | None = None
@@ -209,6 +210,8 @@ class Turns:
                     self.asked.done(name)
             case ev.Report(event, fields):
                 self.log.info(event, **fields)
+                if self.tell is not None:
+                    self.tell(message)
             case ev.Publish(topic, data):
                 self.network.publish(topic, data)
             case ev.Broadcast(frame):

@@ -2,7 +2,8 @@
 # Sees to what pip cannot install: a C compiler, libgmp and Python's headers (fastecdsa, which libp2p needs, is
 # compiled from source) and the venv module. Installs them when run as root on a machine with apt-get; otherwise
 # prints the one command to run and stops. Does nothing when nothing is missing.
-# Servers that some tests of real devices start are installed too; without them only those tests fail, and say so.
+# Servers that some tests of real devices start, and the browser that tests of the pages drive, are installed too; without
+# them only those tests fail, and say so.
 set -euo pipefail
 
 python="${PYTHON:-python3}"
@@ -43,6 +44,11 @@ if ! ls /lib/nut/dummy-ups /usr/lib/nut/dummy-ups /usr/libexec/nut/dummy-ups 2>/
 fi
 if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v mosquitto >/dev/null 2>&1; then
     servers+=(mosquitto)
+fi
+
+# Only the tests of the pages need a browser: the system's Chromium, which Playwright drives.
+if ! command -v chromium >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1; then
+    servers+=(chromium)
 fi
 
 if [ ${#missing[@]} -eq 0 ] && [ ${#servers[@]} -eq 0 ]; then

@@ -18,6 +18,7 @@ app = App(name="node", help="Initialise and run the daemon of one device, and se
 app.command(
     "node.cli.alarms:app", name="alarms", help="Alarms of the cell's devices: list and acknowledge them."
 )
+app.command("node.cli.token:app", name="token", help="Make and revoke tokens for the page and the API.")
 
 PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 """Environment variable with the passphrase of encrypted keys; without it keys are plain files of mode 0600."""

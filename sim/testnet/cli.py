@@ -16,6 +16,7 @@ from sim.interrupts import heed_interrupts
 from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
 from sim.testnet.chaos_plan import plan
 from sim.testnet.feeder import default_feeder
+from sim.testnet.page_process import DEFAULT_PAGE_PORT
 from sim.testnet.preparation import Parameters
 from sim.testnet.progress import ProgressView, branch_names
 from sim.testnet.run import run_testnet
@@ -35,6 +36,8 @@ def run(
     season: Literal["summer", "winter"] = "summer",
     seed: int = 0,
     chaos: int | None = None,
+    page: Annotated[bool, Parameter(negative="")] = False,
+    page_port: int = DEFAULT_PAGE_PORT,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
     """Found a cell, run one daemon per home on loopback, and verify every ledger at the end.
@@ -63,30 +66,37 @@ def run(
     chaos
         A seed that chooses what is killed, paused, restarted, cut off, slowed down or restored from old files; at least
         four nodes.
+    page
+        Serve a page that shows all nodes side by side, as long as the testnet runs.
+    page_port
+        The port of loopback for that page; 0 takes any that is free.
     as_json
         Print the summary as one JSON object, the last line of standard output.
     """
-    parameters = Parameters(nodes, intervals, speed, data, season, seed)
+    parameters = Parameters(nodes, intervals, speed, data, season, seed, page and chaos is None)
     try:
         neighbourhood = load_households(data, season, homes=nodes, seed=seed, intervals=intervals)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    if speed < 1:
-        raise ConfigError([f"--speed: must be at least 1, not {speed}"])
+    _check_speed(speed)
     names = branch_names(default_feeder(neighbourhood, intervals))
-    _check_chaos(chaos, nodes, intervals)
+    _check_chaos(chaos, nodes, intervals, page=page)
     heed_interrupts()
     try:
         with ProgressView(names, intervals) as view:
             arguments = (data_dir, parameters, neighbourhood, view.update)
             summary: Summary | ChaosSummary
             if chaos is None:
-                summary = trio.run(run_testnet, *arguments)
+                summary = trio.run(run_testnet, *arguments, page_port if page else None)
             else:
                 summary = trio.run(run_chaos, *arguments, chaos, view.say)
     except KeyboardInterrupt:
         sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
         raise
+    _tell(summary, as_json=as_json)
+
+
+def _tell(summary: Summary | ChaosSummary, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
@@ -95,9 +105,16 @@ def run(
         sys.exit(ExitCode.FAILED)
 
 
-def _check_chaos(seed: int | None, nodes: int, intervals: int) -> None:
+def _check_speed(speed: int) -> None:
+    if speed < 1:
+        raise ConfigError([f"--speed: must be at least 1, not {speed}"])
+
+
+def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool) -> None:
     if seed is None:
         return
+    if page:
+        raise ConfigError(["--page: shows a testnet without --chaos; leave one of them out"])
     try:
         plan(seed, nodes, intervals)
     except ValueError as error:

@@ -49,6 +49,7 @@ class Parameters:
     source: str
     season: str
     seed: int
+    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,9 @@ def _write_node(
     neighbourhood: Neighbourhood,
 ) -> None:
     write_profile(neighbourhood, home, node / PROFILE_FILE)
+    if parameters.page:
+        # One server shows all nodes: the daemons only tell it what they see.
+        table["web"] = {"serve": False}
     table["node"]["last_trading_interval"] = neighbourhood.first_interval + parameters.intervals - 1
     timing = _timing(neighbourhood.interval_s * 1000 // parameters.speed)
     (node / CONFIG_FILE).write_text(config_text({**table, "timing": timing}), "utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from sim.homes.neighbourhood import Neighbourhood
+from sim.testnet.page_process import start_page
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.summary import Summary, audit, summarise
@@ -29,11 +30,19 @@ Progress = Callable[[Prepared, list[Daemon]], None]
 
 
 async def run_testnet(
-    directory: Path, parameters: Parameters, neighbourhood: Neighbourhood, progress: Progress
+    directory: Path,
+    parameters: Parameters,
+    neighbourhood: Neighbourhood,
+    progress: Progress,
+    page_port: int | None = None,
 ) -> Summary:
-    """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second."""
+    """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second.
+
+    With `page_port` a page of all nodes is served on that port of loopback meanwhile.
+    """
     prepared = prepare(directory, parameters, neighbourhood)
     daemons = [Daemon(node) for node in prepared.nodes]
+    page = None if page_port is None else start_page(directory, page_port)
     try:
         for daemon in daemons:
             daemon.start()
@@ -43,6 +52,9 @@ async def run_testnet(
         await watch(prepared, daemons, parameters, connect_s, progress)
     finally:
         statuses = await stop_all(daemons)
+        if page is not None:
+            page.terminate()
+            page.wait()
         for daemon in daemons:
             daemon.follow()
     verdicts = await trio.to_thread.run_sync(audit, prepared.nodes)

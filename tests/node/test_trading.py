@@ -229,3 +229,34 @@ def test_headroom_is_what_the_batteries_can_do_both_ways() -> None:
     assert trading.headroom_mw(at(0)) == (5_000, 3_000, 500)
     trading.measured(image(0, charge=0.0))
     assert trading.headroom_mw(at(0))[1] == 0
+
+
+def test_pausing_cancels_the_order_whose_gate_is_open_and_gives_no_more() -> None:
+    trading = trader()
+    (order,) = trading.bid(STATE, at(ORDER_NS))
+    trading.pause(True, at(ORDER_NS))
+    assert trading.next_order_ns(ORDER_NS) == ORDER_NS
+    (cancelled,) = trading.bid(STATE, at(ORDER_NS))
+    assert isinstance(order, SignEntry)
+    assert isinstance(cancelled, SignEntry)
+    assert not decode_order(order.payload).is_empty
+    assert decode_order(cancelled.payload).is_empty
+    assert cancelled.interval == order.interval
+    assert trading.bid(STATE, at(ORDER_NS + CALENDAR.interval_ns)) == []
+
+
+def test_going_on_gives_the_order_again_while_its_gate_is_open() -> None:
+    trading = trader()
+    trading.pause(True, at(ORDER_NS))
+    assert trading.bid(STATE, at(ORDER_NS)) == []
+    trading.pause(False, at(ORDER_NS))
+    (order,) = trading.bid(STATE, at(ORDER_NS))
+    assert isinstance(order, SignEntry)
+    assert not decode_order(order.payload).is_empty
+
+
+def test_saying_again_what_holds_changes_nothing() -> None:
+    trading = trader()
+    trading.bid(STATE, at(ORDER_NS))
+    trading.pause(False, at(ORDER_NS))
+    assert trading.bid(STATE, at(ORDER_NS)) == []

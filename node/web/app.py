@@ -1,0 +1,59 @@
+"""Shell: the ASGI application of one node: its API, its schema and its pages."""
+
+from typing import Any
+
+import trio
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from node.web.access import Access
+from node.web.action_api import action_api
+from node.web.action_log import ActionLog
+from node.web.api import Served, api_of
+from node.web.faults import Refusal, invalid, refused, refused_with
+from node.web.pages import SecureHeaders, static_file
+from node.web.watcher import Watcher
+
+API_VERSION = "1.0"
+DESCRIPTION = """\
+What one Wattswarm node knows and does. Injection into the feeder is positive, withdrawal negative; energies are mWh,
+prices micro-currency per kWh, powers W, money exact decimal text, times ISO 8601 in UTC. Show a token as
+`Authorization: Bearer …`. Every answer that is not 2xx is one error object with a stable `code`.
+"""
+
+
+def node_app(watcher: Watcher, access: Access) -> FastAPI:
+    """The application of one node; `watcher` has to run beside it."""
+    app = FastAPI(
+        title="Wattswarm node",
+        version=API_VERSION,
+        description=DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
+    app.include_router(action_api(watcher, access, ActionLog(watcher.node.config.directory)))
+    app.add_route("/", static_file)
+    app.add_route("/{name:path}", static_file)
+    app.add_middleware(SecureHeaders)
+    app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _with_status)
+    return app
+
+
+async def _refused(request: Request, fault: Any) -> JSONResponse:
+    return refused(fault)
+
+
+async def _invalid(request: Request, fault: Any) -> JSONResponse:
+    return invalid(request, list(fault.errors()))
+
+
+async def _with_status(request: Request, fault: Any) -> JSONResponse:
+    return refused_with(fault.status_code, fault.detail)

@@ -1,0 +1,1 @@
+"""What is answered, made from what the daemon told and what the ledger says. Cores: time is an argument."""

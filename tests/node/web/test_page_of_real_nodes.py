@@ -1,0 +1,162 @@
+"""A real browser before a real cell: what the page says is what the ledger holds, and what is changed there happens."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+from cell_of_processes import Cell, homes_that_trade
+from playwright.sync_api import expect
+from real_browser import browser, page_of
+
+from market.units import money_text
+from node import ledger_view
+from node.web.tokens import Role, TokenBook
+from node.web.web_process import WEB_ADDRESS_FILE
+from sim.testnet.preparation import Parameters, prepare
+from sim.testnet.processes import Daemon
+from sim.testnet.waiting import until
+
+pytestmark = pytest.mark.processes
+
+SPEED = 1200
+"""An hour plays in three seconds."""
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
+    """Two homes with real daemons; the first, which has a battery, serves its page."""
+    directory = tmp_path_factory.mktemp("real") / "cell"
+    prepared = prepare(directory, Parameters(2, 300, SPEED, "constant", "none", 0), homes_that_trade(2))
+    config = prepared.nodes[0] / "node.toml"
+    config.write_text(config.read_text("utf-8") + '\n[web]\nlisten = "127.0.0.1:0"\n', "utf-8")
+    made = Cell(prepared, [Daemon(node) for node in prepared.nodes])
+    try:
+        trio.run(made.start)
+        yield made
+    finally:
+        trio.run(made.stop)
+
+
+@pytest.fixture
+def url(cell: Cell) -> str:
+    """Where the page of the first node is, once it is there."""
+    path = cell.prepared.nodes[0] / WEB_ADDRESS_FILE
+    assert trio.run(until, path.exists, 60.0)
+    return path.read_text("utf-8").strip()
+
+
+def owner(cell: Cell, url: str, name: str) -> httpx.Client:
+    """A client that may act."""
+    secret = TokenBook(cell.prepared.nodes[0]).add(name, Role.OWNER, 1)
+    return httpx.Client(base_url=f"{url}/api/v1/", headers={"authorization": f"Bearer {secret}"}, timeout=20)
+
+
+def battery(client: httpx.Client) -> dict[str, float]:
+    """The battery as the page has it."""
+    return next(unit for unit in client.get("ders").json()["units"] if unit["kind"] == "battery")
+
+
+def test_the_page_shows_what_the_ledger_holds_and_goes_on(cell: Cell, url: str) -> None:
+    with browser() as opened, page_of(opened, url, "ledger") as page:
+        first = int(page.locator("tbody tr td").first.inner_text())
+        page.wait_for_function(
+            "first => Number(document.querySelector('tbody tr td').textContent) > first", arg=first
+        )
+        height = int(page.locator("tbody tr td").first.inner_text())
+        shown = page.locator("tbody tr").first.locator("td").nth(1).inner_text()
+        blocks = ledger_view.blocks(cell.prepared.nodes[0])
+        assert blocks[height - 1].tip.header_id.hex().startswith(shown.removesuffix("…"))
+        page.locator('#nav a[href="#market"]').click()
+        expect(page.locator("h1")).to_have_text("Market")
+    with httpx.Client(base_url=f"{url}/api/v1/") as client:
+        balance = client.get("today").json()["balance"]
+        blocks = ledger_view.blocks(cell.prepared.nodes[0])
+    member = next(m for m in blocks[-1].tip.membership.members if m.name == b"home-01")
+    assert balance in {money_text(each.tip.state.balance_of(member.id)) for each in blocks[-3:]}
+
+
+def test_a_raised_reserve_is_held_by_the_device_and_undone_by_one_click(cell: Cell, url: str) -> None:
+    secret = TokenBook(cell.prepared.nodes[0]).add("owner", Role.OWNER, 1)
+    with browser() as opened, page_of(opened, url, "settings") as page, owner(cell, url, "looks") as client:
+        before = battery(client)["reserve"]
+        expect(page.get_by_role("button", name="Set")).to_be_disabled()
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        page.locator("#reserve-battery").fill("95")
+        page.get_by_role("button", name="Set").click()
+        expect(page.locator("#notice")).to_contain_text("is now 95 %")
+        assert battery(client)["reserve"] == 0.95
+
+        def rests() -> bool:
+            power_w = battery(client)["power_w"]
+            return power_w is not None and power_w <= 0
+
+        assert trio.run(until, rests, 10.0), battery(client)
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("It is as it was")
+        assert battery(client)["reserve"] == before
+
+
+def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(cell: Cell, url: str) -> None:
+    secret = TokenBook(cell.prepared.nodes[0]).add("stopper", Role.OWNER, 1)
+    with browser() as opened, page_of(opened, url, "settings") as page, owner(cell, url, "watches") as client:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_text("Logged in as stopper")).to_be_visible()
+        page.get_by_role("button", name="Emergency stop").click()
+        page.get_by_role("button", name="Stop now").click()
+        expect(page.locator("#state")).to_have_text("emergency stop")
+
+        def stopped() -> bool:
+            units = client.get("ders").json()["units"]
+            return all(abs(unit["power_w"]) < 1 for unit in units if unit["kind"] in ("battery", "pv"))
+
+        assert trio.run(until, stopped, 10.0)
+        page.get_by_role("button", name="Release stop").click()
+        page.get_by_role("button", name="Release", exact=True).click()
+        expect(page.locator("#state")).to_have_text("live")
+        done = client.get("actions").json()
+    assert [each["action"].get("mode") for each in done[:2]] == ["grid-support", "emergency-stop"]
+    assert {each["who"] for each in done[:2]} == {"stopper"}
+
+
+def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: str) -> None:
+    with owner(cell, url, "pauses") as client:
+        assert client.post("trading", json={"paused": True}).json()
+        paused = trio.run(until, lambda: client.get("settings").json()["paused"], 10.0)
+        assert paused
+        height = client.get("status").json()["followed"]
+        assert trio.run(until, lambda: client.get("status").json()["followed"] > height + 2, 60.0)
+        newest = client.get("blocks?limit=1").json()[0]["last_interval"]
+        auction = client.get(f"auctions/{newest}").json()
+        assert [step for step in (*auction["buys"], *auction["sells"]) if step["mine"]] == []
+        client.post("trading", json={"paused": False})
+
+
+def test_a_web_server_that_dies_is_started_again_and_nothing_else_notices(cell: Cell, url: str) -> None:
+    path = cell.prepared.nodes[0] / WEB_ADDRESS_FILE
+    servers = web_servers(cell.prepared.nodes[0])
+    assert len(servers) == 1
+    path.unlink()
+    os.kill(servers[0], signal.SIGKILL)
+    trio.run(cell.blocks, 2)
+    assert trio.run(until, path.exists, 60.0)
+    assert web_servers(cell.prepared.nodes[0]) != servers
+    assert cell.daemons[0].running
+
+
+def web_servers(directory: Path) -> list[int]:
+    """The web servers of a node, by process id."""
+    wanted = str(directory / "node.toml").encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = process.read_bytes().split(b"\0")
+            if b"node.web.web_process" in words and wanted in words:
+                found.append(int(process.parent.name))
+    return found
