@@ -11,7 +11,8 @@ from market.forecasting.seasonal import DAYS, Climate, SeasonalNaive
 from market.forecasting.selection import light, selected
 from market.rules import CellRules
 from market.units import PRICE_PER_UNIT, S_PER_HOUR
-from node.config import HOURS, BiddingSection, Config
+from node.bidding_section import HOURS, BiddingSection
+from node.config import Config
 from node.events import Now
 
 FORECASTS: dict[str, Maker] = {

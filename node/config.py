@@ -7,15 +7,13 @@ cell time.
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    model_validator,
 )
 
 from devices.control_config import parse_config
@@ -23,45 +21,17 @@ from devices.errors import ConfigurationError, ServiceError
 from devices.fast_response import Arming
 from devices.response_curve import curve_table
 from devices.service_files import find_curve
-from node.constants import ADDRESS_BYTES, ADDRESSES_PER_MEMBER
+from node.bidding_section import BiddingSection
+from node.constants import ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
 from node.gateway.section import GatewaySection
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
 from node.requested_section import RequestedSection, called
+from node.section import Address, Addresses, Peers, Section, Tables, Texts, list_is_tuple
 from node.web.web_section import WebSection
 
-Address = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=ADDRESS_BYTES)]
 
-
-def _lists_are_tuples(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
-    return value
-
-
-def _list_is_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _one_or_a_list(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-Addresses = Annotated[tuple[Address, ...], BeforeValidator(_one_or_a_list)]
-"""One address, or a list of them."""
-
-Peers = Annotated[dict[str, tuple[Address, ...]], BeforeValidator(_lists_are_tuples)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_list_is_tuple)]
-Tables = Annotated[tuple[dict[str, object], ...], BeforeValidator(_list_is_tuple)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class NodeSection(_Section):
+class NodeSection(Section):
     """Who this node is and where it keeps its files. With `joins` its keys need not be in the ledger yet."""
 
     name: str = Field(min_length=1, max_length=64)
@@ -71,7 +41,7 @@ class NodeSection(_Section):
     last_trading_interval: int | None = Field(default=None, ge=0)
 
 
-class NetworkSection(_Section):
+class NetworkSection(Section):
     """Where to listen, and where each other member may be reached: in `members`, a file that the founder of the cell
     wrote (`peers` in it), and in `peers`, which goes before it. `addresses` are where others reach this node."""
 
@@ -83,7 +53,7 @@ class NetworkSection(_Section):
     peers: Peers = Field(default_factory=dict)
 
 
-class ClockSection(_Section):
+class ClockSection(Section):
     """Cell time = epoch + (wall - start) x speed; in the field epoch equals start and speed is 1.
 
     With `file` these three come from that file, and the daemon waits for it: nodes that must start together do.
@@ -95,7 +65,7 @@ class ClockSection(_Section):
     speed: int = Field(default=1, ge=1, le=100_000)
 
 
-class TimingSection(_Section):
+class TimingSection(Section):
     """Real-time durations of the agreement and the gate."""
 
     gate_margin_real_ms: int = Field(default=300, ge=10, le=60_000)
@@ -105,14 +75,14 @@ class TimingSection(_Section):
     rebroadcast_real_ms: int = Field(default=500, ge=50, le=60_000)
 
 
-class RetentionSection(_Section):
+class RetentionSection(Section):
     """How many of the last blocks are kept, with their entries, and of how many heights the single votes; none: all."""
 
     blocks: int | None = Field(default=None, ge=1)
     votes: int | None = Field(default=None, ge=1)
 
 
-class ArmedSection(_Section):
+class ArmedSection(Section):
     """One service and the headroom that it may use, up (injecting more) and down."""
 
     service: str = Field(min_length=1)
@@ -120,7 +90,7 @@ class ArmedSection(_Section):
     down_w: float = Field(default=0.0, ge=0, le=1e9)
 
 
-class SiteSection(_Section):
+class SiteSection(Section):
     """The connection point and what is behind it. `profile` is a CSV of measured powers over time, `grid_profile`
     one of frequency and voltage.
 
@@ -140,8 +110,8 @@ class SiteSection(_Section):
     islanding: bool = False
     service_files: Texts = ()
     mandatory_services: Texts = ()
-    armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(_list_is_tuple)] = ()
-    requested_services: Annotated[tuple[RequestedSection, ...], BeforeValidator(_list_is_tuple)] = ()
+    armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(list_is_tuple)] = ()
+    requested_services: Annotated[tuple[RequestedSection, ...], BeforeValidator(list_is_tuple)] = ()
     surroundings: dict[str, object] | None = None
     home_assistant: dict[str, object] | None = None
     dispatch_log: str | None = None
@@ -150,7 +120,7 @@ class SiteSection(_Section):
     ders: Tables = ()
 
 
-class WitnessedCell(_Section):
+class WitnessedCell(Section):
     """A neighbouring cell: its genesis, and the nodes of it that cosign our log and whose log we cosign.
 
     A peer is named as that genesis names it, or by its feed key in hexadecimal where that has changed.
@@ -160,50 +130,14 @@ class WitnessedCell(_Section):
     peers: Peers
 
 
-class WitnessSection(_Section):
+class WitnessSection(Section):
     """Where neighbouring cells reach this node, and which they are; without cells there are no witnesses."""
 
     listen: Address | None = None
-    cells: Annotated[tuple[WitnessedCell, ...], BeforeValidator(_list_is_tuple)] = ()
+    cells: Annotated[tuple[WitnessedCell, ...], BeforeValidator(list_is_tuple)] = ()
 
 
-Price = Annotated[float, Field(ge=0, le=1_000)]
-CarbonIntensity = Annotated[float, Field(ge=0, le=5_000)]
-HOURS = 24
-
-
-class BiddingSection(_Section):
-    """How this node bids, and what its owner wants. Prices are currency per kWh.
-
-    `carbon` is the grid's intensity over a typical day, g/kWh for each of the 24 hours of UTC.
-    """
-
-    strategy: Literal["threshold", "optimising", "truthful", "zero-intelligence"] = "threshold"
-    goal: Literal["cheapest", "greenest", "independent"] = "cheapest"
-    price_floor: Price | None = None
-    price_cap: Price | None = None
-    wear: Price = 0.02
-    horizon_hours: int = Field(default=24, ge=1, le=168)
-    forecast: Literal["light", "full", "climate", "seasonal-naive"] = "light"
-    carbon: Annotated[tuple[CarbonIntensity, ...], BeforeValidator(_list_is_tuple)] = ()
-    seed: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _carbon_fits_the_goal(self) -> "BiddingSection":
-        if len(self.carbon) not in (0, HOURS):
-            raise ValueError(
-                f"carbon has {len(self.carbon)} values; give {HOURS}, one for each hour of UTC, or none"
-            )
-        if self.goal == "greenest" and not self.carbon:
-            raise ValueError(f"the goal greenest needs carbon: {HOURS} values, g/kWh for each hour of UTC")
-        if self.strategy != "optimising" and self.goal != "cheapest":
-            raise ValueError(
-                f'the goal {self.goal} needs strategy = "optimising"; {self.strategy} knows no goal'
-            )
-        return self
-
-
-class Config(_Section):
+class Config(Section):
     """The whole configuration of one daemon."""
 
     node: NodeSection
@@ -249,7 +183,7 @@ class Config(_Section):
         return tuple((Path(self.file).parent / name).resolve() for name in self.site.service_files)
 
 
-class _MembersFile(_Section):
+class _MembersFile(Section):
     peers: Peers
 
 

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from node.config import Address
 from node.config_file import config_text
 from node.constants import ADDRESSES_PER_MEMBER
 from node.errors import ConfigError
+from node.section import Address
 
 Hex32 = Field(pattern=r"^[0-9a-f]{64}$")
 

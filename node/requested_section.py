@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from devices.fast_response import Arming
 from devices.response_curve import requested_curve
+from node.section import Section
 
 
-class RequestedSection(BaseModel):
+class RequestedSection(Section):
     """One service that the dso calls by requests: headroom for it in W, and how long a store must sustain it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     service: str = Field(pattern=r"^[a-z0-9-]{1,48}$")
     up_w: float = Field(default=0.0, ge=0, le=1e9)

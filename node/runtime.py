@@ -17,7 +17,6 @@ import trio
 
 from devices.cell_clock import ClockSpec
 from devices.control_client import ControlClient
-from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, Upward
 from devices.errors import ControlError, ProfileError
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
 from ledger.files.errors import DirectoryInUse, StorageError
@@ -33,6 +32,7 @@ from node.constants import ADDRESSES, INPUTS_PER_TURN, INPUTS_WAITING, STALL_NS,
 from node.errors import ConfigError, NodeError
 from node.exit_codes import ExitCode
 from node.gateway.linking import GATEWAY_RATES, GATEWAY_SCOPE, Linking
+from node.inputs import input_of, input_of_devices
 from node.introductions import Introductions
 from node.logs import open_log
 from node.neighbours import read_neighbours
@@ -42,7 +42,7 @@ from node.owner_settings import OwnerSettings
 from node.spool import Spool
 from node.startup import Opened, open_directory
 from node.transport.errors import AddressInUse, RequestRefused
-from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, Transport, TransportEvent
+from node.transport.interface import Gossip, PeerUp, Transport
 from node.turns import Turns
 from node.web.live_feed import LiveFeed
 from node.web.steering import Steering
@@ -312,14 +312,14 @@ class _Daemon:
             if isinstance(event, PeerUp):
                 introductions.met()
                 self._operation.versions.met()
-            await self._inputs_in.send(_input_of(event))
+            await self._inputs_in.send(input_of(event))
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:
             self._operation.observer.heard(message)
             if self._live is not None:
                 self._live.tell(message)
-            await self._inputs_in.send(_input_of_devices(message))
+            await self._inputs_in.send(input_of_devices(message))
 
     async def _hear_operator(self, spool: Spool) -> None:
         """What commands on this machine leave for us, until it is in our feed."""
@@ -374,27 +374,3 @@ class _Daemon:
             "network": dict(transport.counters),
             "dropped": {name: count for name, count in self._core.counters.items() if count},
         }
-
-
-def _input_of(event: TransportEvent) -> ev.Input:
-    match event:
-        case Gossip(topic, author, data):
-            return ev.GossipReceived(topic, author, data)
-        case Frame(peer, data):
-            return ev.FrameReceived(peer, data)
-        case PeerUp(peer):
-            return ev.PeerConnected(peer)
-        case PeerDown(peer):
-            return ev.PeerLost(peer)
-
-
-def _input_of_devices(message: Upward) -> ev.Input:
-    match message:
-        case Attached():
-            return ev.ControlAttached(message)
-        case ImageReport():
-            return ev.DevicesMeasured(message)
-        case MeterRecord():
-            return ev.MeterRead(message)
-        case Alarm():
-            return ev.AlarmChanged(message)

@@ -25,6 +25,8 @@ IMPORT_NAMES = {
     "sunspec2": "pysunspec2",
     "yaml": "pyyaml",
 }
+MAKES_A_VECTOR = {"pandapower"}
+"""In an environment of its own: its numbers are in the repository, its dependencies are not."""
 TARGETS = {"setup", "demo", "test", "lint", "bench", "soak", "clean"}
 
 
@@ -94,7 +96,7 @@ def test_every_import_is_declared() -> None:
     dev, fuzz = ({distribution(each) for each in extras[name]} for name in ("dev", "fuzz"))
     assert third_party(*PACKAGES) - needed == set()
     assert third_party("tests", "benchmarks") - needed - dev == set()
-    assert third_party("scripts") - needed - dev == fuzz
+    assert third_party("scripts") - needed - dev - {"scripts"} == fuzz | MAKES_A_VECTOR
 
 
 def test_libp2p_is_pinned_exactly() -> None:

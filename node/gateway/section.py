@@ -2,31 +2,24 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Place = Annotated[str, Field(pattern=r"^/(ip4|ip6|dns4|dns6)/[^/]+/tcp/\d+$", max_length=128)]
+from node.section import Address, Addresses, Section
+
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-def _one_or_a_list(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-class GatewaySection(BaseModel):
+class GatewaySection(Section):
     """`side` is where this node stands: in the "cell" below, or in the "parent". Without it this is no gateway.
 
     `listen` is an address for the line between the two alone, `peer` the feed key of the other node in hexadecimal,
     and `addresses` where it listens.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
     side: Literal["cell", "parent"] | None = None
-    listen: Place | None = None
+    listen: Address | None = None
     peer: Key | None = None
-    addresses: Annotated[tuple[Place, ...], BeforeValidator(_one_or_a_list)] = ()
+    addresses: Addresses = ()
 
     @model_validator(mode="after")
     def _whole_or_nothing(self) -> "GatewaySection":

@@ -3,11 +3,9 @@
 import ipaddress
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from node.section import Section
 
 
 def _loopback(value: str) -> str:
@@ -24,13 +22,13 @@ def _loopback(value: str) -> str:
     return value
 
 
-class MetricsSection(_Section):
+class MetricsSection(Section):
     """Where `/metrics`, `/healthz` and `/readyz` are served; without `listen` they are not."""
 
     listen: Annotated[str, Field(max_length=64), AfterValidator(_loopback)] | None = None
 
 
-class UpgradeSection(_Section):
+class UpgradeSection(Section):
     """Whose releases this node takes: the root metadata that pins their keys, threshold and expiry; without it none. A
     new release is tried for `trial_real_s` before it is kept.
     """
@@ -46,7 +44,7 @@ def _list_is_tuple(value: object) -> object:
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
-class NotifyChannel(_Section):
+class NotifyChannel(Section):
     """Somewhere to tell people: an Apprise URL, or a file of mode 0600 that holds it, as it may hold a password. It
     hears of matters of at least `severity`, once they were not acknowledged for `after_real_s`.
     """
@@ -64,7 +62,7 @@ class NotifyChannel(_Section):
         return self
 
 
-class NotifySection(_Section):
+class NotifySection(Section):
     """Who is warned, how often, and the quiet hours in which only critical matters are told."""
 
     channels: Annotated[tuple[NotifyChannel, ...], BeforeValidator(_list_is_tuple), Field(max_length=16)] = ()

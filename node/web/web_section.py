@@ -2,12 +2,14 @@
 
 from ipaddress import ip_address
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from node.section import Section
 
 DEFAULT_LISTEN = "127.0.0.1:7460"
 
 
-class WebSection(BaseModel):
+class WebSection(Section):
     """Where the page and the API are served; `listen` is an address and a port, port 0 means any that is free.
 
     `certificate` and `key` are PEM files; without them a certificate is generated beyond loopback, where nobody is
@@ -15,8 +17,6 @@ class WebSection(BaseModel):
     token, never act. Without `serve` the daemon starts no web server and only tells others on this machine what it
     sees, as in a testnet, where one server shows all nodes.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     listen: str = Field(default=DEFAULT_LISTEN, max_length=100)
     certificate: str | None = None

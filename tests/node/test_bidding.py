@@ -19,7 +19,8 @@ from market.outcomes import BlockOutcomes, ClearingOutcome
 from market.payloads import Curve
 from market.rules import TariffStep, decode_rules
 from node.bidding import FORECASTS, carbon_of, configured_bidder, configured_expectations
-from node.config import BiddingSection, Config, load_config
+from node.bidding_section import BiddingSection
+from node.config import Config, load_config
 from node.errors import ConfigError
 from node.events import Now
 from node.trading import Trading
