@@ -83,7 +83,11 @@ class Cluster:
         self.queue = EventQueue()
         self.trace = Trace(self.queue, live)
         self.watch = Watch(
-            self.genesis.cell_id, pace.interval_s * S, self._members_that(*PROVABLE), self.plan.unreliable
+            self.genesis.cell_id,
+            pace.interval_s * S,
+            self._members_that(*PROVABLE),
+            self.plan.unreliable,
+            self.plan.rotten_ledgers,
         )
         self.after = self.queue.after
         self.network = Network(

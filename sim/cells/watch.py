@@ -30,13 +30,15 @@ class Watch:
 
     `interval_ns` is in cell time, `provable` are members (by id) that may be accused; `forgetful` are nodes whose disk
     may have lost what it had. Of the `robbed` somebody else has the keys that they gave up: whoever does not know yet
-    that those are void finds true evidence, with which nobody may be frozen.
+    that those are void finds true evidence, with which nobody may be frozen. In the ledger of the `rotten` a bit flips:
+    a start from a snapshot does not read their old blocks again, and the audit at the end is what must find it.
     """
 
     cell_id: bytes
     interval_ns: int
     provable: frozenset[bytes]
     forgetful: frozenset[int]
+    rotten: frozenset[int]
     decided: dict[int, bytes] = field(default_factory=dict)
     positions: dict[tuple[int, int], int] = field(default_factory=dict)
     robbed: set[bytes] = field(default_factory=set)
@@ -60,6 +62,8 @@ class Watch:
             row = node.store.block(height)
             if row is None and height <= node.store.base():
                 continue  # a node that joined by a snapshot has none of the blocks before it
+            if node.index in self.rotten:
+                continue
             if row is None or self.decided.setdefault(height, row.id) != row.id:
                 return f"node {node.index} has another block {height} than the others"
         self._heights[node.index] = tip.height
