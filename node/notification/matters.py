@@ -66,6 +66,8 @@ ALARM_TEXTS: Final = {
     AlarmCode.UNIT_IMPLAUSIBLE: "What a store says does not fit its meter; it rests.",
     AlarmCode.UNIT_DRIFTING: "A store loses more, or less, than it used to.",
     AlarmCode.UNIT_UNREADABLE: "A store's sensor does not answer; it rests.",
+    AlarmCode.UPS_ON_BATTERY: "A UPS runs on its battery.",
+    AlarmCode.UPS_LOW_BATTERY: "A UPS' battery is nearly empty.",
 }
 """One for every alarm of the control process."""
 

@@ -107,11 +107,18 @@ class TokenBook:
 
     def find(self, secret: str) -> Token | None:
         """The token with this secret, if it has not expired; every token is compared, in constant time."""
+        found = self._find(secret)
+        if found is None:
+            self._looked_s = -1.0  # it may have been made since the last look
+            found = self._find(secret)
+        return found if found is not None and found.expires_s > time.time() else None
+
+    def _find(self, secret: str) -> Token | None:
         digest, found = _digest(secret), None
         for token in self.tokens():
             if hmac.compare_digest(token.digest, digest):
                 found = token
-        return found if found is not None and found.expires_s > time.time() else None
+        return found
 
     def holds(self, token: Token) -> bool:
         """Whether this very token is still good."""

@@ -117,6 +117,16 @@ def test_a_session_cookie_is_kept_from_scripts_and_other_sites(node: ServedNode,
     assert secret not in cookie
 
 
+def test_a_token_is_known_at_once(tmp_path: Path) -> None:
+    """The server looks for a changed file only now and then, and whenever it does not know a token."""
+    server = TokenBook(tmp_path)
+    assert server.tokens() == ()
+    secret = TokenBook(tmp_path).add("ada", Role.VIEWER, 1)
+    found = server.find(secret)
+    assert found is not None
+    assert found.name == "ada"
+
+
 def test_tokens_are_stored_as_hashes_and_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     book = TokenBook(tmp_path)
     secret = book.add("tablet", Role.VIEWER, 2)

@@ -127,7 +127,7 @@ def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(cell: Cell, u
 
 def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: str) -> None:
     with owner(cell, url, "pauses") as client:
-        assert client.post("trading", json={"paused": True}).json()
+        assert client.post("trading", json={"paused": True}).status_code == 200
         paused = trio.run(until, lambda: client.get("settings").json()["paused"], 10.0)
         assert paused
         height = client.get("status").json()["followed"]

@@ -28,18 +28,25 @@ export async function open(context) {
   return { element, renew };
 }
 
+// What was moved and not set yet: live news redraw the page, and must not take it from under somebody's hand.
+const moved = new Map();
+
 function drawReserve(element, held, may, context) {
   const names = Object.keys(held.reserves);
   if (!names.length) { replace(element, h("p", { class: "quiet" }, held.mode === null ? "The daemon does not answer." : "This node has no battery.")); return; }
   replace(element, h("p", null, "No trade and no grid service discharges the battery below its reserve. It is there in an outage."),
     names.map((name) => {
-      const input = h("input", { type: "range", id: `reserve-${name}`, min: 0, max: 100, step: 5, value: Math.round(held.reserves[name] * 100), disabled: !may });
-      const said = h("output", { for: `reserve-${name}` }, f.percent(held.reserves[name]));
-      input.addEventListener("input", () => { said.textContent = `${input.value} %`; });
+      const percent = moved.get(name) ?? Math.round(held.reserves[name] * 100);
+      const input = h("input", { type: "range", id: `reserve-${name}`, min: 0, max: 100, step: 5, value: percent, disabled: !may });
+      const said = h("output", { for: `reserve-${name}` }, `${percent} %`);
+      input.addEventListener("input", () => { moved.set(name, input.value); said.textContent = `${input.value} %`; });
       return h("div", { class: "tools spaced" }, h("label", null, name, " ", input, said),
-        h("button", { type: "button", class: "primary", disabled: !may, onclick: () => context.act(
-          "reserve", { device: name, share: Number(input.value) / 100 }, { device: name, share: held.reserves[name] },
-          `The reserve of ${name} is now ${input.value} %.`) }, "Set"));
+        h("button", { type: "button", class: "primary", disabled: !may, onclick: () => {
+          moved.delete(name);
+          context.act(
+            "reserve", { device: name, share: Number(input.value) / 100 }, { device: name, share: held.reserves[name] },
+            `The reserve of ${name} is now ${input.value} %.`);
+        } }, "Set"));
     }), needs(may));
 }
 
