@@ -68,7 +68,7 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         founders=Membership.founding(opened.genesis).validators(),
         member=opened.member.id,
         remembered=opened.remembered,
-        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id)),
+        recall=Recall(confirmations_needed(opened.tip.membership, opened.member.id), opened.member.feed_key),
         ordering=ordering,
         gathering=gathering,
         syncing=Syncing(),

@@ -34,9 +34,14 @@ class Remembered:
 
 @dataclass(slots=True)
 class Recall:
-    """Waits for `needed` peers to confirm. `confirmed` peers hold nothing of us that we do not know."""
+    """Waits for `needed` peers to confirm. `confirmed` peers hold nothing of us that we do not know.
+
+    Only words under the `feed_key` that we sign with now count: what somebody signs with a key that we gave up, and
+    shows to those who do not know that yet, is not ours, and cannot silence us.
+    """
 
     needed: int
+    feed_key: bytes
     confirmed: set[bytes] = field(default_factory=set)
 
     @property
@@ -46,7 +51,7 @@ class Recall:
 
     def hear(self, peer: bytes, recalled: Recalled, remembered: Remembered) -> str | None:
         """A peer's answer: None when it confirms, else what of ours it holds that we do not remember."""
-        if recalled.entry is not None:
+        if recalled.entry is not None and recalled.entry.entry.author == self.feed_key:
             entry = recalled.entry.entry
             if remembered.feed is None or (entry.incarnation, entry.sequence) > remembered.feed:
                 return f"entry {entry.sequence} of incarnation {entry.incarnation} of our own feed"

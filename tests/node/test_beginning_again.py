@@ -51,7 +51,7 @@ def test_a_readmitted_member_with_its_new_key_gets_a_guard_and_may_sign(cluster:
     again = opened(cluster, LOST, NEW)
     assert (again.read_only, again.remembered) == (None, Remembered((1, -1), None))
     assert again.signer.guard is not None
-    recall, old = Recall(1), Keys.of(LOST).member
+    recall, old = Recall(1, again.member.feed_key), Keys.of(LOST).member
     last = cluster.nodes[0].store.last_sequence(old, 0)
     assert last >= 0, "peers hold what it said before it lost its memory"
     assert (0, last) < again.remembered.feed

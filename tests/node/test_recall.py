@@ -9,6 +9,7 @@ from ledger.sync.replication import Recalled
 from node.recall import Recall, Remembered
 
 KEY = SigningKey(b"k" * 32)
+PUBLIC = KEY.verify_key.encode()
 REMEMBERED = Remembered(feed=(1, 4), vote=(9, 0, int(Step.PREVOTE)))
 BLANK = Remembered(feed=None, vote=None)
 
@@ -25,18 +26,18 @@ def vote(height: int, round_: int, step: Step) -> Vote:
 
 
 def hear(recalled: Recalled, remembered: Remembered = REMEMBERED) -> str | None:
-    return Recall(needed=1).hear(b"a", recalled, remembered)
+    return Recall(1, PUBLIC).hear(b"a", recalled, remembered)
 
 
 def test_enough_peers_that_know_nothing_newer_let_it_sign() -> None:
-    recall = Recall(needed=2)
+    recall = Recall(2, PUBLIC)
     for peer, done in ((b"a", False), (b"a", False), (b"b", True)):
         assert recall.hear(peer, Recalled(3, entry(1, 4), vote(9, 0, Step.PREVOTE), None), REMEMBERED) is None
         assert recall.done is done
 
 
 def test_alone_in_its_cell_it_waits_for_nobody() -> None:
-    assert Recall(needed=0).done
+    assert Recall(0, PUBLIC).done
 
 
 @pytest.mark.parametrize("held", [entry(1, 5), entry(2, 0)])
@@ -53,6 +54,13 @@ def test_a_vote_that_it_does_not_remember_stops_it(held: Vote) -> None:
     assert forgotten is not None and f"height {held.height}" in forgotten
 
 
+def test_what_another_signs_with_a_key_that_it_gave_up_does_not_stop_it() -> None:
+    """Seed 360 of the search: a thief with the old key silenced a member that had rotated it."""
+    recall = Recall(1, SigningKey(b"n" * 32).verify_key.encode())
+    assert recall.hear(b"a", Recalled(3, entry(1, 5), None, None), REMEMBERED) is None
+    assert recall.done
+
+
 def test_a_proposal_that_it_does_not_remember_stops_it() -> None:
     assert hear(Recalled(3, None, None, Proposal(10, 0, -1, b"b" * 32, 0))) is not None
 
@@ -64,6 +72,6 @@ def test_who_remembers_nothing_is_stopped_by_anything() -> None:
 
 
 def test_a_peer_that_shows_something_forgotten_does_not_count_as_confirming() -> None:
-    recall = Recall(needed=1)
+    recall = Recall(1, PUBLIC)
     recall.hear(b"a", Recalled(0, entry(0, 0), None, None), BLANK)
     assert not recall.done
