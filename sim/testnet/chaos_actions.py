@@ -165,8 +165,11 @@ def _back_up(cell: Field, daemon: Daemon) -> None:
 async def _old_copy(cell: Field, daemon: Daemon, lasts_s: float) -> None:
     """The whole backup runs, guard included: peers know better, so it only reads. Then the newest comes back.
 
-    Where nothing was signed since the backup, it has forgotten nothing: it takes part again, and stays.
+    Where nothing was signed since the backup, it has forgotten nothing: it takes part again, and stays. Peers can only
+    show what has reached them, so it begins a block after the node came back from its last stop.
     """
+    view, height = daemon.view, cell.height
+    await _settled(cell, lambda: view.active and view.decided > height)
     await _stop(cell, daemon)
     newest, old = cell.aside(daemon, "newest"), cell.aside(daemon, "old-copy")
     daemon.directory.rename(newest)
