@@ -69,6 +69,7 @@ function drawAccess(element, held, context) {
       h("div", { class: "tools spaced" }, h("button", { type: "button", onclick: context.logout }, "Log out")));
     return;
   }
+  if (element.querySelector("#token")) return; // live news must not take a token from under somebody's hand
   const secret = h("input", { type: "password", id: "token", autocomplete: "current-password", required: true });
   replace(element, h("p", null, "You may look. To change something, show a token; on the node's machine ", h("code", null, "wattswarm node token add NAME --role owner --config node.toml"), " makes one."),
     h("form", { class: "tools spaced", onsubmit: (event) => { event.preventDefault(); context.login(secret.value); } },
