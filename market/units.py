@@ -12,6 +12,8 @@ from market.errors import AmountError
 
 NS_PER_S = 1_000_000_000
 S_PER_HOUR = 3_600
+MW_PER_W = 1_000  # power in agreed values is an integer of mW
+MWH_PER_WH = 1_000
 ENERGY_PER_KWH = 1_000_000  # mWh in a kWh
 PRICE_PER_UNIT = 1_000_000  # µ/kWh in one currency unit per kWh
 MONEY_PER_UNIT = 1_000_000_000_000  # pico in one currency unit

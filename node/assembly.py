@@ -11,7 +11,7 @@ from market.cell_state import CellState
 from market.forecast import PriceHistory, SeasonalNaive
 from market.payloads import Kind
 from market.rules import CellRules
-from market.units import PRICE_PER_UNIT, S_PER_HOUR
+from market.units import MW_PER_W, PRICE_PER_UNIT, S_PER_HOUR
 from node.alarm_feed import AlarmFeed
 from node.belonging import Identity, confirmations_needed
 from node.bidding import carbon_of, configured_bidder, configured_expectations
@@ -26,7 +26,7 @@ from node.joining import Joining
 from node.offers import Offer, Offers
 from node.ordering import Ordering
 from node.recall import Recall
-from node.requested import MW_PER_W, Requested
+from node.requested import Requested
 from node.serving import Serving
 from node.startup import NS_PER_MS, Opened, agreement_timeouts
 from node.syncing import Syncing

@@ -22,11 +22,10 @@ from market.services.book import StandingRequest
 from market.services.payloads import decode_request
 from market.services.shares import bought, eligible_branches
 from market.services.taking import MOST_REQUESTS
+from market.units import MW_PER_W, NS_PER_S
 from node.events import Effect, Now, Order, Report
 from node.wire import Capacity
 
-NS_PER_S = 1_000_000_000
-MW_PER_W = 1000
 LONGEST_LEASE_S = 3_000.0
 """Real seconds that one order covers at most; it is given again before."""
 REVOKED_S = 60.0

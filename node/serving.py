@@ -14,12 +14,13 @@ from ledger.records.entries import SignedEntry
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.services.limits import connection_limits
+from market.units import MW_PER_W, NS_PER_S
 from node.alarm_feed import AlarmFeed
 from node.capacities import Capacities
 from node.commands import Commands
 from node.events import Effect, Now, Order, Report
 from node.offers import Offers
-from node.requested import MW_PER_W, NS_PER_S, Requested
+from node.requested import Requested
 from node.trading import Trading
 
 UNLIMITED = PowerRange(-1e9, 1e9)

@@ -19,12 +19,10 @@ from market.intervals import Calendar
 from market.outcomes import BlockOutcomes
 from market.payloads import Curve, Kind, Reading, encode_order, encode_reading
 from market.rules import CellRules, MemberRule
-from market.units import energy_of_power
+from market.units import MW_PER_W, MWH_PER_WH, energy_of_power
 from node.constants import IMAGE_AGE_NS
 from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, SignEntry
 
-MW_PER_W = 1000
-MWH_PER_WH = 1000
 PPM = 1_000_000
 HEALTHY = 1000
 """per mille; what a member says of itself until its devices say otherwise."""

@@ -13,6 +13,7 @@ from ledger.records.genesis import Role
 from market.administration.payloads import device_key, encode_acknowledgement
 from market.payloads import Kind
 from market.terminal import table_console
+from market.units import NS_PER_S
 from node.alarm_log import LedgerAlarm
 from node.alarm_view import read_alarms
 from node.config import load_config
@@ -20,7 +21,6 @@ from node.errors import ConfigError, InputRefusedError
 from node.founding import CONFIG_FILE
 from node.speaking import speaker
 
-NS_PER_S = 1_000_000_000
 SHORT = 12
 
 app = App(name="alarms", help="Alarms of the cell's devices: list and acknowledge them.")

@@ -11,9 +11,8 @@ from cyclopts import Parameter
 
 from devices.cell_clock import Instant
 from devices.dispatch_log import replay
+from market.units import NS_PER_S
 from node.exit_codes import ExitCode
-
-NS_PER_S = 1_000_000_000
 
 
 def replay_log(

@@ -17,12 +17,10 @@ from market.services.payloads import (
     encode_request,
     encode_terms,
 )
-from market.units import energy_from_kwh, price_from_text, price_text
+from market.units import MW_PER_W, NS_PER_S, energy_from_kwh, price_from_text, price_text
 from node.errors import InputRefusedError
 from node.speaking import Speaker, branch_index, cell_time_ns, speaker
 
-MW_PER_W = 1000
-NS_PER_S = 1_000_000_000
 CAUSES = {
     "frequency": Cause.FREQUENCY,
     "voltage": Cause.VOLTAGE,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from node.section import Section
+from node.section import Section, list_is_tuple
 
 
 def _loopback(value: str) -> str:
@@ -37,10 +37,6 @@ class UpgradeSection(Section):
     trial_real_s: float = Field(default=60.0, ge=0, le=3_600)
 
 
-def _list_is_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
@@ -65,7 +61,7 @@ class NotifyChannel(Section):
 class NotifySection(Section):
     """Who is warned, how often, and the quiet hours in which only critical matters are told."""
 
-    channels: Annotated[tuple[NotifyChannel, ...], BeforeValidator(_list_is_tuple), Field(max_length=16)] = ()
+    channels: Annotated[tuple[NotifyChannel, ...], BeforeValidator(list_is_tuple), Field(max_length=16)] = ()
     repeat_real_s: float = Field(default=3_600.0, ge=60, le=604_800)
     quiet_from: TimeOfDay | None = None
     quiet_to: TimeOfDay | None = None

@@ -9,12 +9,12 @@ from devices.control_config import ControlConfig
 from ledger.membership.members import Member
 from market.cell_state import CellState
 from market.rules import MemberRule
+from market.units import NS_PER_S
 from node.config import Config
 from node.web.cell_history import CellHistory
 from node.web.live_state import LiveState
 
 NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
 
 
 @dataclass(slots=True)

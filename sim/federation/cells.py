@@ -16,7 +16,7 @@ from ledger.chain.proofs import LeafProof, prove_outcome
 from ledger.encoding import Value
 from ledger.errors import MissingEntries
 from ledger.heads import Head
-from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.entries import SignedEntry
 from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from ledger.records.votes import Certificate, Step, Vote, sign_vote
 from market.cell import EnergyCell
@@ -26,6 +26,7 @@ from market.intervals import Calendar
 from market.outcomes import PART_KEY, BlockOutcomes
 from market.payloads import Curve, Kind, decode_order
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
+from sim.written_feeds import write_entry
 
 FIRST_INTERVAL = 1000
 INTERVAL_S = 3600
@@ -78,18 +79,7 @@ class SmallCell:
         """Sign an entry in a member's feed; the next block anchors it."""
         key = self.keys[place]
         feed = self._feeds.setdefault(self.member(place), [])
-        last = feed[-1] if feed else None
-        entry = Entry(
-            author=key.verify_key.encode(),
-            incarnation=0,
-            sequence=0 if last is None else last.entry.sequence + 1,
-            previous=None if last is None else last.id,
-            kind=int(kind),
-            interval=interval,
-            time_ns=time_ns,
-            payload=payload,
-        )
-        feed.append(author_entry(key, self.genesis.cell_id, entry))
+        write_entry(feed, key, self.genesis.cell_id, int(kind), interval, time_ns, payload)
 
     def open_orders(self, interval: int) -> dict[bytes, Curve]:
         """Each member's latest order for an interval, anchored or not."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from devices.swarm.shares import equalised
 from devices.swarm.view import Member, Request, SwarmView
+from market.units import MW_PER_W, MWH_PER_WH
 from sim.grid.feeder_voltage import FeederNode, RadialFeeder
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
@@ -32,7 +33,6 @@ CHARGE_PART = 0.5
 """Batteries fill the street's draw up to this part of its limit."""
 RESERVE = 0.2
 ONE_WAY = 0.95
-MW_PER_W = MWH_PER_WH = 1000
 
 
 @dataclass(slots=True)

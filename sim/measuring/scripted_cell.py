@@ -15,7 +15,7 @@ from ledger.encoding import Value
 from ledger.errors import MissingEntries
 from ledger.heads import Head
 from ledger.records.blocks import Block
-from ledger.records.entries import Entry, SignedEntry, author_entry
+from ledger.records.entries import SignedEntry
 from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from ledger.records.votes import Certificate, SignedVote, Step, Vote, sign_vote
 from market.cell import EnergyCell
@@ -23,6 +23,7 @@ from market.cell_state import CellState
 from market.intervals import Calendar
 from market.payloads import Kind
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
+from sim.written_feeds import write_entry
 
 FIRST_INTERVAL = 1000
 RETAIL, FEED_IN = 300_000, 40_000
@@ -133,19 +134,7 @@ class ScriptedCell:
     ) -> SignedEntry:
         key = self.keys[index]
         feed = self._feeds.setdefault(self.member(index), [])
-        last = feed[-1] if feed else None
-        entry = Entry(
-            author=key.verify_key.encode(),
-            incarnation=0,
-            sequence=0 if last is None else last.entry.sequence + 1,
-            previous=None if last is None else last.id,
-            kind=int(kind),
-            interval=interval,
-            time_ns=time_ns,
-            payload=payload,
-        )
-        feed.append(author_entry(key, self.genesis.cell_id, entry))
-        return feed[-1]
+        return write_entry(feed, key, self.genesis.cell_id, int(kind), interval, time_ns, payload)
 
     def _head(self, signed: SignedEntry) -> Head:
         entry = signed.entry

@@ -8,10 +8,10 @@ from market.outcomes import Fill as MarketFill
 from market.outcomes import MemberClearing, SettlementLine
 from market.payloads import Curve
 from market.settlement import bill
-from market.units import money_text
+from market.units import NS_PER_S, money_text
 from node.web.answers import Auction, BranchPrice, Fill, IntervalPrice, MeritStep, Order, Slot, Step
 from node.web.cell_history import KeptBlock
-from node.web.watched_node import NS_PER_S, WatchedNode
+from node.web.watched_node import WatchedNode
 
 SlotState = Literal["settled", "delivered", "running", "cleared", "open"]
 BEHIND = 24
