@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 import trio
 
+from devices.openadr.book import EventBook
 from devices.openadr.values import OpenAdrError
 from node.config import Config
 from node.demand.demand import Demand
@@ -60,7 +61,7 @@ class Following:
     async def _look(self, vtn: Vtn) -> None:
         """One poll."""
         try:
-            await learn(vtn, self._demand, self._now().cell_ns)
+            await learn(vtn, self._demand.book, self._now().cell_ns)
             self._tell_news()
             await self._register(vtn)
             await self._report(vtn)
@@ -138,20 +139,20 @@ class Following:
             self._log.warning("vtn_trouble", reason=f"{self._path}: {fault}")
 
 
-async def learn(vtn: Vtn, demand: Demand, now_ns: int) -> None:
+async def learn(vtn: Vtn, book: EventBook, now_ns: int) -> None:
     """Take what a VTN says now. Raises `OpenAdrError`, and then nothing has changed.
 
     An event that its list lacks is asked for by itself: a list that was read while it changed may lack one that stands.
     """
     try:
         programs = await vtn.programs()
-        wanted, _ = demand.book.read_programs(programs)
+        wanted, _ = book.read_programs(programs)
         events = await vtn.events(list(wanted))
-        for identity in demand.book.missing(events, now_ns):
+        for identity in book.missing(events, now_ns):
             still = await vtn.event(identity)
             if still is not None:
                 events.append(still)
-        demand.book.take(programs, events)
+        book.take(programs, events)
     except OpenAdrError as fault:
         named = str(fault) if str(fault).startswith(vtn.place) else f"{vtn.place}: {fault}"
         raise OpenAdrError(named) from fault

@@ -28,7 +28,9 @@ ANSWER_BYTES: Final = 1_048_576
 """Of one answer: fifty events of a week in quarter hours have half as many."""
 PAGE: Final = 50
 """Objects asked for at a time; the most that the schema allows."""
-MOST_PAGES: Final = 4 * MOST_EVENTS // PAGE
+MOST_OBJECTS: Final = 4 * MOST_EVENTS
+MOST_PAGES: Final = 200
+"""A server may make its pages shorter than asked."""
 TOKEN_MARGIN_S: Final = 10.0
 """Real seconds before its end at which a token is not used any more."""
 TOKEN_S: Final = 3_600.0
@@ -119,6 +121,8 @@ class Vtn:
             new = [each for each in page if _key(each) not in seen]
             if not new:
                 return found
+            if len(found) + len(new) > MOST_OBJECTS:
+                break
             seen |= {_key(each) for each in new}
             found += new
         raise OpenAdrError(
