@@ -128,7 +128,7 @@ def report_object(
         **({"programID": due.event.program} if with_program else {}),
         "eventID": due.event.id,
         "clientName": ven,
-        "reportName": f"{kind.value.lower()} {due.event.id}"[:128],
+        "reportName": f"{kind.value.lower()} {time_text(due.spans[-1].start_ns)} {due.event.id}"[:128],
         "payloadDescriptors": [descriptor],
         "resources": [{"resourceName": resource, "intervals": intervals}],
     }

@@ -3,7 +3,7 @@
 It prints {"port": n} and then answers one JSON command per line of standard input: {"put": {"programs": [..]}},
 {"put": {"events": [..]}} (with an id: in place of what has it), {"raw": {"events": [..]}} (the same, unchecked),
 {"delete": {"events": [id]}}, {"fault": name, "times": n} (for n requests, or until another), {"expire": true} (tokens),
-{"see": "reports"}, {"see": "requests"}. It ends with its standard input. Its API lies under /openadr3/3.0.1 (or
+{"see": "reports"}, {"see": "requests"}, {"reset": true}. It ends with its standard input. Its API lies under /openadr3/3.0.1 (or
 /openadr3/3.1.0 with --version 3.1). With --check it holds everything it says and hears against the published schema.
 
 Faults: slow (no answer for SLOW_S), garbage (no JSON), object (where a list belongs), huge (more than is read), denied
@@ -85,16 +85,19 @@ class Vtn:
         self.lock = threading.Lock()
         self.checker = checker
         self.token_s = token_s
-        self.objects: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+        self.objects: dict[str, dict[str, Any]] = {}
         self.requests: list[str] = []
         self.problems: list[str] = []
         self.fault, self.times = "", 0
         self.tokens: set[str] = set()
         self._made = 0
+        self.forget()
 
     def obey(self, command: dict[str, Any]) -> dict[str, Any]:
         """Do what one command says."""
         with self.lock:
+            if command.get("reset"):
+                self.forget()
             if "fault" in command:
                 if command["fault"] and command["fault"] not in FAULTS:
                     raise ValueError(f"no fault {command['fault']}; there are {', '.join(sorted(FAULTS))}")
@@ -113,6 +116,12 @@ class Vtn:
             if seen == "requests":
                 return {"requests": list(self.requests), "problems": list(self.problems)}
             return {} if seen is None else {seen: list(self.objects[seen].values())}
+
+    def forget(self) -> None:
+        """Begin again."""
+        self.objects = {kind: {} for kind in KINDS}
+        self.requests, self.problems, self.tokens = [], [], set()
+        self.fault, self.times = "", 0
 
     def add(self, kind: str, value: dict[str, Any]) -> dict[str, Any]:
         """Keep an object, with what a VTN adds to it."""

@@ -21,12 +21,19 @@ from node.events import Now
 LIMIT = event("limit", "IMPORT_CAPACITY_LIMIT", 3.5)
 
 
-@pytest.fixture
-def vtn() -> Iterator[VtnProcess]:
+@pytest.fixture(scope="module")
+def one_vtn() -> Iterator[VtnProcess]:
     with vtn_process() as started:
-        started.put("programs", PROGRAM)
-        started.put("events", LIMIT)
         yield started
+
+
+@pytest.fixture
+def vtn(one_vtn: VtnProcess) -> VtnProcess:
+    """As new, with one event."""
+    one_vtn.tell(reset=True)
+    one_vtn.put("programs", PROGRAM)
+    one_vtn.put("events", LIMIT)
+    return one_vtn
 
 
 async def asked(config: Config, book: EventBook | None = None) -> EventBook:
@@ -197,7 +204,7 @@ async def test_what_was_known_holds_over_a_restart_without_the_vtn(vtn: VtnProce
     first = Following(config, following(config), lambda: Now(0, DAY_NS, 1), log)
     async with connected(config) as client:
         await first._look(client)
-    vtn.end()
+    vtn.tell(fault="down")
     demand = following(config)
     second = Following(config, demand, lambda: Now(0, DAY_NS, 1), log)
     second._recall()
