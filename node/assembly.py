@@ -18,6 +18,8 @@ from node.bidding import carbon_of, configured_bidder, configured_expectations
 from node.commands import Commands
 from node.config import Config, armings, control_table
 from node.core import NodeCore
+from node.demand.demand import Demand
+from node.demand.setting_up import configured_demand
 from node.events import Now
 from node.gateway.timing import bids_earlier_ns
 from node.gathering import Gathering
@@ -76,24 +78,25 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         keep_blocks=config.retention.blocks,
     )
     said = _recent_entries(opened)
+    demand = configured_demand(config, opened.member.id, said)
     return NodeCore(
         identity=Identity(opened.member.id, opened.member.feed_key, opened.member.consensus_key),
         gathering=gathering,
         ordering=ordering,
-        trading=_trading(config, opened, opened.tip, margin_ns, said, now),
+        trading=_trading(config, opened, opened.tip, margin_ns, said, demand, now),
         recall=joining.recall,
         remembered=opened.remembered,
         joining=joining,
-        serving=_serving(config, opened, said),
+        serving=_serving(config, opened, said, demand),
         syncing=joining.syncing,
         read_only=opened.read_only,
         records=opened.records,
         instructions=Instructions.after(said),
-        begin_trading=lambda tip, at: _trading(config, opened, tip, margin_ns, [], at),
+        begin_trading=lambda tip, at: _trading(config, opened, tip, margin_ns, [], demand, at),
     )
 
 
-def _serving(config: Config, opened: Opened, recent: list[Entry]) -> Serving:
+def _serving(config: Config, opened: Opened, recent: list[Entry], demand: Demand) -> Serving:
     """What this member does for the grid: it offers what its configuration arms."""
     member = opened.member.id
     offered = tuple(
@@ -108,6 +111,7 @@ def _serving(config: Config, opened: Opened, recent: list[Entry]) -> Serving:
         requested=Requested(member),
         alarms=AlarmFeed.after(member, recent),
         commands=Commands(member, names),
+        demand=demand,
     )
 
 
@@ -117,6 +121,7 @@ def _trading(
     tip: Tip[CellState],
     margin_ns: int,
     recent: list[Entry],
+    demand: Demand,
     now: Now,
 ) -> Trading | None:
     """This member's trading, if the cell has a metering point of it by now."""
@@ -130,6 +135,7 @@ def _trading(
         return None
     season = S_PER_DAY // rules.interval_s
     load, generation = _learned(config, rules, season, now)
+    typical, calendar = carbon_of(config.bidding, rules.interval_s), rules.calendar
     return Trading(
         rules=rules,
         rule=rule,
@@ -145,7 +151,8 @@ def _trading(
         bid_for=max((said.interval for said in recent if said.kind == Kind.ORDER), default=-1),
         expectations=configured_expectations(config, rules, season, now),
         horizon=config.bidding.horizon_hours * S_PER_HOUR // rules.interval_s,
-        carbon=carbon_of(config.bidding, rules.interval_s),
+        carbon=lambda interval: demand.carbon(interval, calendar, typical(interval)),
+        told=lambda interval, tariff: demand.prices(interval, calendar, tariff),
         wear=round(config.bidding.wear * PRICE_PER_UNIT),
     )
 

@@ -23,6 +23,7 @@ from devices.response_curve import curve_table
 from devices.service_files import find_curve
 from node.bidding_section import BiddingSection
 from node.constants import ADDRESSES_PER_MEMBER
+from node.demand.section import OpenAdrSection
 from node.errors import ConfigError
 from node.gateway.section import GatewaySection
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
@@ -152,6 +153,7 @@ class Config(Section):
     upgrade: UpgradeSection = UpgradeSection()
     notify: NotifySection = NotifySection()
     gateway: GatewaySection = GatewaySection()
+    openadr: OpenAdrSection = OpenAdrSection()
     web: WebSection = WebSection()
     file: str = ""
 

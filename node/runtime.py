@@ -222,6 +222,8 @@ class _Daemon:
             turns = Turns(self._core, store, signer, control, outgoing, self._log, self.now, spool, kept)
             await nursery.start(self._operation.run, transport)
             await self._serve_pages(nursery, turns)
+            if self._config.openadr.vtn is not None:
+                nursery.start_soon(self._follow_vtn)
             nursery.start_soon(self._hear_network, transport, introductions)
             nursery.start_soon(introductions.run)
             nursery.start_soon(self._hear_devices, control)
@@ -313,6 +315,11 @@ class _Daemon:
                 introductions.met()
                 self._operation.versions.met()
             await self._inputs_in.send(input_of(event))
+
+    async def _follow_vtn(self) -> None:
+        from node.demand.following import Following
+
+        await Following(self._config, self._core.serving.demand, self.now, self._log).run()
 
     async def _hear_devices(self, control: ControlClient) -> None:
         async for message in control.messages:

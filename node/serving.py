@@ -8,23 +8,20 @@ from dataclasses import dataclass, field
 
 from devices.control_messages import Alarm, MeterRecord
 from devices.limits import PowerRange
-from devices.orders import Restrict
 from ledger.chain.chain import Tip
 from ledger.records.entries import SignedEntry
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.services.limits import connection_limits
-from market.units import MW_PER_W, NS_PER_S
+from market.units import MW_PER_W
 from node.alarm_feed import AlarmFeed
 from node.capacities import Capacities
 from node.commands import Commands
-from node.events import Effect, Now, Order, Report
+from node.demand.demand import Demand, no_demand
+from node.events import Effect, Now, Report
 from node.offers import Offers
 from node.requested import Requested
 from node.trading import Trading
-
-UNLIMITED = PowerRange(-1e9, 1e9)
-"""What the site's own limits are not narrowed by."""
 
 
 @dataclass(slots=True)
@@ -37,6 +34,7 @@ class Serving:
     requested: Requested
     alarms: AlarmFeed
     commands: Commands
+    demand: Demand = field(default_factory=no_demand)
     _limits: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def heard(self, entries: Iterable[SignedEntry]) -> list[Effect]:
@@ -56,6 +54,7 @@ class Serving:
         part = connection_limits(tip.state.rules, clearing, contracts, self.member)
         if part is not None:
             self._limits[clearing.interval] = part
+        self.demand.decided(outcomes, tip.state.rules.calendar)
         commanded = self.commands.decided(tip.state.administration, outcomes)
         offered = self.offers.arm(tip.state, now) if active else []
         return [*self.requested.decided(outcomes), *commanded, *offered]
@@ -66,10 +65,13 @@ class Serving:
         interval = state.rules.calendar.index_of(now.cell_ns)
         shares = self.requested.due(state, self.tip.membership, capacities.seen, capacities.said, now)
         alarms = self.alarms.due(interval, now) if active else []
-        return [*shares, *self._restrict(interval, now), *alarms]
+        part, told = self._part(interval)
+        asked = self.demand.due(state, part, active=active, now=now)
+        return [*shares, *asked, *told, *alarms]
 
     def metered(self, record: MeterRecord, trading: Trading | None, now: Now) -> list[Effect]:
         """A meter record becomes a reading; reports on services go before it: when it is safe, so are they."""
+        self.demand.metered(record, self.tip.state.rules.calendar)
         if trading is None:
             return []
         new = record.complete and record.interval not in trading.reported
@@ -85,15 +87,14 @@ class Serving:
         """Control raised or cleared an alarm."""
         return self.alarms.changed(alarm)
 
-    def _restrict(self, interval: int, now: Now) -> list[Effect]:
-        """Hold our part of a branch limit while its interval lasts."""
+    def _part(self, interval: int) -> tuple[tuple[PowerRange, int] | None, list[Effect]]:
+        """Our part of a branch limit, to be held while its interval lasts, when it is news."""
         part = self._limits.pop(interval, None)
         self._limits = {key: kept for key, kept in self._limits.items() if key > interval}
         if part is None:
-            return []
+            return None, []
         down_mw, up_mw = part
-        left_ns = self.tip.state.rules.calendar.end_ns(interval) - now.cell_ns
         limits = PowerRange(-down_mw / MW_PER_W, up_mw / MW_PER_W)
         fields: dict[str, object] = {"interval": interval, "down_mw": down_mw, "up_mw": up_mw}
-        order = Order(Restrict(limits, UNLIMITED, left_ns / now.speed / NS_PER_S))
-        return [order, Report("branch_limit", fields)]
+        end_ns = self.tip.state.rules.calendar.end_ns(interval)
+        return (limits, end_ns), [Report("branch_limit", fields)]

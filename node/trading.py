@@ -34,9 +34,9 @@ NO_STORAGE = Storage(room=0, stored=0, most_charge=0, most_discharge=0)
 class Trading:
     """One metering point's trading. `rule` is its place in the cell's rules.
 
-    A bidder that looks ahead is shown `horizon` intervals of what `expectations` make of the tariff, the grid's
-    `carbon` (g/kWh of an interval) and what was metered; `wear` is what a kWh out of the storage costs in lifetime,
-    µ/kWh.
+    A bidder that looks ahead is shown `horizon` intervals of what `expectations` make of the tariff (or of what
+    somebody `told` of an interval in its place), the grid's `carbon` (g/kWh of an interval) and what was metered;
+    `wear` is what a kWh out of the storage costs in lifetime, µ/kWh.
     """
 
     rules: CellRules
@@ -54,6 +54,7 @@ class Trading:
     expectations: Expectations | None = None
     horizon: int = 0
     carbon: Callable[[int], float] = lambda _: 0.0
+    told: Callable[[int, tuple[int, int]], tuple[int, int]] = lambda _, tariff: tariff
     wear: int = 0
     paused: bool = False
     positions: dict[int, int] = field(default_factory=dict)
@@ -207,7 +208,7 @@ class Trading:
     def _horizon(self, expectations: Expectations, interval: int, state: CellState) -> tuple[Outlook, ...]:
         def tariff(ahead: int) -> tuple[int, int]:
             step = self.rules.tariff_at(ahead, state.tariffs)
-            return step.import_price, step.export_price
+            return self.told(ahead, (step.import_price, step.export_price))
 
         return expectations.horizon(interval, self.horizon, tariff, self.carbon)
 

@@ -1,0 +1,156 @@
+"""Real daemons and a real VTN: one node limits its own site, another calls its cell, both report, and all ends."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from cell_of_processes import ended, found
+from vtn_bench import PROGRAM, event, openadr_text, secret_file, vtn_process
+
+from ledger.audit.audit import verify_directory
+from market.cell import EnergyCell
+from node.cli import dso
+from node.config_file import config_text
+from node.founding import CONFIG_FILE
+from node.ledger_view import blocks
+from sim.testnet.layout import DAEMON_LOG
+from sim.testnet.processes import Daemon
+
+pytestmark = pytest.mark.processes
+
+HOUR_NS = 3_600 * 10**9
+FLEX = {"service": "utility-flex", "up_w": 1000.0, "down_w": 500.0, "sustain_s": 600.0}
+BATTERY = {
+    "kind": "battery",
+    "name": "battery",
+    "capacity_wh": 50_000.0,
+    "charge_w": 3_000.0,
+    "discharge_w": 3_000.0,
+    "initial_state_of_charge": 0.6,
+}
+LIMIT_KW = 0.4
+HOURLY = {"frequency": 1, "numIntervals": 1, "startInterval": 0, "repeat": -1}
+
+
+def follows(daemon: Daemon, url: str, offered: dict[str, object] | None = None, **more: object) -> None:
+    """A battery, part of it for requests, and a VTN."""
+    path = daemon.directory / CONFIG_FILE
+    table = tomllib.loads(path.read_text("utf-8"))
+    others = [der for der in table["site"]["ders"] if der["kind"] != "battery"]
+    table["site"] |= {"ders": [*others, BATTERY]}
+    if offered is not None:
+        table["site"]["requested_services"] = [offered]
+    path.write_text(config_text(table) + "\n" + openadr_text(url, timeout_real_s=5.0, **more), "utf-8")
+    secret_file(daemon.directory)
+
+
+def said(daemon: Daemon, what: str) -> list[dict[str, object]]:
+    lines = (daemon.directory / DAEMON_LOG).read_text("utf-8").splitlines()
+    events = (json.loads(line) for line in lines if line.startswith("{"))
+    return [each for each in events if each.get("event") == what]
+
+
+async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(tmp_path: Path) -> None:
+    cell = found(tmp_path / "cell", 4, interval_real_s=3.0)
+    operator, neighbour = cell.daemons[:2]
+    with vtn_process() as vtn, ended(cell):
+        level_w = [0.0, 800.0, 1600.0, 2400.0]
+        follows(operator, vtn.url, FLEX, acts_for="dso", service="utility-flex", level_w=level_w)
+        follows(neighbour, vtn.url)
+        await cell.start()
+        interval = operator.view.interval
+        dso.service(
+            "utility-flex",
+            node=operator.directory,
+            from_interval=interval + 4,
+            requested=True,
+            up_w=1500,
+            up_energy_price="0.50",
+        )
+        vtn.put("programs", PROGRAM)
+        limit = event(
+            "limit",
+            "IMPORT_CAPACITY_LIMIT",
+            *[LIMIT_KW] * 60,
+            start_ns=(interval + 1) * HOUR_NS,
+            targets=[{"type": "VEN_NAME", "values": [neighbour.name]}],
+            reportDescriptors=[{"payloadType": "USAGE", **HOURLY}],
+        )
+        call = event(
+            "call",
+            "SIMPLE",
+            *[1] * 60,
+            start_ns=(interval + 1) * HOUR_NS,
+            targets=[{"type": "VEN_NAME", "values": [operator.name]}],
+            reportDescriptors=[{"payloadType": "DELTA_USAGE", **HOURLY}],
+        )
+        vtn.put("events", limit, call)
+        await cell.wait(
+            lambda: any(each["minimum_w"] == -1000 * LIMIT_KW for each in said(neighbour, "demand_limit")),
+            30,
+            "the neighbour's site is limited",
+        )
+        await cell.wait(
+            lambda: any(each["power_mw"] == 800_000 for each in said(operator, "share")),
+            60,
+            "the operator's battery gives what is called",
+        )
+        await cell.wait(lambda: len(usages(vtn.see("reports"), "USAGE")) >= 4, 60, "usage is reported")
+        await cell.wait(
+            lambda: any(value < -0.1 for value in usages(vtn.see("reports"), "DELTA_USAGE")),
+            60,
+            "what the call changed is reported",
+        )
+        shown_by_command(neighbour)
+        vtn.tell(delete={"events": ["limit", "call"]})
+        await cell.wait(
+            lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 30, "the site is free again"
+        )
+        await cell.wait(
+            lambda: said(operator, "share")[-1]["power_mw"] == 0 or no_request(operator),
+            60,
+            "nothing is called",
+        )
+        vtn.expect_no_problems()
+        reports = vtn.see("reports")
+        await cell.stop()
+    # The first hour began before the limit was known.
+    assert all(usage <= 1.02 * LIMIT_KW for usage in usages(reports, "USAGE")[1:])
+    cell.expect_sound()
+    for daemon in cell.daemons:
+        assert verify_directory(daemon.directory, EnergyCell()).failure is None
+
+
+def usages(reports: list[dict[str, object]], kind: str) -> list[float]:
+    """The values of one type in these reports, in their order."""
+    return [
+        payload["values"][0]
+        for report in reports
+        for resource in report["resources"]  # type: ignore[attr-defined]
+        for interval in resource["intervals"]
+        for payload in interval["payloads"]
+        if payload["type"] == kind
+    ]
+
+
+def no_request(daemon: Daemon) -> bool:
+    """Whether no request reaches beyond what the cell has decided."""
+    tip = blocks(daemon.directory)[-1].tip
+    end_ns = tip.state.rules.calendar.start_ns(tip.last_interval)
+    return all(each.request.end_ns < end_ns for each in tip.state.services.requests)
+
+
+def shown_by_command(daemon: Daemon) -> None:
+    """The command shows what the running node does."""
+    config = str(daemon.directory / CONFIG_FILE)
+    command = [sys.executable, "-m", "node.cli.root", "devices", "openadr", config]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    table = json.loads(done.stdout)
+    assert table["now"]["import_limit_w"] == 1000 * LIMIT_KW
+    assert [each["id"] for each in table["events"]] == ["limit"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    assert "Programs: evening" in told and "the site draws at most 400 W" in told
