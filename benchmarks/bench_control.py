@@ -10,6 +10,7 @@ before any node runs and once beside the cell. A step is to it the time until it
 """
 
 import json
+import math
 import random
 import subprocess
 import sys
@@ -52,15 +53,11 @@ def main(seconds: float) -> None:
     print(f"{'ms':>34}{'period p50':>11}{'p99':>11}{'max':>11}{'jitter p50':>11}{'p99':>11}{'max':>11}")
     for result in results:
         for name in ("bare loop, nothing runs", "bare loop beside the cell", "control loop"):
-            shown = result[name]
+            shown, label = result[name], f"{result['period_ms']} ms, {name}"
             cells = [
                 shown[what][rank] for what in ("period_ms", "jitter_ms") for rank in ("p50", "p99", "max")
             ]
-            label = f"{result['period_ms']} ms, {name}"
-            print(
-                f"{label:>34}"
-                + "".join(f"{cell:>{width}.3f}" for cell, width in zip(cells, (11, 9, 9, 12, 9, 9)))
-            )
+            print(f"{label:>34}" + "".join(f"{cell:>11.3f}" for cell in cells))
         for name in ("bare loop: step to next pass", "step to decision", "step to written setpoint"):
             shown = result[name]
             print(f"{name:>34}{shown['p50']:>11.1f}{shown['p99']:>11.1f}{shown['max']:>11.1f}")
@@ -100,7 +97,7 @@ async def measure(period_ms: int, seconds: float) -> dict[str, Any]:
 def _result(
     period_ms: int, alone: Pace, beside: Pace, control: Pace, delays: dict[str, list[float]]
 ) -> dict[str, Any]:
-    found = {name: spread(values) for name, values in delays.items()}
+    found = {name: spread(values or [math.nan]) for name, values in delays.items()}
     return {
         "period_ms": period_ms,
         "bare loop, nothing runs": _shown(alone),
