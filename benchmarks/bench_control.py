@@ -22,7 +22,7 @@ from typing import Any
 import trio
 
 from sim.counterparts.started import counterpart
-from sim.measuring.live_cell import LiveCell, live_cell
+from sim.measuring.live_cell import live_cell
 from sim.measuring.pace import Pace, Spread, first_after, pace, spread, without_extra
 from sim.testnet.preparation import Prepared
 
@@ -86,7 +86,7 @@ async def measure(period_ms: int, seconds: float) -> dict[str, Any]:
             output = await trio.to_thread.run_sync(lambda: bare.communicate()[0])
             loop = json.loads(output)
             steps = [step for step in map(cell.real_ns, edges) if loop[0] < step < loop[-1] - NS_PER_S]
-            ends = _interval_ends(cell, loop[0], loop[-1])
+            ends = cell.interval_ends(loop[0], loop[-1])
             writes = [(at, value) for at, value in server.ask(writes=True)["writes"]]
         cycles = _cycles(cell.prepared.nodes[0] / LOG, loop[0], loop[-1])
     steps = [step for step in steps if all(abs(step - end) > APART_NS for end in ends)]
@@ -142,14 +142,6 @@ def _grid_profile(prepared: Prepared) -> list[int]:
 def _bare(period_ms: int, seconds: float) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "sim.measuring.bare_loop", str(period_ms), str(seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-def _interval_ends(cell: LiveCell, first_ns: int, last_ns: int) -> list[int]:
-    """The real times at which intervals end; there the loop goes round once more."""
-    length_ns = cell.prepared.interval_s * NS_PER_S
-    first = cell.prepared.first_interval
-    ends = (cell.real_ns(interval * length_ns) for interval in range(first, first + 1000))
-    return [end for end in ends if first_ns < end < last_ns]
 
 
 def _cycles(log: Path, first_ns: int, last_ns: int) -> list[tuple[int, float | None]]:

@@ -58,6 +58,18 @@ class LiveCell:
         """The monotonic time at which it is so late in the cell."""
         return self.clock.wall_ns(cell_ns) - time.time_ns() + time.monotonic_ns()
 
+    def interval_ends(self, first_ns: int, last_ns: int) -> list[int]:
+        """The monotonic times between two at which intervals end; control goes round once more then."""
+        length_ns = self.prepared.interval_s * NS_PER_S
+        first = self.prepared.first_interval
+        ends = (self.real_ns(interval * length_ns) for interval in range(first, first + INTERVALS))
+        return [end for end in ends if first_ns < end < last_ns]
+
+    @staticmethod
+    def monotonic_ns() -> int:
+        """Real time, as all processes of this machine see it."""
+        return time.monotonic_ns()
+
     def agreement_ms(self, heights: range) -> list[float]:
         """How long every node waited for each of these blocks, from the opening of its height on."""
         blocks = (block for daemon in self.daemons for block in daemon.view.blocks.values())

@@ -58,17 +58,19 @@ def test_a_pulled_plug_is_an_alarm_and_nothing_else_stops(tmp_path: Path) -> Non
             assert trio.run(until, lambda: cellar(ask)["stored_wh"] is not None, 60.0)
             assert trio.run(until, lambda: abs(inverter.get("704.WSet")) > 1, 30.0)  # it is told what to do
             assert alarms(ask) == set()
+            assert headroom_w(ask) > 0
             inverter.end()
             assert trio.run(until, lambda: {"power-unknown", "setpoint-refused"} <= alarms(ask), 20.0)
             gone = cellar(ask)
             assert (gone["power_w"], gone["stored_wh"]) == (None, None)
             assert ask("flows")["connection_w"] is None  # nobody knows any more what crosses it
+            assert trio.run(until, lambda: headroom_w(ask) == 0, 20.0)
             height = ask("status")["height"]
             assert trio.run(until, lambda: ask("status")["height"] > height, 60.0)
             assert ask("status")["active"]
             with counterpart(*plant, "--port", str(inverter.port)) as again:
                 assert trio.run(until, lambda: alarms(ask) == set(), 30.0), ask("alarms")
-                assert cellar(ask)["stored_wh"] is not None
+                assert trio.run(until, lambda: cellar(ask)["stored_wh"] is not None, 10.0)
                 assert trio.run(until, lambda: abs(again.get("704.WSet")) > 1, 30.0)
 
 
@@ -101,3 +103,9 @@ def cellar(ask: Callable[[str], Any]) -> dict[str, Any]:
 def alarms(ask: Callable[[str], Any]) -> set[str]:
     """What stands about the device."""
     return {each["code"] for each in ask("alarms?standing=true") if each["device"] == "cellar"}
+
+
+def headroom_w(ask: Callable[[str], Any]) -> float:
+    """What the node tells the cell that it could give more."""
+    found: float = next(each["headroom_up_w"] for each in ask("members") if each["name"] == "home-01")
+    return found
