@@ -74,14 +74,16 @@ def main(seconds: float) -> None:
         return
     loaded, changed = result["loaded"], result["change_to_page_ms"]
     print(f"page: {loaded['requests']} requests, {loaded['transferred_kb']:.0f} kB, "
-          f"first render {loaded['first_render_ms']:.0f} ms, flows shown {loaded['shown_ms']:.0f} ms (medians of {LOADS})")  # fmt: skip
+          f"first render {loaded['first_render_ms']:.0f} ms, flows shown {loaded['shown_ms']:.0f} ms; "
+          f"medians of {LOADS}")  # fmt: skip
     print(f"from a changed load to the changed page, {result['changes']} changes: p50 {changed['p50']:.0f} ms, "
           f"p99 {changed['p99']:.0f} ms, max {changed['max']:.0f} ms")  # fmt: skip
     for name in ("nobody", "viewers"):
         shown = result[name]
         jitter, agreed = shown["control_jitter_ms"], shown["agreement_ms"]
         print(f"{name:>8}: web server {shown['web_server_cpu_share']:.1%} of a core, "
-              f"{shown['web_server_memory_mb']} MB; control jitter p50 {jitter['p50']:.2f} ms, p99 {jitter['p99']:.2f} ms; "
+              f"{shown['web_server_memory_mb']} MB; "
+              f"control jitter p50 {jitter['p50']:.2f} ms, p99 {jitter['p99']:.2f} ms; "
               f"agreement p50 {agreed['p50']:.0f} ms, p99 {agreed['p99']:.0f} ms")  # fmt: skip
     print(
         "with viewers as a ratio: " + ", ".join(f"{name} {value}" for name, value in result["ratios"].items())

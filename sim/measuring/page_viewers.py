@@ -74,7 +74,7 @@ async def _run(address: str, viewers: int) -> None:
             await trio.sleep(0.1)
         _say({"served": len(crowd.served)})
         crowd.counts.clear()
-        await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
+        await trio.lowlevel.wait_readable(sys.stdin.fileno())
         _say(dict(crowd.counts))
         nursery.cancel_scope.cancel()
 

@@ -23,7 +23,8 @@ def read_devices(path: Path) -> list[dict[str, object]]:
         raise ConfigError([f"{path}: not valid TOML: {fault}"]) from fault
     match table:
         case {"site": {"ders": [dict(), *_] as devices, **others}, **rest} if not others and not rest:
-            return devices
+            found: list[dict[str, object]] = devices
+            return found
     raise ConfigError([f"{path}: must have tables [[site.ders]] and nothing else"])
 
 
