@@ -31,6 +31,10 @@ MOST_DERS = 64
 LARGEST_W = 1e9
 LARGEST_WH = 1e12
 MOST_DROOPS = 8
+SHORTEST_LEASE_MS = 300
+"""Of a setpoint, where nothing else is configured: three cycles, but longer than a busy machine may leave a process
+waiting, or a fast loop would let its setpoints run out now and then.
+"""
 LATEST_NS = 2**62
 """Unix nanoseconds until the year 2116."""
 REPLAYED_OR_PLAIN = (DerKind.BATTERY, DerKind.PV, DerKind.LOAD)
@@ -164,7 +168,9 @@ def parse_config(source: object) -> ControlConfig:
         replayed=replayed,
         cycle_ms=cycle_ms,
         image_ms=top.integer("image_ms", cycle_ms, 60_000, max(500, cycle_ms)),
-        command_lease_ms=top.integer("command_lease_ms", 2 * cycle_ms, 60_000, 3 * cycle_ms),
+        command_lease_ms=top.integer(
+            "command_lease_ms", 2 * cycle_ms, 60_000, max(SHORTEST_LEASE_MS, 3 * cycle_ms)
+        ),
         reading_age_ms=top.integer("reading_age_ms", cycle_ms, 60_000, max(1000, 2 * cycle_ms)),
         settle_ms=top.integer("settle_ms", cycle_ms, 600_000, max(2000, 2 * cycle_ms)),
         linger_s=None if top.absent("linger_s") else top.number("linger_s", 0.0, 1e9),

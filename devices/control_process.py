@@ -8,6 +8,7 @@ Exit codes: 0 stopped (by message, SIGTERM, SIGINT, or left alone for `linger_s`
 profile, 3 another process controls the directory, 4 the saved state does not read back.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -48,6 +49,9 @@ from devices.errors import (
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+SWITCH_S = 0.0005
+"""How long another thread (a device's, the log's) may compute before the loop has its turn; Python's own 5 ms are half
+of the shortest cycle."""
 
 
 def main(arguments: list[str]) -> int:
@@ -83,8 +87,16 @@ def control(config: ControlConfig) -> None:
         grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
         with real_ders(config, lambda: _now(config)) as real:
             core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
+            keep_pauses_short()
             with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
                 _Loop(config, core, directory, Beside(show, log, sense)).run()
+
+
+def keep_pauses_short() -> None:
+    """What of Python could hold the loop up by more than it computes: other threads, and the garbage of the start."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True, slots=True)

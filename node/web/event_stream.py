@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,7 +94,7 @@ class EventHub:
                         news = await outward.receive()
                     except trio.EndOfChannel:
                         return
-                yield b": alive\n\n" if news is None else news.data
+                yield b": alive\n\n" if news is None else news.data + _waiting(outward)
         finally:
             self._readers.discard(inward)
             inward.close()
@@ -114,6 +115,15 @@ class EventHub:
     def _encoded(self, number: int, name: str, value: Any) -> bytes:
         data = json.dumps(value, separators=(",", ":"))
         return f"id: {self.run}-{number}\nevent: {name}\ndata: {data}\n\n".encode()
+
+
+def _waiting(outward: trio.MemoryReceiveChannel[Event]) -> bytes:
+    """What else is there by now: one write for all of it costs a crowd of readers half as much."""
+    found = []
+    with suppress(trio.WouldBlock, trio.EndOfChannel):
+        while True:
+            found.append(outward.receive_nowait().data)
+    return b"".join(found)
 
 
 class EventResponse(Response):

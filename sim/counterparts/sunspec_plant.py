@@ -36,7 +36,10 @@ class _Timer:
 
 @dataclass
 class Plant:
-    """One inverter of `kind`, a key of MODELS. `definitions` are the published model files, by number."""
+    """One inverter of `kind`, a key of MODELS. `definitions` are the published model files, by number.
+
+    Its energy flows `speed` times as fast as its own time passes, as in a testnet; its timers and its heartbeat do not.
+    """
 
     kind: str
     definitions: Mapping[int, Mapping[str, Any]]
@@ -52,6 +55,7 @@ class Plant:
     time_s: float = 0.0
     stuck: bool = False
     timers: bool = True
+    speed: float = 1.0
     running: dict[str, _Timer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -192,7 +196,7 @@ class Plant:
 
     def _flow(self, seconds: float) -> None:
         self.power_w = max(-self.rated_w, min(self.rated_w, self._wish_w()))
-        moved_wh = self.power_w * seconds / S_PER_H
+        moved_wh = self.power_w * seconds * self.speed / S_PER_H
         if self.kind not in ("solar", "meter"):
             kept_wh = min(self.capacity_wh, max(0.0, self.stored_wh - moved_wh))
             if kept_wh != self.stored_wh - moved_wh:

@@ -2,8 +2,9 @@
 
 It prints {"port": n} and then answers one JSON command per line of standard input: {"advance": seconds},
 {"fault": name}, {"put": {"713.SoC": 50}}, {"raw": {"713.SoC": 65535}}, {"get": ["701.W"]}, {"stored_wh": Wh},
-{"power_w": W} (of a meter), {"stuck": true} (setpoints are taken and not followed), {"timers": false}. Time passes by
-command, or with --real-time by the clock as well. It ends with its standard input.
+{"power_w": W} (of a meter), {"stuck": true} (setpoints are taken and not followed), {"timers": false},
+{"writes": true} (the setpoint of a battery after each write since last asked, with the monotonic time in ns). Time
+passes by command, or with --real-time by the clock as well. It ends with its standard input.
 
 Faults, until {"fault": ""}: silence (no reply), delay (replies come after DELAY_S), behind (each reply is the one
 to the request before, with that one's transaction id), mixed (the right transaction id on other registers), refuse
@@ -17,6 +18,7 @@ import struct
 import sys
 import threading
 import time
+from collections import deque
 from importlib.resources import files
 from typing import Any
 
@@ -26,6 +28,8 @@ FAULTS = ("", "silence", "delay", "behind", "mixed", "refuse", "freeze")
 DELAY_S = 0.4
 TICK_S = 0.02
 MIXED_BY = 3
+WRITES_KEPT = 50_000
+SETPOINT = "704.WSet"
 READ_HOLDING, WRITE_MANY = 3, 16
 NO_FUNCTION, NO_REGISTER, NO_VALUE = 1, 2, 3
 
@@ -39,6 +43,7 @@ class Server:
         self._lock = threading.Lock()
         self._fault = ""
         self._frozen: list[int] | None = None
+        self._writes: deque[tuple[int, float]] = deque(maxlen=WRITES_KEPT)
 
     def serve(self, listener: socket.socket) -> None:
         """Take connections for ever."""
@@ -71,7 +76,11 @@ class Server:
                 plant.put(place, value, scaled=False)
             if "advance" in command:
                 plant.advance(float(command["advance"]))
-            return {place: plant.get(place) for place in command.get("get", ())}
+            said: dict[str, Any] = {place: plant.get(place) for place in command.get("get", ())}
+            if "writes" in command:
+                said["writes"] = list(self._writes)
+                self._writes.clear()
+            return said
 
     def _talk(self, connection: socket.socket) -> None:
         last: tuple[int, bytes] | None = None
@@ -111,6 +120,8 @@ class Server:
             if self._fault == "refuse" or not self._plant.write(address, values):
                 return bytes((function | 0x80, NO_VALUE))
             self._plant.advance(0.0)
+            if SETPOINT in self._plant.places:
+                self._writes.append((time.monotonic_ns(), self._plant.get(SETPOINT)))
             return struct.pack(">BHH", function, address, count)
         return bytes((function | 0x80, NO_FUNCTION))
 
@@ -150,9 +161,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--unit", type=int, default=1)
-    parser.add_argument("--real-time", action="store_true")
+    parser.add_argument("--real-time", action="store_true", help="let time pass by the clock")
+    parser.add_argument("--speed", type=float, default=1.0, help="of its energy, as that of a testnet")
     options = parser.parse_args(arguments)
-    server = Server(Plant(options.kind, definitions(options.kind)), options.unit)
+    plant = Plant(options.kind, definitions(options.kind), speed=options.speed)
+    server = Server(plant, options.unit)
     listener = socket.create_server((options.host, options.port))
     threading.Thread(target=server.serve, args=(listener,), daemon=True).start()
     sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")

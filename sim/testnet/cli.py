@@ -16,6 +16,7 @@ from sim.interrupts import heed_interrupts
 from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
 from sim.testnet.chaos_plan import plan
 from sim.testnet.feeder import default_feeder
+from sim.testnet.given_devices import read_devices
 from sim.testnet.page_process import DEFAULT_PAGE_PORT
 from sim.testnet.preparation import Parameters
 from sim.testnet.progress import ProgressView, branch_names
@@ -36,6 +37,7 @@ def run(
     season: Literal["summer", "winter"] = "summer",
     seed: int = 0,
     chaos: int | None = None,
+    device: Path | None = None,
     page: Annotated[bool, Parameter(negative="")] = False,
     page_port: int = DEFAULT_PAGE_PORT,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
@@ -66,6 +68,8 @@ def run(
     chaos
         A seed that chooses what is killed, paused, restarted, cut off, slowed down or restored from old files; at least
         four nodes.
+    device
+        A file with tables [[site.ders]], as in a node's configuration: devices that the first home has besides.
     page
         Serve a page that shows all nodes side by side, as long as the testnet runs.
     page_port
@@ -80,14 +84,15 @@ def run(
         raise ConfigError([str(error)]) from error
     _check_speed(speed)
     names = branch_names(default_feeder(neighbourhood, intervals))
-    _check_chaos(chaos, nodes, intervals, page=page)
+    _check_chaos(chaos, nodes, intervals, page=page, device=device)
+    devices = [] if device is None else read_devices(device)
     heed_interrupts()
     try:
         with ProgressView(names, intervals) as view:
             arguments = (data_dir, parameters, neighbourhood, view.update)
             summary: Summary | ChaosSummary
             if chaos is None:
-                summary = trio.run(run_testnet, *arguments, page_port if page else None)
+                summary = trio.run(run_testnet, *arguments, page_port if page else None, devices)
             else:
                 summary = trio.run(run_chaos, *arguments, chaos, view.say)
     except KeyboardInterrupt:
@@ -110,9 +115,11 @@ def _check_speed(speed: int) -> None:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
 
 
-def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool) -> None:
+def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool, device: Path | None) -> None:
     if seed is None:
         return
+    if device is not None:
+        raise ConfigError(["--device: for a testnet without --chaos; leave one of them out"])
     if page:
         raise ConfigError(["--page: shows a testnet without --chaos; leave one of them out"])
     try:

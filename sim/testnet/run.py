@@ -1,12 +1,13 @@
 """Shell: runs a testnet from its foundation to its summary."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import trio
 
 from sim.homes.neighbourhood import Neighbourhood
+from sim.testnet.given_devices import give_devices
 from sim.testnet.page_process import start_page
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
@@ -35,12 +36,16 @@ async def run_testnet(
     neighbourhood: Neighbourhood,
     progress: Progress,
     page_port: int | None = None,
+    devices: Sequence[dict[str, object]] = (),
 ) -> Summary:
     """Found, start, watch, stop, verify. Returns the summary; `progress` is called a few times a second.
 
-    With `page_port` a page of all nodes is served on that port of loopback meanwhile.
+    With `page_port` a page of all nodes is served on that port of loopback meanwhile. The first node has `devices`
+    besides its own.
     """
     prepared = prepare(directory, parameters, neighbourhood)
+    if devices:
+        give_devices(prepared.nodes[0], list(devices))
     daemons = [Daemon(node) for node in prepared.nodes]
     page = None if page_port is None else start_page(directory, page_port)
     try:

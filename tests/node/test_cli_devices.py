@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from nut_server import nut_server
-from sunspec_bench import Counterpart, counterpart
 
 from devices.control_files import lock_directory
 from node.cli import device_tests
 from node.cli.root import main
 from node.config import load_config
 from node.config_file import config_text
+from sim.counterparts.started import Counterpart, counterpart
 
 Run = Callable[..., tuple[int, str, str]]
 pytestmark = pytest.mark.processes

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sunspec_bench import Counterpart, MakeBench, ServerBench
+from sunspec_bench import MakeBench, ServerBench
+
+from sim.counterparts.started import Counterpart
 
 
 @pytest.fixture

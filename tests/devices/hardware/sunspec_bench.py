@@ -1,10 +1,6 @@
 """A SunSpec server process, and a driver in front of it on a clock that the test moves."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from devices.cell_clock import Instant
@@ -14,52 +10,12 @@ from devices.drivers.polled import PolledDer
 from devices.drivers.real import connect
 from devices.image import DeviceImage
 from devices.leases import Answer, Lease
+from sim.counterparts.started import Counterpart
 
 SECOND_NS = 10**9
 PATIENCE_S = 20.0
 STEP_S = 1.0
 """No longer than the shortest lease: a driver looks several times a second."""
-
-
-class Counterpart:
-    """A SunSpec server in a process of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sim.counterparts.sunspec_server", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.port = int(self._hear()["port"])
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        """Give the server a command and wait until it is done."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        return self._hear()
-
-    def get(self, place: str) -> float:
-        return float(self.ask(get=[place])[place])
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def _hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        heard: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return heard
-
-
-@contextmanager
-def counterpart(*arguments: str) -> Iterator[Counterpart]:
-    server = Counterpart(*arguments)
-    try:
-        yield server
-    finally:
-        server.end()
 
 
 def table(port: int, kind: str = "battery", **changes: Any) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 import pytest
 from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
-from sunspec_bench import SECOND_NS, Counterpart, MakeBench, ServerBench, counterpart
+from sunspec_bench import SECOND_NS, MakeBench, ServerBench
 
 from devices.conformance import examine
 from devices.image import Quality
 from devices.leases import Accepted, Refused
+from sim.counterparts.started import Counterpart, counterpart
 
 KINDS = ("battery", "solar", "older-battery")
 

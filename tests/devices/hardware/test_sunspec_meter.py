@@ -1,7 +1,7 @@
 """A SunSpec meter on Modbus TCP, against the server process."""
 
 import pytest
-from sunspec_bench import MakeBench, config, counterpart, table
+from sunspec_bench import MakeBench, config, table
 
 from devices.cell_clock import Instant
 from devices.conformance import examine
@@ -9,6 +9,7 @@ from devices.drivers.hardware import HardwareError
 from devices.drivers.real import open_hardware
 from devices.errors import ConfigurationError
 from devices.image import DerKind
+from sim.counterparts.started import counterpart
 
 
 def test_every_law_is_kept(make_bench: MakeBench) -> None:

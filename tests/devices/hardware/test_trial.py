@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sunspec_bench import SECOND_NS, Counterpart, config, counterpart, table
+from sunspec_bench import SECOND_NS, config, table
 
 from devices.cell_clock import Instant
 from devices.drivers.real import open_hardware
 from devices.trial import Means, Step, exercise_w, try_device
+from sim.counterparts.started import Counterpart, counterpart
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ async def heard(stream: Any, events: int) -> list[tuple[str, str]]:
     """So many events as (id, name)."""
     found = []
     while len(found) < events:
-        chunk = (await anext(stream)).decode()
-        if chunk.startswith("id: "):
-            lines = chunk.split("\n")
-            found.append((lines[0].removeprefix("id: "), lines[1].removeprefix("event: ")))
+        for chunk in (await anext(stream)).decode().split("\n\n"):
+            if chunk.startswith("id: "):
+                lines = chunk.split("\n")
+                found.append((lines[0].removeprefix("id: "), lines[1].removeprefix("event: ")))
     return found
 
 
@@ -72,6 +72,16 @@ async def test_a_reader_that_does_not_read_is_dropped_and_holds_up_nobody() -> N
     await heard(slow, EVENTS_WAITING)
     await slow.aclose()
     await quick.aclose()
+
+
+async def test_what_waits_for_a_reader_goes_in_one_piece() -> None:
+    told = hub()
+    stream = told.read("")
+    await heard(stream, 2)
+    for name in ("flows", "ders", "status"):
+        told.publish(name, 1, state=True)
+    assert (await anext(stream)).count(b"event: ") == 3
+    await stream.aclose()
 
 
 def test_the_stream_resumes_over_http(node: ServedNode) -> None:
