@@ -7,7 +7,7 @@ from pathlib import Path
 from ledger.chain.attendance import Attendance, attendance
 from ledger.chain.replay import Replayed, replay
 from ledger.membership.members import Member, Membership
-from ledger.records.changes import Admit, Change, Readmit, Remove, Rotate
+from ledger.records.changes import Admit, Change, Readmit, Remove, Rotate, SwitchProtocol
 from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from market.cell_state import CellState
@@ -77,6 +77,8 @@ def change_text(change: Change, membership: Membership) -> str:
             return f"new {' and '.join(keys)} key for {names.get(member, member.hex())}"
         case Readmit(member, incarnation, _):
             return f"incarnation {incarnation} for {names.get(member, member.hex())}"
+        case SwitchProtocol(version, height):
+            return f"protocol {version} from block {height} on, if enough validators know it"
 
 
 def _member_json(member: Member, status: CellStatus) -> dict[str, object]:
