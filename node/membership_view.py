@@ -12,6 +12,7 @@ from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.ledger_view import opened
+from node.protocol_view import protocol_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def status_json(status: CellStatus) -> dict[str, object]:
         "cell": status.genesis.cell_id.hex(),
         "height": status.height,
         "next_change": membership.changes + 1,
+        "protocol": protocol_json(membership),
         "members": [_member_json(member, status) for member in membership.members],
         "departed": [
             {"name": m.name.decode(), "id": m.id.hex(), "left_at": m.left_at} for m in membership.departed

@@ -38,6 +38,12 @@ class Protocols:
             " (`wattswarm node upgrade`), and start the node again"
         )
 
+    def lacks(self, membership: Membership) -> int | None:
+        """A version in force, agreed or proposed that this program does not know; None where it knows all."""
+        protocol = membership.protocol
+        switches = (each.version for each in (protocol.agreed, protocol.proposed) if each is not None)
+        return next((each for each in (protocol.version, *switches) if each not in self.known), None)
+
     def decided(self, tip: Tip[State], now: Now, *, may_speak: bool) -> list[Effect | Halt]:
         """What follows from a block: we stop, or we say what is new, and what we know if we may speak."""
         lacks = self.lacking(tip.membership)
