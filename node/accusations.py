@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from ledger.errors import InvalidEvidence
 from ledger.membership.evidence import Evidence
 from ledger.membership.members import Membership
+from ledger.records.votes import SignedProposal, SignedVote
 
 
 @dataclass(slots=True)
@@ -46,3 +47,11 @@ class Accusations:
             return None
         member = membership.by_id(offender)
         return None if member is None or member.frozen_at is not None else offender
+
+
+def evidence_of(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:
+    """The proof that two messages of one kind and place are."""
+    if isinstance(first, SignedVote) and isinstance(second, SignedVote):
+        return Evidence.of_votes(first, second)
+    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), "two of one kind"
+    return Evidence.of_proposals(first, second)

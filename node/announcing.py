@@ -15,7 +15,7 @@ from ledger.encoding import Value
 from ledger.errors import InvalidGenesis, PeerError
 from ledger.files.directory import GENESIS_FILE
 from ledger.files.keys import load_key
-from ledger.membership.admission import HEIGHTS_AHEAD, why_not
+from ledger.membership.admission import HEIGHTS_AHEAD, why_not, with_change
 from ledger.membership.members import Membership
 from ledger.records.changes import (
     CHANGE_KIND,
@@ -85,7 +85,10 @@ def announce(
     payload = change_payload(sign_change(key, genesis.cell_id, numbered))
     spool.leave(Instruction(CHANGE_KIND, 0, payload))
     height = tip.height + 1 + HEIGHTS_AHEAD
-    return Announced(numbered.number, change, height, membership.with_pending(numbered, height).expected())
+    after = with_change(
+        membership, numbered, genesis, tip.height + 1, partial(EnergyCell().accepts, tip.state)
+    )
+    return Announced(numbered.number, change, height, after.expected())
 
 
 def admission_of(card: MemberCard, tip: Tip[CellState], credit: int) -> Admit:
@@ -181,7 +184,8 @@ def _with_waiting(tip: Tip[CellState], payloads: list[tuple[Value, ...]]) -> Mem
     membership = tip.membership
     accepts = partial(EnergyCell().accepts, tip.state)
     while (following := waiting.get(membership.changes + 1)) is not None:
-        if why_not(membership, following.change, tip.genesis, accepts) is not None:
+        after = with_change(membership, following, tip.genesis, tip.height + 1, accepts)
+        if after is membership:
             break
-        membership = membership.with_pending(following, tip.height + 1 + HEIGHTS_AHEAD)
+        membership = after
     return membership

@@ -27,6 +27,7 @@ from node.instructions import Instructions
 from node.joining import Joining
 from node.offers import Offer, Offers
 from node.ordering import Ordering
+from node.protocols import Protocols
 from node.recall import Recall
 from node.requested import Requested
 from node.serving import Serving
@@ -63,6 +64,7 @@ def assemble(config: Config, opened: Opened, now: Now) -> NodeCore:
         attention=Attention(now.cell_ns),
         last_certificate=opened.last_certificate,
         last_interval=None if last is None else last + SETTLING_INTERVALS,
+        protocols=Protocols(opened.member.id),
     )
     ordering.keep(opened.blocks)
     joining = Joining(

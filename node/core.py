@@ -7,8 +7,7 @@ counted under its reason and dropped. What only a bug of ours can cause propagat
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import assert_never
+from typing import Any, assert_never
 
 from devices.control_messages import Attached, MeterRecord
 from ledger.agreement.events import Record
@@ -41,7 +40,7 @@ from node.joining import Joining
 from node.ordering import Ordering
 from node.recall import Recall, Remembered, missing_reports, not_remembered
 from node.serving import Serving
-from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries, block_report
+from node.steps import Decided, Halt, Step, WantAnswers, WantBlock, WantEntries, block_report
 from node.syncing import BLOCK, BLOCKS, FEEDS, PART, RECALL, SNAPSHOT, Syncing
 from node.timeliness import Attention
 from node.timers import Timers
@@ -174,7 +173,7 @@ class NodeCore:
             case _:
                 assert_never(input_)
 
-    def _guarded(self, source: str, handle: Callable[..., list[Effect]], *arguments: object) -> list[Effect]:
+    def _guarded(self, source: str, handle: Callable[..., list[Any]], *arguments: object) -> list[Any]:
         try:
             return handle(*arguments)
         except PeerError as fault:
@@ -231,14 +230,12 @@ class NodeCore:
                 continue
             try:
                 # One by one: what came before a lie is true and stays.
-                effects += self._guarded("reply", self._adopt_one, block, certificate, now)
+                adopted = self._guarded("reply", self.ordering.adopt, block, certificate, now)
+                effects += self._follow(adopted, now)
             except MissingEntries as missing:
                 self._wanted = missing.wanted
                 return [*effects, *self._ask_for(missing.wanted)]
         return [*effects, *(self.syncing.ask_blocks(self.ordering.tip.height) if effects else [])]
-
-    def _adopt_one(self, block: Block, certificate: Certificate, now: Now) -> list[Effect]:
-        return self._follow(self.ordering.adopt(block, certificate, now), now)
 
     def _took(self, taken: Ingested, senders: Iterable[bytes], now: Now) -> list[Effect]:
         self.counters["entries_refused"] += len(taken.refused)
@@ -301,8 +298,8 @@ class NodeCore:
             self.timers.at(now.real_ns + wait_ns, "waited")
         fields: dict[str, object] = {"height": self.ordering.tip.height, "waits_out": self.waits_out}
         unread, self._unread = self._unread, {}
-        read = [self.serving.metered(each, self.trading, now) for each in unread.values()]
-        return [ev.Report("active", fields), *self._follow(steps, now), *chain.from_iterable(read)]
+        read = [said for each in unread.values() for said in self.serving.metered(each, self.trading, now)]
+        return [ev.Report("active", fields), *self._follow(steps, now), *read]
 
     def _timers_due(self, now: Now) -> list[Effect]:
         effects: list[Effect] = []
@@ -347,6 +344,9 @@ class NodeCore:
                     effects += self._ask_for(heads)
                 case WantAnswers(standing):
                     effects += self.syncing.compare(standing)
+                case Halt(reason):
+                    again, self.active, self.read_only = self.read_only is not None, False, reason
+                    effects += [] if again else self._say_what_is_missing()
                 case _:
                     effects.append(step)
         return effects

@@ -7,11 +7,12 @@ from pathlib import Path
 from ledger.chain.attendance import Attendance, attendance
 from ledger.chain.replay import Replayed, replay
 from ledger.membership.members import Member, Membership
-from ledger.records.changes import Admit, Change, Readmit, Remove, Rotate
+from ledger.records.changes import Admit, Change, Readmit, Remove, Rotate, SwitchProtocol
 from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node.ledger_view import opened
+from node.protocol_view import protocol_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def status_json(status: CellStatus) -> dict[str, object]:
         "cell": status.genesis.cell_id.hex(),
         "height": status.height,
         "next_change": membership.changes + 1,
+        "protocol": protocol_json(membership),
         "members": [_member_json(member, status) for member in membership.members],
         "departed": [
             {"name": m.name.decode(), "id": m.id.hex(), "left_at": m.left_at} for m in membership.departed
@@ -77,6 +79,8 @@ def change_text(change: Change, membership: Membership) -> str:
             return f"new {' and '.join(keys)} key for {names.get(member, member.hex())}"
         case Readmit(member, incarnation, _):
             return f"incarnation {incarnation} for {names.get(member, member.hex())}"
+        case SwitchProtocol(version, height):
+            return f"protocol {version} from block {height} on, if enough validators know it"
 
 
 def _member_json(member: Member, status: CellStatus) -> dict[str, object]:

@@ -23,7 +23,7 @@ from ledger.records.blocks import Block, decode_block
 from ledger.records.votes import Certificate, Proposal, SignedProposal, SignedVote, open_proposal, open_vote
 from ledger.records.votes import Step as Phase
 from market.intervals import Calendar
-from node.accusations import Accusations
+from node.accusations import Accusations, evidence_of
 from node.candidates import BranchSource, Candidates, Invalid, Leads
 from node.constants import BLOCK_IN_FRAME_BYTES
 from node.events import (
@@ -39,7 +39,8 @@ from node.events import (
     StoreEvidence,
     StoreVote,
 )
-from node.steps import Decided, Step, WantAnswers, WantBlock, WantEntries
+from node.protocols import Protocols
+from node.steps import Decided, Halt, Step, WantAnswers, WantBlock, WantEntries
 from node.timeliness import Attention, SeenOrder, countable, next_opening_ns, proposable_interval, unfairness
 from node.timers import Timers
 from node.wire import CertificateFrame, ProposalFrame, VoteFrame, encode_frame
@@ -73,6 +74,7 @@ class Ordering(Generic[State]):
     attention: Attention
     last_certificate: Certificate | None
     last_interval: int | None = None
+    protocols: Protocols = field(default_factory=Protocols)
     agreement: Agreement = field(init=False)
     timers: Timers[ae.Event | str] = field(default_factory=Timers)
     can_sign: bool = False
@@ -136,11 +138,12 @@ class Ordering(Generic[State]):
         if self.can_sign:
             return []
         self.can_sign = True
+        said: list[Step[State]] = [*self.protocols.announce(self.tip, now)]
         if self.agreement.height != self.height:
-            return []
+            return said
         records = read_records(self.agreement.records(), self.height, self.cell_id, self.tip.validators)
         self._reset_height()
-        return self._open(now, records)
+        return [*said, *self._open(now, records)]
 
     def vote(self, envelope: bytes, now: Now) -> list[Step[State]]:
         """A vote from a peer. Raises `PeerError`."""
@@ -206,6 +209,8 @@ class Ordering(Generic[State]):
 
     def adopt(self, block: Block, certificate: Certificate, now: Now) -> list[Step[State]]:
         """A decided block with its certificate, from a peer that is ahead. Raises `PeerError`, `MissingEntries`."""
+        if (lacks := self.protocols.lacking(self.tip.membership)) is not None:
+            raise InvalidBlock(lacks)
         source = self.source.naming(self.tip, block.heads)
         leads = Leads(*follow(self.tip, self.application, block, certificate, source))
         return self._advance(block, certificate, leads, None, now)
@@ -230,6 +235,8 @@ class Ordering(Generic[State]):
     def _open(self, now: Now, records: tuple[ae.Record, ...] = ()) -> list[Step[State]]:
         if self.agreement.height >= self.height or self.finished:
             return []
+        if (lacks := self.protocols.lacking(self.tip.membership)) is not None:
+            return [Halt(lacks)]
         self.opened_real_ns = now.real_ns
         own = None if self.own_key is None else self.tip.validators.index_of(self.own_key)
         start = ae.StartHeight(self.height, self.tip.validators, own, self.can_sign, records)
@@ -274,7 +281,7 @@ class Ordering(Generic[State]):
             case ae.Decide():
                 return self._decide(effect, now)
             case ae.FoundEvidence(first, second):
-                return self.found(_conflict(first, second))
+                return self.found(evidence_of(first, second))
         return []
 
     def _frame(self, message: ae.Message) -> bytes:
@@ -374,7 +381,8 @@ class Ordering(Generic[State]):
         tip = leads.tip
         self.stand_on(tip, certificate, now)
         stored = StoreBlock(tip.height, tip.header_id, block.encode(), certificate.encode())
-        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns)]
+        said = self.protocols.decided(tip, now, may_speak=self.can_sign)
+        return [stored, Decided(block, certificate, tip, leads.outcomes, opened_real_ns), *said]
 
     def stand_on(self, tip: Tip[State], certificate: Certificate, now: Now) -> None:
         """Go on from this tip, whose block the certificate decided."""
@@ -388,10 +396,3 @@ class Ordering(Generic[State]):
         self._checks.clear()
         self.timers.clear()
         self.schedule_opening(now)
-
-
-def _conflict(first: SignedVote | SignedProposal, second: SignedVote | SignedProposal) -> Evidence:
-    if isinstance(first, SignedVote) and isinstance(second, SignedVote):
-        return Evidence.of_votes(first, second)
-    assert isinstance(first, SignedProposal) and isinstance(second, SignedProposal), "two of one kind"
-    return Evidence.of_proposals(first, second)

@@ -40,6 +40,13 @@ class WantEntries:
 
 
 @dataclass(frozen=True, slots=True)
+class Halt:
+    """This program cannot go on with the next block: from now on it says nothing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WantAnswers:
     """A few peers are to say what this standing lacks."""
 
@@ -65,4 +72,4 @@ def block_report(
     return Report("block", fields)
 
 
-Step = Effect | Decided[State] | WantBlock | WantEntries | WantAnswers
+Step = Effect | Decided[State] | WantBlock | WantEntries | WantAnswers | Halt

@@ -16,8 +16,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
 
+from ledger.records.protocols import known
 from node.upgrade.publishing import make_release, make_root
-from node.upgrade.release import PROTOCOL, Release
+from node.upgrade.release import Release
 
 
 def main() -> None:
@@ -52,7 +53,7 @@ def main() -> None:
     if given.command == "root":
         given.out.write_bytes(make_root(signers, given.threshold, expires))
         return
-    release = Release(given.version, (PROTOCOL,), tuple(path.name for path in given.wheels))
+    release = Release(given.version, known(), tuple(path.name for path in given.wheels))
     root = given.root.read_bytes()
     make_release(given.out, root, signers, release, given.wheels, number=int(time.time()), expires=expires)
 

@@ -23,7 +23,7 @@ from ledger.membership.admission import take_changes
 from ledger.membership.evidence import Evidence
 from ledger.membership.members import Membership
 from ledger.merkle import Frontier
-from ledger.records.blocks import VERSION, Block, Header, evidence_root, header_id
+from ledger.records.blocks import Block, Header, evidence_root, header_id
 from ledger.records.entries import SignedEntry
 from ledger.records.genesis import Genesis
 from ledger.records.validators import Epoch, ValidatorSet, with_epoch
@@ -211,7 +211,7 @@ def _derive(
     heads = {**tip.heads, **{head.member: head for head in content.heads}}
     certificate = content.last_certificate
     header = Header(
-        version=VERSION,
+        version=tip.membership.protocol.version,
         height=tip.height + 1,
         previous=tip.header_id,
         first_interval=tip.last_interval + 1,

@@ -13,7 +13,18 @@ from typing import Final
 from ledger.encoding import Value
 from ledger.errors import InvalidGenesis, PeerError
 from ledger.membership.members import Membership
-from ledger.records.changes import CHANGE_KIND, Admit, Change, Readmit, Remove, Rotate, open_change
+from ledger.membership.switching import judge, propose, take_support
+from ledger.records.changes import (
+    CHANGE_KIND,
+    Admit,
+    Change,
+    NumberedChange,
+    Readmit,
+    Remove,
+    Rotate,
+    SwitchProtocol,
+    open_change,
+)
 from ledger.records.entries import SignedEntry
 from ledger.records.genesis import ALL_ROLES, Genesis, Role, check_name, member_id
 
@@ -34,8 +45,11 @@ def take_changes(
     height: int,
     accepts: Accepts,
 ) -> Membership:
-    """`membership` with the changes that the entries of the block at `height` bring pending in it."""
-    for _, signed in entries:
+    """`membership` with the changes that the entries of the block at `height` bring pending in it, and the protocol's
+    version that these lead to.
+    """
+    for author, signed in entries:
+        membership = take_support(membership, author, signed)
         if signed.entry.kind != CHANGE_KIND:
             continue
         match signed.entry.payload:
@@ -44,12 +58,21 @@ def take_changes(
                     numbered = open_change(envelope, genesis.cell_id, genesis.admission_keys)
                 except PeerError:
                     continue
-                if (
-                    numbered.number == membership.changes + 1
-                    and why_not(membership, numbered.change, genesis, accepts) is None
-                ):
-                    membership = membership.with_pending(numbered, height + HEIGHTS_AHEAD)
-    return membership
+                membership = with_change(membership, numbered, genesis, height, accepts)
+    return judge(membership, height, height + HEIGHTS_AHEAD)
+
+
+def with_change(
+    membership: Membership, numbered: NumberedChange, genesis: Genesis, height: int, accepts: Accepts
+) -> Membership:
+    """`membership` after one signed change in the block at `height`; the same where the change is not taken."""
+    if numbered.number != membership.changes + 1:
+        return membership
+    if isinstance(numbered.change, SwitchProtocol):
+        return propose(membership, numbered, numbered.change, height, height + HEIGHTS_AHEAD)
+    if why_not(membership, numbered.change, genesis, accepts) is not None:
+        return membership
+    return membership.with_pending(numbered, height + HEIGHTS_AHEAD)
 
 
 def why_not(membership: Membership, change: Change, genesis: Genesis, accepts: Accepts) -> str | None:
@@ -75,6 +98,9 @@ def why_not(membership: Membership, change: Change, genesis: Genesis, accepts: A
             if member is not None and member.consensus_key is not None and consensus_key is None:
                 return "a validator begins again only with a new consensus key"
             return _why_not_keys(expected, id_, (None, consensus_key), genesis)
+        case SwitchProtocol(version):
+            newest = membership.protocol.newest
+            return None if version > newest else f"protocol {version} is not newer than {newest}, which holds"
 
 
 def _why_not_admit(expected: Membership, change: Admit, genesis: Genesis, accepts: Accepts) -> str | None:

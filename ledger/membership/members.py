@@ -6,7 +6,16 @@ from dataclasses import dataclass, field, replace
 from ledger.encoding import Value, decode, encode
 from ledger.errors import Malformed
 from ledger.limits import SYNC_BYTES
-from ledger.records.changes import Admit, Change, NumberedChange, Readmit, Remove, Rotate
+from ledger.membership.protocol import Protocol
+from ledger.records.changes import (
+    Admit,
+    Change,
+    NumberedChange,
+    Readmit,
+    Remove,
+    Rotate,
+    SwitchProtocol,
+)
 from ledger.records.genesis import Genesis, Role, member_id
 from ledger.records.validators import ValidatorSet
 
@@ -56,6 +65,7 @@ class Membership:
 
     ``departed`` are those who were members (sorted by id), ``retired`` the keys that members gave up (sorted),
     ``changes`` the number of the last change taken, ``pending`` those taken that do not hold yet, in order.
+    ``protocol`` is the version in force, and what is to come of it.
     """
 
     members: tuple[Member, ...]
@@ -63,6 +73,7 @@ class Membership:
     retired: tuple[Retired, ...] = ()
     changes: int = 0
     pending: tuple[Pending, ...] = ()
+    protocol: Protocol = field(default_factory=Protocol)
     _by_id: dict[bytes, Member] = field(init=False, repr=False, compare=False)
     _by_feed_key: dict[bytes, Member] = field(init=False, repr=False, compare=False)
 
@@ -163,7 +174,8 @@ class Membership:
                 break
             membership = replace(membership, pending=membership.pending[1:])
             membership = membership._changed(pending.numbered.change, pending.height)
-        return membership
+        protocol = membership.protocol.at(height)
+        return membership if protocol is membership.protocol else replace(membership, protocol=protocol)
 
     def expected(self) -> "Membership":
         """The membership when all that is pending holds."""
@@ -182,6 +194,7 @@ class Membership:
                 (b"pending/" + p.numbered.number.to_bytes(8, "big"), encode((p.height, p.numbered.encode())))
                 for p in self.pending
             ),
+            *self.protocol.leaves(),
         )
 
     @staticmethod
@@ -191,7 +204,9 @@ class Membership:
         """The membership that has these `leaves` and `change_leaves`. Raises `Malformed`."""
         everyone = sorted((_member_from(*leaf) for leaf in leaves), key=lambda member: member.id)
         changes, retired, pending = 0, [], []
-        for key, data in sorted(change_leaves):
+        ordered = sorted(change_leaves)
+        protocol = Protocol.from_leaves(leaf for leaf in ordered if Protocol.is_leaf(leaf[0]))
+        for key, data in (leaf for leaf in ordered if not Protocol.is_leaf(leaf[0])):
             match key, decode(data, max_bytes=SYNC_BYTES):
                 case b"number", int(number):
                     changes = number
@@ -208,6 +223,7 @@ class Membership:
                 tuple(retired),
                 changes,
                 tuple(pending),
+                protocol,
             )
         except ValueError as fault:
             raise Malformed(str(fault)) from fault
@@ -222,7 +238,10 @@ class Membership:
                 gone = replace(self._by_id[id_], left_at=height)
                 departed = tuple(sorted((*self.departed, gone), key=lambda member: member.id))
                 members = tuple(member for member in self.members if member.id != id_)
-                return replace(self, members=members, departed=departed)
+                protocol = self.protocol.without(id_)
+                return replace(self, members=members, departed=departed, protocol=protocol)
+            case SwitchProtocol():  # never pending: `switching` says when it holds
+                return self
             case Rotate(id_, feed_key, consensus_key):
                 member = self._by_id[id_]
                 if feed_key is not None:

@@ -9,25 +9,23 @@ with one id are one block.
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
 
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidBlock
 from ledger.heads import Head
 from ledger.limits import BLOCK_BYTES, ID_BYTES
 from ledger.merkle import root
+from ledger.records import protocols
 from ledger.records.votes import Certificate
 from ledger.signing import MessageType, identifier
-
-VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
     """The agreed summary of one block; heights start at 1 and `previous` of block 1 is the cell id.
 
-    `proposer` is an index into the validators of this height, `round` the one in which the block was first
-    proposed. `log_size` and `log_root` commit to the ids of
+    `version` is that of the protocol in force. `proposer` is an index into the validators of this height, `round`
+    the one in which the block was first proposed. `log_size` and `log_root` commit to the ids of
     the headers 1 to height - 1. `time_ns` is cell time.
     """
 
@@ -103,8 +101,10 @@ def decode_header(body: bytes) -> Header:
         elif not (item is None and field.name == "last_certificate_hash"):
             _require_hash(item, field.name)
     header = Header(*value)  # type: ignore[arg-type]  # each field was checked against its type above
-    if header.version != VERSION:
-        raise InvalidBlock(f"header version {header.version} is unknown; this software knows {VERSION}")
+    if header.version not in protocols.known():
+        raise InvalidBlock(
+            f"header version {header.version} is unknown; this software knows {protocols.known()}: upgrade it"
+        )
     return header
 
 

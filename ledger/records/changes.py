@@ -63,7 +63,15 @@ class Readmit:
     consensus_key: bytes | None
 
 
-Change: TypeAlias = Admit | Remove | Rotate | Readmit
+@dataclass(frozen=True, slots=True)
+class SwitchProtocol:
+    """The cell goes on to another version of the protocol from a height on, if enough validators know it then."""
+
+    version: int
+    height: int
+
+
+Change: TypeAlias = Admit | Remove | Rotate | Readmit | SwitchProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,8 @@ def _fields(change: Change) -> tuple[Value, ...]:
             return (3, member, feed_key, consensus_key)
         case Readmit(member, incarnation, consensus_key):
             return (4, member, incarnation, consensus_key)
+        case SwitchProtocol(version, height):
+            return (5, version, height)
         case unexpected:
             assert_never(unexpected)
 
@@ -146,6 +156,8 @@ def _change_from(kind: int, fields: tuple[Value, ...]) -> Change:
             return Rotate(_member(member), _optional_key(feed_key), _optional_key(consensus_key))
         case 4, (bytes(member), int(incarnation), (bytes() | None) as consensus_key):
             return Readmit(_member(member), incarnation, _optional_key(consensus_key))
+        case 5, (int(version), int(height)) if version >= 1 and height >= 1:
+            return SwitchProtocol(version, height)
     raise Malformed(f"no change of kind {kind} has these fields")
 
 

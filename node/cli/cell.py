@@ -14,7 +14,7 @@ from market.feeder import Feeder
 from market.feeder_file import read_feeder
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
-from node.cli import dso, membership, operator
+from node.cli import cell_protocol, dso, membership, operator
 from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
@@ -24,6 +24,7 @@ from node.tariff_file import load_tariff
 
 app = App(name="cell", help="Found a cell, and change who belongs to it.")
 membership.add_commands(app)
+cell_protocol.add_commands(app)
 operator.add_commands(app)
 dso.add_commands(app)
 

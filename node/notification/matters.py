@@ -106,6 +106,9 @@ def _state(status: NodeStatus) -> Iterator[Matter]:
         yield Matter("silent", Severity.CRITICAL, "The control process is silent or the daemon hangs.")
     if status.read_only is not None:
         yield Matter("read-only", Severity.CRITICAL, "The node only reads: it trades and votes no more.")
+    if status.lacks_protocol is not None:
+        text = "The cell goes on to a protocol that this node's program does not know; upgrade it."
+        yield Matter("protocol", Severity.CRITICAL, text)
     if status.height and status.interval - status.decided_interval > LATE_INTERVALS:
         yield Matter("no-blocks", Severity.CRITICAL, "The cell decides no blocks; nothing trades.")
     if status.peers < status.needed_peers:

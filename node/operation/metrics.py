@@ -167,8 +167,22 @@ METRICS: Final = (
         "wattswarm_read_only",
         "gauge",
         (),
-        "1 when the node signs nothing: its sign guard is missing or an old copy came back.",
+        "1 when the node signs nothing: its guard is missing, an old copy came back, or it lacks the protocol.",
         _one(lambda status: status.read_only is not None),
+    ),
+    NodeMetric(
+        "wattswarm_protocol",
+        "gauge",
+        (),
+        "Version of the protocol that the cell speaks.",
+        _one(lambda status: status.protocol),
+    ),
+    NodeMetric(
+        "wattswarm_upgrade_needed",
+        "gauge",
+        (),
+        "1 when the cell speaks, or is to speak, a protocol that this program does not know.",
+        _one(lambda status: status.lacks_protocol is not None),
     ),
     NodeMetric(
         "wattswarm_validator",

@@ -95,6 +95,8 @@ class Observer:
             quorum=tip.validators.quorum,
             peers=len(core.syncing.peers),
             needed_peers=confirmations_needed(tip.membership, core.identity.member),
+            protocol=tip.membership.protocol.version,
+            lacks_protocol=core.ordering.protocols.lacks(tip.membership),
             agreement_s=self._agreement_s,
             round=round_ if isinstance(round_, int) else None,
             prices=tuple(prices) if isinstance(prices, list | tuple) else (),

@@ -16,8 +16,9 @@ class NodeStatus:
     `loop_real_ns` is when the main loop last came round, `height` the last block's, `interval` the one that cell time
     is in, and `decided_interval` the last one that a block covers. `read_only` is why the node signs nothing, or None;
     `active`, whether peers confirmed what it remembers. `needed_peers` is how many must be connected for a quorum with
-    this node. `agreement_s` is how long the last height that it decided itself took, None before the first. `prices`
-    are the last block's, µ/kWh by branch, None where nothing traded. `image` is the control process's last word, None
+    this node. `protocol` is the version in force, and `lacks_protocol` one in force or to come that this program does
+    not know. `agreement_s` is how long the last height that it decided itself took, None before the first. `prices` are
+    the last block's, µ/kWh by branch, None where nothing traded. `image` is the control process's last word, None
     before the first, and `alarms` what is raised. `member_versions` are what members say that they run, by name.
     """
 
@@ -37,6 +38,8 @@ class NodeStatus:
     quorum: int
     peers: int
     needed_peers: int
+    protocol: int = 1
+    lacks_protocol: int | None = None
     agreement_s: float | None = None
     round: int | None = None
     prices: tuple[int | None, ...] = ()

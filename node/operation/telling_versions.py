@@ -9,10 +9,10 @@ from typing import Final
 import trio
 
 from ledger.errors import PeerError
+from ledger.records.protocols import known
 from node.constants import ADDRESSES_EVERY_S, ADDRESSES_SOON_S, VERSIONS
 from node.operation.versions import MemberVersions, RunningVersion, versions_json
 from node.transport.interface import Gossip, Transport
-from node.upgrade.release import PROTOCOL
 
 VERSIONS_FILE: Final = "versions.json"
 
@@ -62,7 +62,7 @@ class TellingVersions:
             self._met = trio.Event()
 
     def _own(self) -> RunningVersion:
-        return RunningVersion(self._cell_ns(), version("wattswarm"), (PROTOCOL,))
+        return RunningVersion(self._cell_ns(), version("wattswarm"), known())
 
     def _keep(self) -> None:
         """For `wattswarm node versions`; it is only news, so a full disk may lose it."""

@@ -5,6 +5,7 @@ The description is `release.json`, one of the files that the release's keys have
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +14,6 @@ from packaging.version import InvalidVersion, Version
 from node.upgrade.errors import ReleaseRefusedError
 
 DESCRIPTION: Final = "release.json"
-PROTOCOL: Final = 1
-"""What this program speaks with other members: docs/wire-format.md."""
-
 WHEELS: Final = 256
 """Files of one release; this program stands on about a hundred others."""
 
@@ -54,14 +52,17 @@ class Release:
         return Release(version, tuple(protocols), tuple(wheels))
 
 
-def may_follow(release: Release, running: str) -> None:
-    """Return if a node that runs `running` may go on to this release. Raises ReleaseRefusedError."""
+def may_follow(release: Release, running: str, spoken: Sequence[int]) -> None:
+    """Return if a node that runs `running` may go on to this release, in a cell that speaks these protocols: the one in
+    force and one that is agreed. Raises ReleaseRefusedError.
+    """
     if Version(release.version) <= Version(running):
         raise ReleaseRefusedError(
             f"release {release.version} is not newer than {running}, which runs; a node never goes back to an older one"
         )
-    if PROTOCOL not in release.protocols:
-        spoken = ", ".join(map(str, release.protocols)) or "none"
-        raise ReleaseRefusedError(
-            f"release {release.version} speaks protocol {spoken}, the cell speaks {PROTOCOL}; ask for another release"
-        )
+    for version in spoken:
+        if version not in release.protocols:
+            knows = ", ".join(map(str, release.protocols)) or "none"
+            raise ReleaseRefusedError(
+                f"release {release.version} speaks protocol {knows}, the cell speaks {version}; ask for another release"
+            )

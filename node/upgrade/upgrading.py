@@ -7,9 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from ledger.files.directory import LEDGER_FILE
+from ledger.records.protocols import FIRST
 from node.config import Config
 from node.errors import InputRefusedError
 from node.operation.examination import is_locked
+from node.protocol_view import read_versions
 from node.upgrade.bundle import verified
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import TRUSTED, install
@@ -46,13 +49,21 @@ def upgrade(config: Config, file: Path, told: Callable[[str], None]) -> Outcome:
     running = memory.current or version("wattswarm")
     with verified(file, root, files.directory / TRUSTED) as bundle:
         release: Release = bundle.release()
-        may_follow(release, running)
+        may_follow(release, running, spoken(config.directory))
         told(f"release {release.version}: signed, newer than {running}")
         place = install(config.directory, release, bundle.wheels(release))
     told(f"installed in {place}")
     files.request(release.version)
     told("the supervisor tries it; the control process holds the devices meanwhile")
     return _outcome(files, release.version, config.upgrade.trial_real_s + PATIENCE_S)
+
+
+def spoken(directory: Path) -> tuple[int, ...]:
+    """The protocols that the cell speaks now and is about to: all that a release must know."""
+    if not (directory / LEDGER_FILE).exists():
+        return (FIRST,)
+    protocol = read_versions(directory).membership.protocol
+    return tuple(sorted({protocol.version, protocol.newest}))
 
 
 def pinned_root(config: Config) -> bytes:

@@ -58,6 +58,8 @@ class Status(Answer):
     connected: bool
     active: bool
     read_only: str | None
+    protocol: int | None
+    upgrade_needed: bool
     mode: str | None
     peers: list[str]
     members: int
@@ -263,6 +265,7 @@ class Member(Answer):
     mine: bool
     up: bool | None
     validator: bool
+    protocols: list[int]
     frozen: bool
     commits_signed: int | None
     commits: int | None

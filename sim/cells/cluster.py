@@ -355,7 +355,7 @@ class Cluster:
             for node in self.honest
         ]
         for node in self.nodes:
-            excused = node.index in self.plan.unreliable or node.index in self.cheaters
+            excused = node.index in self.plan.unreliable or node.index in self.cheaters or node.left_behind
             if node.read_only is not None and not excused:
                 yield f"node {node.index} only reads without a reason: {node.read_only}"
         silent = (node.keys.member for node in self.nodes if self._is_silent(node))

@@ -102,7 +102,8 @@ class ClusterNode:
 
     `read_only` says why it never signs again: it found that its own memory cannot be trusted. `refused` says why its
     software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk
-    and what comes waits in `inbox`.
+    and what comes waits in `inbox`. `known` are the versions of the protocol that its program knows, None for those
+    of this one.
     """
 
     index: int
@@ -113,6 +114,7 @@ class ClusterNode:
     last_trading_interval: int
     pace: Pace
     retention: Retention = KEEP_ALL
+    known: tuple[int, ...] | None = None
     disk: NodeDisk = field(init=False)
     household: Household = field(init=False)
     turns: Turns | None = None
@@ -138,6 +140,12 @@ class ClusterNode:
     def active(self) -> bool:
         """Whether it runs and signs."""
         return self.turns is not None and self.turns.core.active
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether it runs a program that lacks the protocol's version of the next block."""
+        ordering = None if self.turns is None else self.turns.core.ordering
+        return ordering is not None and ordering.protocols.lacking(ordering.tip.membership) is not None
 
     @property
     def core(self) -> NodeCore:
@@ -240,6 +248,8 @@ class ClusterNode:
         core.begin_trading = lambda tip, at: self._settled_in(begin(tip, at))
         self._settled_in(core.trading)
         core.joining.every = SNAPSHOT_EVERY
+        if self.known is not None:
+            core.ordering.protocols.known = self.known
         log_of_daemon = cast(structlog.typing.FilteringBoundLogger, _Log(self.index, self.world))
         self.turns = Turns(
             core,

@@ -10,7 +10,15 @@ import pytest
 
 from ledger.encoding import encode
 from ledger.files.directory import IDENTITY_KEY_FILE, LEDGER_FILE
-from ledger.records.changes import Admit, NumberedChange, Readmit, Remove, Rotate, open_change
+from ledger.records.changes import (
+    CHANGE_KIND,
+    Admit,
+    NumberedChange,
+    Readmit,
+    Remove,
+    Rotate,
+    open_change,
+)
 from ledger.records.genesis import Genesis, Role
 from ledger.store.store import Store
 from market.payloads import decode_deposit
@@ -250,3 +258,33 @@ def test_what_an_operator_left_waits_in_its_spool(run: Run, tmp_path: Path) -> N
         status, _, err = run("cell", *wrong)
         assert (status, reason in err) == (2, True), err
     assert len(Spool(tmp_path / "home-0").waiting()) == 2
+
+
+def test_a_switch_of_the_protocol_is_signed_beside_a_node_and_shown(
+    run: Run, cluster: ChangingCluster
+) -> None:
+    height = cluster.nodes[0].store.height() + 9
+    where = ("--cell", "cell", "--node", "home-0")
+    status, out, _ = run("cell", "protocol", "--version", "2", "--height", str(height), *where)
+    assert (status, "protocol 2 from block" in out, "0 of 3 validators know it" in out) == (0, True, True)
+    assert "would not be enough" in out
+    ((_, asked),) = Spool(Path("home-0")).waiting()
+    assert asked.kind == CHANGE_KIND
+    status, out, _ = run("cell", "versions", "home-0", "--json")
+    shown = json.loads(out)
+    assert (status, shown["version"], shown["proposed"], shown["members"][0]["knows"]) == (0, 1, None, [1])
+    assert "protocol 1" in run("cell", "versions", "home-0")[1]
+
+
+@pytest.mark.parametrize(
+    ("version", "ahead", "words"),
+    [("0", 9, "versions begin at 1"), ("1", 9, "not newer than 1"), ("2", 2, "too near")],
+)
+def test_a_switch_that_could_not_be_taken_is_refused_with_the_reason(
+    run: Run, cluster: ChangingCluster, version: str, ahead: int, words: str
+) -> None:
+    height = str(cluster.nodes[0].store.height() + ahead)
+    where = ("--cell", "cell", "--node", "home-0")
+    status, _, err = run("cell", "protocol", "--version", version, "--height", height, *where)
+    assert (status, words in err) == (2, True)
+    assert Spool(Path("home-0")).waiting() == []

@@ -58,6 +58,7 @@ def members_of(node: WatchedNode) -> list[Member]:
                 mine=mine,
                 up=node.live.connected if mine else up,
                 validator=bool(member.roles & Role.VALIDATOR),
+                protocols=list(tip.membership.protocol.known_to(member.id)),
                 frozen=member.frozen_at is not None,
                 commits_signed=commits.signed if commits.of else None,
                 commits=commits.of or None,

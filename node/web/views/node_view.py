@@ -8,6 +8,7 @@ from devices.image import DerKind
 from market.orders import Side
 from market.outcomes import ClearingOutcome
 from node.membership_view import role_names
+from node.protocols import Protocols
 from node.web.answers import AlarmAnswer, Clock, Ders, EventAnswer, Flows, Sensor, Status, Unit
 from node.web.live_state import AlarmSeen, EventSeen
 from node.web.watched_node import NS_PER_MS, WatchedNode, moment
@@ -47,6 +48,8 @@ def status_of(node: WatchedNode, cell_ns: int, *, can_act: bool) -> Status:
         connected=node.live.connected,
         active=bool(core.get("active")),
         read_only=core.get("read_only"),
+        protocol=None if tip is None else tip.membership.protocol.version,
+        upgrade_needed=tip is not None and Protocols().lacks(tip.membership) is not None,
         mode=None if node.live.image is None else node.live.image.mode.value,
         peers=list(core.get("connected", [])) if node.live.connected else [],
         members=0 if tip is None else len(tip.membership.members),

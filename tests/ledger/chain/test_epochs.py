@@ -18,7 +18,8 @@ from ledger.chain.epochs import (
 )
 from ledger.encoding import decode, encode
 from ledger.errors import InvalidProof, Malformed, PeerError
-from ledger.records.blocks import VERSION, Header, header_id
+from ledger.records import protocols
+from ledger.records.blocks import Header, header_id
 from ledger.records.validators import ValidatorSet
 from ledger.records.votes import Certificate, Step, Vote, sign_vote
 
@@ -49,7 +50,7 @@ TRUST = Trust(1, FIRST.validators)
 def decided(height: int, now: Epoch, after: Epoch, *, by: Epoch | None = None, signers: int | None = None):
     """A header that names these validators, with a certificate of a quorum of `by`, which are those."""
     header = Header(
-        version=VERSION,
+        version=protocols.FIRST,
         height=height,
         previous=bytes(32),
         first_interval=height,

@@ -30,6 +30,7 @@ def test_a_node_that_is_well_warns_of_nothing() -> None:
         ({"alarms": (ALARM,)}, "too hot", Severity.CRITICAL),
         ({"events": {"equivocation": 1}}, "signed two things", Severity.WARNING),
         ({"read_only": "no guard"}, "only reads", Severity.CRITICAL),
+        ({"lacks_protocol": 2}, "upgrade it", Severity.CRITICAL),
         ({"decided_interval": 1000}, "decides no blocks", Severity.CRITICAL),
         ({"peers": 1}, "Too few", Severity.WARNING),
         ({"disk_free_bytes": 10}, "nearly full", Severity.WARNING),

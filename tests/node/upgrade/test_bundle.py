@@ -15,7 +15,7 @@ from node.exit_codes import ExitCode
 from node.upgrade.bundle import verified
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.publishing import make_release, make_root
-from node.upgrade.release import PROTOCOL, Release, may_follow
+from node.upgrade.release import Release, may_follow
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LATER = NOW + timedelta(days=30)
@@ -23,7 +23,7 @@ KEYS = [CryptoSigner.generate_ed25519() for _ in range(3)]
 STRANGER = CryptoSigner.generate_ed25519()
 ROOT = make_root(KEYS, 2, LATER)
 WHEEL = "wattswarm-0.2.0-py3-none-any.whl"
-RELEASE = Release("0.2.0", (PROTOCOL,), (WHEEL,))
+RELEASE = Release("0.2.0", (1,), (WHEEL,))
 
 
 def made(
@@ -115,7 +115,7 @@ def test_what_is_no_release_file_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "text", tmp_path / "trusted", "no release file")
     refused(tmp_path / "missing", tmp_path / "trusted", "no such file")
     refused(
-        made(tmp_path / "w", release=Release("0.2.0", (PROTOCOL,), ("../x.whl",))),
+        made(tmp_path / "w", release=Release("0.2.0", (1,), ("../x.whl",))),
         tmp_path / "trusted",
         "not describe",
     )
@@ -132,14 +132,16 @@ def test_a_key_rotates_when_old_and_new_keys_sign_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("running", ["0.2.0", "0.10.0", "1.0"])
 def test_a_node_never_goes_back(running: str) -> None:
     with pytest.raises(ReleaseRefusedError, match="never goes back"):
-        may_follow(RELEASE, running)
-    may_follow(RELEASE, "0.1.9")
+        may_follow(RELEASE, running, (1,))
+    may_follow(RELEASE, "0.1.9", (1,))
 
 
 def test_a_release_that_does_not_speak_the_cells_protocol_is_refused() -> None:
     with pytest.raises(ReleaseRefusedError, match="speaks protocol 2, the cell speaks 1"):
-        may_follow(Release("0.2.0", (2,), (WHEEL,)), "0.1.0")
-    may_follow(Release("0.2.0", (1, 2), (WHEEL,)), "0.1.0")
+        may_follow(Release("0.2.0", (2,), (WHEEL,)), "0.1.0", (1,))
+    may_follow(Release("0.2.0", (1, 2), (WHEEL,)), "0.1.0", (1,))
+    with pytest.raises(ReleaseRefusedError, match="speaks protocol 1, the cell speaks 2"):
+        may_follow(Release("0.2.0", (1,), (WHEEL,)), "0.1.0", (1, 2))
 
 
 def test_the_publishers_script_makes_what_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

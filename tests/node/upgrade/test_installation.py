@@ -6,7 +6,7 @@ import pytest
 
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import WHOLE, command_of, forget_others, install, is_installed, release_path
-from node.upgrade.release import PROTOCOL, Release
+from node.upgrade.release import Release
 from node.upgrade.supervision import Memory
 from node.upgrade.supervisor_files import UpgradeFiles
 
@@ -15,7 +15,7 @@ def test_a_wheel_that_is_none_is_refused_and_nothing_of_it_stays(tmp_path: Path)
     wheel = tmp_path / "wattswarm-0.2.0-py3-none-any.whl"
     wheel.write_bytes(b"no wheel")
     with pytest.raises(ReleaseRefusedError, match="cannot be installed"):
-        install(tmp_path, Release("0.2.0", (PROTOCOL,), (wheel.name,)), [wheel])
+        install(tmp_path, Release("0.2.0", (1,), (wheel.name,)), [wheel])
     assert not release_path(tmp_path, "0.2.0").exists()
 
 

@@ -25,7 +25,7 @@ from node.operation.examination import is_locked
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import release_path
 from node.upgrade.publishing import make_release, make_root
-from node.upgrade.release import PROTOCOL, Release
+from node.upgrade.release import Release
 from node.upgrade.supervisor_files import UpgradeFiles
 from node.upgrade.upgrading import Outcome, upgrade
 from sim.testnet.layout import DAEMON_LOG
@@ -83,7 +83,7 @@ class Published:
         place.mkdir(parents=True)
         made = wheel(place, version, changed or {})
         target = place / "a.release"
-        release = Release(version, (PROTOCOL,), (made.name,))
+        release = Release(version, (1,), (made.name,))
         make_release(target, ROOT_METADATA, signers, release, [made], number=self.number, expires=expires)
         return target
 
