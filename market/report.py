@@ -48,6 +48,18 @@ class BranchReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderReport:
+    """One step of a member's curve as it entered the auction: offered and filled energy, both >= 0."""
+
+    member: bytes
+    branch: str
+    side: Side
+    limit_price: int
+    offered: int
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
 class IntervalReport:
     """One interval of the cell; the metered figures are zero until it is settled."""
 
@@ -67,6 +79,7 @@ class IntervalReport:
     consumption: int
     supplier: int
     community: int
+    orders: tuple[OrderReport, ...] = ()
 
     @property
     def between_members(self) -> int:
@@ -275,6 +288,18 @@ def _interval(
         consumption=metered.consumption,
         supplier=metered.supplier,
         community=metered.community,
+        orders=tuple(
+            OrderReport(
+                part.member,
+                rules.branches[part.branch].name,
+                fill.side,
+                fill.limit_price,
+                fill.offered,
+                fill.filled,
+            )
+            for part in clearing.members
+            for fill in part.fills
+        ),
     )
 
 

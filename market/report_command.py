@@ -13,6 +13,8 @@ from market.report_files import write_tables
 from market.report_page import HEADINGS, member_cells, percent, report_page
 from market.report_source import read_report
 from market.report_tables import kwh, report_json, start_time, unit_price, units
+from market.reporting.merit_order import merit_order, telling_interval
+from market.reporting.tables import duration_table, flow_table, merit_table
 from market.terminal import table_console
 
 MAX_ROWS = 48
@@ -27,7 +29,7 @@ def market_report(
     html: Path | None = None,
     parquet: Path | None = None,
 ) -> None:
-    """Report on a ledger: prices, volumes, energy and money per member, and the bill at the tariff alone.
+    """Report on a ledger: prices, volumes, who supplied whom, and each member's bill with the market and without.
 
     Every block is verified on the way.
 
@@ -73,6 +75,11 @@ def print_report(report: Report, console: Console) -> None:
             f"The last {MAX_ROWS} of {len(report.intervals)} intervals; --html and --parquet have all."
         )
     console.print(member_table(report))
+    telling = telling_interval(report)
+    if telling is not None:
+        console.print(flow_table(report))
+        console.print(merit_table(report, merit_order(telling)))
+        console.print(duration_table(report))
     for mismatch in report.mismatches[-MAX_ROWS:]:
         branch = report.intervals[0].branches[mismatch.branch].name
         concerned = ", ".join(report.name_of(member) for member in mismatch.members)

@@ -12,6 +12,18 @@ from plotly.offline import get_plotlyjs
 
 from market.report import Fate, IntervalReport, MemberReport, Report
 from market.report_tables import kwh, share, start_time, unit_price, units
+from market.reporting.figures import (
+    FLOW_NOTE,
+    MERIT_NOTE,
+    POWER_DURATION_NOTE,
+    PRICE_DURATION_NOTE,
+    flow_figure,
+    merit_figure,
+    merit_title,
+    power_duration,
+    price_duration,
+)
+from market.reporting.merit_order import merit_order, telling_interval
 
 COLOURS = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e", "#c2255c", "#1864ab", "#862e9c", "#5c940d")
 GREY = "#868e96"
@@ -26,7 +38,8 @@ def report_page(report: Report) -> str:
         _section("volumes", "Energy traded per interval, kWh", _volumes(report), VOLUME_NOTE),
         _section("local", "Consumption covered within the cell, kWh", _local(report), LOCAL_NOTE),
         _section("energy", "Each member's energy, kWh", _member_energy(report), ENERGY_NOTE),
-        _section("bills", f"Each member's bill, {currency}", _bills(report), BILL_NOTE),
+        _section("bills", f"Each member's bill before and after, {currency}", _bills(report), BILL_NOTE),
+        *_looking_in(report),
     ]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -39,6 +52,29 @@ def report_page(report: Report) -> str:
         f"<footer>Cell {report.cell_id.hex()}, {report.blocks} blocks. Check it yourself: "
         "<code>wattswarm ledger verify DIR</code></footer>\n</main>\n</body>\n</html>\n"
     )
+
+
+def _looking_in(report: Report) -> list[str]:
+    """Who supplied whom, how the price of one interval came about, and for how much of the time what held."""
+    if not report.intervals:
+        return []
+    price_unit = f"{report.currency} per kWh"
+    telling = telling_interval(report)
+    sections = []
+    if telling is not None:
+        merit = merit_order(telling)
+        figure = merit_figure(_figure(price_unit), merit)
+        sections.append(
+            _section("flows", "Who supplied whom, kWh", flow_figure(_figure("kWh"), report), FLOW_NOTE)
+        )
+        sections.append(_section("merit", merit_title(merit, report.currency), figure, MERIT_NOTE))
+    prices = price_duration(_figure(price_unit), report)
+    powers = power_duration(_figure("kW"), report)
+    return [
+        *sections,
+        _section("price-duration", "For how much of the time which price", prices, PRICE_DURATION_NOTE),
+        _section("power-duration", "For how much of the time which power, kW", powers, POWER_DURATION_NOTE),
+    ]
 
 
 PRICE_NOTE = (

@@ -12,6 +12,7 @@ import polars as pl
 
 from market.cross_check import Mismatch
 from market.report import IntervalReport, MemberReport, Report
+from market.reporting.energy_flows import energy_flows, name_of
 from market.units import ENERGY_PER_KWH, MONEY_PER_UNIT, PRICE_PER_UNIT, decimal_text
 
 KWH = pl.Decimal(20, 6)
@@ -34,7 +35,7 @@ def report_tables(report: Report) -> dict[str, pl.DataFrame]:
 
 
 def report_json(report: Report) -> Json:
-    """The report as JSON values: totals, intervals and members."""
+    """The report as JSON values: totals, intervals, members, and who supplied whom."""
     return {
         "cell": report.cell,
         "cell_id": report.cell_id.hex(),
@@ -44,6 +45,14 @@ def report_json(report: Report) -> Json:
         "totals": _totals_json(report),
         "intervals": [_interval_json(interval) for interval in report.intervals],
         "members": [_member_json(member) for member in report.members],
+        "flows": [
+            {
+                "from": name_of(report, flow.source),
+                "to": name_of(report, flow.target),
+                "kwh": kwh(flow.energy),
+            }
+            for flow in energy_flows(report)
+        ],
         "mismatches": [_mismatch_json(report, mismatch) for mismatch in report.mismatches],
     }
 

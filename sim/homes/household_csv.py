@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 
 from sim.homes.neighbourhood import (
     MWH_PER_KWH,
@@ -23,7 +24,9 @@ from sim.homes.neighbourhood import (
     price_from_units,
 )
 
-COLUMNS = ("start", "home", "load_kwh", "pv_kwh", "import_price", "export_price")
+COLUMNS = ("start", "home", "load_kwh", "pv_kwh", "import_price", "export_price", "carbon_g_per_kwh")
+SHARED = ("import_price", "export_price", "carbon_g_per_kwh")
+"""The same for all homes in an interval."""
 REQUIRED = ("start", "home", "load_kwh")
 DEFAULT_IMPORT_PRICE = 300_000
 DEFAULT_EXPORT_PRICE = 60_000
@@ -32,6 +35,8 @@ MAX_KWH = 100_000
 
 MAX_KW = 1_000
 """Mean power of one home in an interval; more is Wh taken for kWh: whatever draws 1 kW would be 1,000 kW then."""
+MOST_CARBON_G_PER_KWH = 3_000
+"""Three times the dirtiest coal."""
 LEAST_PEAK_KW = 0.02
 """Highest load of a home over a day or more, if it has any; less is MWh taken for kWh."""
 MOST_TIMES_MEDIAN = 100
@@ -39,6 +44,9 @@ SUSPICIOUS_KW = 50
 """A reading that is both above this and so many times the home's median is of another unit than the rest."""
 SECONDS_PER_HOUR = 3_600
 CLOCK_CHANGE = "; a clock change? give each row the UTC offset that held at its time, or all of them in UTC"
+
+REMEMBERED = 65_536
+"""Numbers that were read already: prices and small readings come again and again."""
 
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?\Z")
 
@@ -71,7 +79,8 @@ class _Row:
     home: str
     load: int | None
     pv: int | None
-    prices: tuple[int, int]
+    prices: tuple[int, int, int | None]
+    """Import and export price, and the grid's carbon where the file has it: what all homes of an interval share."""
 
 
 def parse_households(lines: Iterable[str], file: str) -> Recording:
@@ -79,7 +88,7 @@ def parse_households(lines: Iterable[str], file: str) -> Recording:
     wrong.
     """
     series: dict[str, _Series] = {}
-    prices: dict[int, tuple[int, int]] = {}
+    prices: dict[int, tuple[int, int, int | None]] = {}
     interval_s = 0
     for row in _rows(lines, file):
         known = series.setdefault(row.home, _Series())
@@ -88,15 +97,18 @@ def parse_households(lines: Iterable[str], file: str) -> Recording:
         known.load.append(row.load)
         known.pv.append(row.pv)
         known.lines.append(row.line)
-        if prices.setdefault(row.start_s, row.prices) != row.prices:
-            raise HouseholdFileError(
-                file, row.line, "import_price", "differs from another home's price for the same interval"
-            )
+        for column, first, own in zip(
+            SHARED, prices.setdefault(row.start_s, row.prices), row.prices, strict=True
+        ):
+            if first != own:
+                raise HouseholdFileError(
+                    file, row.line, column, "differs from another home's for the same interval"
+                )
     return _recording(series, prices, interval_s, file)
 
 
 def _recording(
-    series: dict[str, _Series], prices: dict[int, tuple[int, int]], interval_s: int, file: str
+    series: dict[str, _Series], prices: dict[int, tuple[int, int, int | None]], interval_s: int, file: str
 ) -> Recording:
     if not series:
         raise HouseholdFileError(file, 1, "start", "the file has no rows")
@@ -128,8 +140,15 @@ def _recording(
             currency="unit",
             import_price=tuple(prices[start][0] for start in starts),
             export_price=tuple(prices[start][1] for start in starts),
+            carbon=_carbon([prices[start][2] for start in starts]),
         ),
     )
+
+
+def _carbon(grams: list[int | None]) -> tuple[int, ...] | None:
+    """By interval; None of a file without that column."""
+    known = tuple(each for each in grams if each is not None)
+    return known if len(known) == len(grams) else None
 
 
 def _check_step(known: _Series, row: _Row, interval_s: int, file: str) -> int:
@@ -244,6 +263,7 @@ def _row(cells: dict[str, str], file: str, line: int) -> _Row:
     prices = (
         _price(cells, "import_price", DEFAULT_IMPORT_PRICE, file, line),
         _price(cells, "export_price", DEFAULT_EXPORT_PRICE, file, line),
+        _grams(cells, file, line),
     )
     if prices[1] > prices[0]:
         raise HouseholdFileError(
@@ -289,7 +309,7 @@ def _energy(cells: dict[str, str], column: str, file: str, line: int) -> int | N
         raise HouseholdFileError(
             file, line, column, f"{text} kWh in one interval is more than {MAX_KWH}: wrong unit?"
         )
-    return energy_from_kwh(kwh)
+    return _energy_of(kwh)
 
 
 def _price(cells: dict[str, str], column: str, default: int, file: str, line: int) -> int:
@@ -301,10 +321,31 @@ def _price(cells: dict[str, str], column: str, default: int, file: str, line: in
     return price_from_units(price)
 
 
+_energy_of = lru_cache(REMEMBERED)(energy_from_kwh)
+
+
+def _grams(cells: dict[str, str], file: str, line: int) -> int | None:
+    column = "carbon_g_per_kwh"
+    if column not in cells:
+        return None
+    grams = _number(cells[column], column, file, line)
+    if not 0 <= grams <= MOST_CARBON_G_PER_KWH:
+        reason = f"{cells[column]} g/kWh; a grid has 0 to {MOST_CARBON_G_PER_KWH}: wrong unit?"
+        raise HouseholdFileError(file, line, column, reason)
+    return round(grams)
+
+
 def _number(text: str, column: str, file: str, line: int) -> Fraction:
-    if not _NUMBER.match(text):
+    number = _plain(text)
+    if number is None:
         raise HouseholdFileError(file, line, column, f"{text!r} is not a plain decimal number such as 0.412")
-    return Fraction(text)
+    return number
+
+
+@lru_cache(REMEMBERED)
+def _plain(text: str) -> Fraction | None:
+    """The number in a cell; None where it is not a plain one."""
+    return Fraction(text) if _NUMBER.match(text) else None
 
 
 def _utc(start_s: int) -> str:

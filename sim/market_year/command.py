@@ -84,9 +84,9 @@ def market(
     started = time.perf_counter()
     played: list[Played] = []
     try:
-        recordings, guesses = _recordings(data)
+        recordings, guesses = recordings_of(data)
         for number in range(seed, seed + seeds):
-            world = _world(recordings, homes, days, number, batteries)
+            world = world_of(recordings, homes, days, number, batteries)
             progress = _progress(number - seed + 1, seeds)
             played.append(compare(world, strategies, mechanisms, seed=number, known=known, progress=progress))
         if sys.stderr.isatty():
@@ -160,7 +160,7 @@ def _show(
     )
 
 
-def _recordings(data: str) -> tuple[list[Recording], int]:
+def recordings_of(data: str) -> tuple[list[Recording], int]:
     """What is played, and how many readings of it are estimates."""
     if data in SOURCES:
         return [load_sample(data, season) for season in SEASONS], 0
@@ -168,9 +168,10 @@ def _recordings(data: str) -> tuple[list[Recording], int]:
     return [recording], guesses
 
 
-def _world(
+def world_of(
     recordings: list[Recording], homes: int | None, days: int | None, seed: int, batteries: int
 ) -> World:
+    """What `sim market` plays of them for these options. Raises HouseholdError."""
     complete = set.intersection(
         *({record.id for record in recording.records if record.complete} for recording in recordings)
     )

@@ -10,6 +10,7 @@ ahead. A test holds the curves against the bidder's, home by home. Energies mWh,
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
 from market.bidders.expectations import Expectations
 from market.bidding import PRICE_TICK
@@ -160,17 +161,24 @@ def storage_curves(
 def envelope(positions: FloatArray, worth: FloatArray) -> FloatArray:
     """What each step asks along the upper concave envelope, as `market.bidders.supply.jumps`, shape (curves, steps).
 
-    By the max-min formula of isotonic regression (Barlow and others, Statistical Inference under Order Restrictions,
-    1972); what it says of a step without width means nothing.
+    All curves in one isotonic regression, each far above the one before, which tells the steps that belong together;
+    what these ask is then computed from their ends. What is said of a step without width means nothing.
     """
-    width = positions[:, np.newaxis, 1:] - positions[:, :-1, np.newaxis]
-    fall = worth[:, :-1, np.newaxis] - worth[:, np.newaxis, 1:]
-    mean = np.where(width > 0, fall / np.maximum(width, 1.0), np.inf)
-    # The least mean from step i to any step at or after j, and of these the greatest over i up to j.
-    least = np.minimum.accumulate(mean[:, :, ::-1], axis=2)[:, :, ::-1]
-    before = np.triu(np.ones(least.shape[1:], bool))
-    asked: FloatArray = np.where(before, least, -np.inf).max(axis=1)
-    return asked
+    width = np.diff(positions, axis=1)
+    curve, step = np.nonzero(width > 0)
+    asked = np.full_like(width, -np.inf)
+    if not len(curve):
+        return asked
+    single = -np.diff(worth, axis=1)[curve, step] / width[curve, step]
+    apart = 2 * (float(single.max()) - float(single.min()) + 1)
+    blocks = isotonic_regression(single + curve * apart, weights=width[curve, step]).blocks
+    first, last = blocks[:-1], blocks[1:] - 1
+    row, low, high = curve[first], step[first], step[last] + 1
+    mean = (worth[row, low] - worth[row, high]) / (positions[row, high] - positions[row, low])
+    asked[curve, step] = np.repeat(mean, np.diff(blocks))
+    # Steps that asked all but the same may have stayed apart.
+    rising: FloatArray = np.maximum.accumulate(asked, axis=1)
+    return rising
 
 
 def rising_curves(

@@ -3,7 +3,8 @@
 Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each interval: every home expects its
 surplus (expected.py), bids, gets its contract, and holds its meter at the contract as far as its
 battery can, as the control process does; then its meter is settled by the rules of market/settlement.py. Everything
-is an integer, and what members pay is to the last pico what the supplier and the community account get.
+is an integer, and what members pay is to the last pico what the supplier and the community account get. Ways that are
+played on one world share a `CommonView` and go through it side by side, interval by interval.
 """
 
 from collections.abc import Iterator
@@ -23,8 +24,7 @@ from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import Needs, bids_of
 from sim.market_year.clearing import Contracts, contract
-from sim.market_year.expected import LAG, Expected
-from sim.market_year.lookahead import Lookahead
+from sim.market_year.common_view import CommonView
 from sim.market_year.world import World
 
 IntArray = npt.NDArray[np.int64]
@@ -67,8 +67,17 @@ def play_market(
     world: World, strategy: Strategy, mechanism: Mechanism, *, seed: int, known: bool = False
 ) -> Outcome:
     """The market; with `known` every home knows its load and solar of the interval that it bids for."""
-    outcome = _empty(world)
-    for interval, tariff, contracts, meter in _intervals(world, strategy, mechanism, seed, known, outcome):
+    outcome = empty_outcome(world)
+    for _ in market_steps(CommonView(world, known=known), strategy, mechanism, seed, outcome):
+        pass
+    return outcome
+
+
+def market_steps(
+    view: CommonView, strategy: Strategy, mechanism: Mechanism, seed: int, outcome: Outcome
+) -> Iterator[None]:
+    """Plays the market into an empty outcome, one interval for each step; the last one is followed by the end."""
+    for interval, tariff, contracts, meter in _intervals(view, strategy, mechanism, seed, outcome):
         money = settle(contracts, meter, tariff)
         outcome.bills -= money
         real = -int(meter.sum())
@@ -79,26 +88,26 @@ def play_market(
         outcome.local[interval] = contracts.local
         if contracts.price is not None and contracts.local:
             outcome.prices[interval], outcome.traded[interval] = contracts.price, True
-    return outcome
+        yield
 
 
-def play_alone(world: World, strategy: Strategy, *, seed: int, known: bool = False) -> Alone:
-    """Each home with its battery and the supplier only, steered by the same strategy; and, with the same meters,
-    collective self-consumption: what some feed in while others draw is shared in proportion, at the middle of the
-    supplier's prices, buyers' and sellers' side alike.
+def alone_steps(view: CommonView, strategy: Strategy, seed: int, alone: Alone) -> Iterator[None]:
+    """Plays, as `market_steps`, each home with its battery and the supplier only, steered by the same strategy; and,
+    with the same meters, collective self-consumption: what some feed in while others draw is shared in proportion, at
+    the middle of the supplier's prices, buyers' and sellers' side alike.
     """
-    separate, collective = _empty(world), _empty(world)
-    for interval, tariff, _, meter in _intervals(world, strategy, None, seed, known, separate):
+    separate, collective = alone.separate, alone.collective
+    for interval, tariff, _, meter in _intervals(view, strategy, None, seed, separate):
         _bill_separately(separate, interval, tariff, meter)
         _bill_collectively(collective, interval, tariff, meter)
+        yield
     collective.discharged, collective.left = separate.discharged, separate.left
-    return Alone(separate, collective)
 
 
 def play_tariff(world: World) -> Outcome:
     """No market and no batteries: every home pays the tariff on its own meter."""
-    _check_money(world)
-    outcome = _empty(world)
+    check_money(world)
+    outcome = empty_outcome(world)
     for interval in range(world.intervals):
         _bill_separately(
             outcome, interval, TariffStep(0, *world.prices_of(interval)), world.surplus_of(interval)
@@ -132,41 +141,30 @@ def share_surplus(meter: IntArray, tariff: TariffStep) -> tuple[IntArray, int]:
 
 
 def _intervals(
-    world: World,
-    strategy: Strategy,
-    mechanism: Mechanism | None,
-    seed: int,
-    known: bool,
-    outcome: Outcome,
+    view: CommonView, strategy: Strategy, mechanism: Mechanism | None, seed: int, outcome: Outcome
 ) -> Iterator[tuple[int, TariffStep, Contracts, IntArray]]:
     """Each interval with its tariff, contracts and meters; counts what batteries do into the outcome."""
-    _check_money(world)
+    world = view.world
+    check_money(world)
     draw = np.random.default_rng([seed, *strategy.value.encode()])
     batteries = Batteries(world.battery, CHALLENGE_BATTERY, world.interval_s)
     history = PriceHistory(HISTORY_DAYS * world.day)
-    expected = Expected(world.homes, world.day)
-    lookahead = Lookahead(world, expected, together=mechanism is not None)
+    lookahead = view.lookahead(together=mechanism is not None) if strategy is Strategy.OPTIMISING else None
     for interval in range(world.intervals):
-        tariff = TariffStep(0, *world.prices_of(interval))
-        prices = (tariff.import_price, tariff.export_price)
-        surplus = world.surplus_of(interval)
-        if interval >= LAG:
-            expected.learn(interval - LAG, world.surplus_of(interval - LAG))
-        quantiles = expected.quantiles(interval)
-        if known:
-            quantiles = np.repeat(surplus[:, np.newaxis].astype(np.float64), quantiles.shape[1], axis=1)
-        if strategy is Strategy.OPTIMISING:
-            if interval >= LAG:
-                lookahead.learn(interval - LAG)
-            bids = lookahead.bids(interval, quantiles, batteries)
+        view.reach(interval)
+        prices = view.prices
+        tariff = TariffStep(0, *prices)
+        if lookahead is None:
+            needs = _needs(view.quantiles, batteries)
+            bids = bids_of(strategy, needs, _quartiles(history, tariff), prices, draw)
         else:
-            bids = bids_of(strategy, _needs(quantiles, batteries), _quartiles(history, tariff), prices, draw)
+            bids = lookahead.bids(interval, view.quantiles, batteries)
         contracts = contract(bids, mechanism, prices, draw)
-        moved = batteries.move(contracts.energy - surplus)
+        moved = batteries.move(contracts.energy - view.surplus)
         outcome.discharged += int(np.maximum(moved, 0).sum())
-        yield interval, tariff, contracts, surplus + moved
         history = history.with_price(tariff.import_price if contracts.price is None else contracts.price)
-    outcome.left = int(batteries.stored.sum())
+        outcome.left = int(batteries.stored.sum())
+        yield interval, tariff, contracts, view.surplus + moved
 
 
 def _needs(quantiles: npt.NDArray[np.float64], batteries: Batteries) -> Needs:
@@ -181,7 +179,9 @@ def _quartiles(history: PriceHistory, tariff: TariffStep) -> PriceForecast:
     return forecast
 
 
-def _empty(world: World) -> Outcome:
+def empty_outcome(world: World) -> Outcome:
+    """Nothing played yet."""
+
     def zeros() -> IntArray:
         return np.zeros(world.intervals, np.int64)
 
@@ -211,7 +211,7 @@ def _exchange(outcome: Outcome, interval: int, real: int) -> None:
     outcome.grid_import[interval], outcome.grid_export[interval] = max(real, 0), max(-real, 0)
 
 
-def _check_money(world: World) -> None:
+def check_money(world: World) -> None:
     """Sums of money are 64-bit integers here."""
     largest = int(max(world.load.max(), world.pv.max())) + CHALLENGE_BATTERY.power
     dearest = int(max(np.abs(world.import_price).max(), np.abs(world.export_price).max()))

@@ -30,7 +30,17 @@ def test_the_page_loads_nothing_from_the_network(world: Any) -> None:
 
 def test_the_page_has_every_figure_and_member(world: Any) -> None:
     page = without_plotly(report_page(report_of(world)))
-    for figure in ("prices", "volumes", "local", "energy", "bills"):
+    for figure in (
+        "prices",
+        "volumes",
+        "local",
+        "energy",
+        "bills",
+        "flows",
+        "merit",
+        "price-duration",
+        "power-duration",
+    ):
         assert page.count(f'id="{figure}"') == 1
     for member in ("m0", "m1", "m2", "m3"):
         assert f"<td>{member}</td>" in page
@@ -58,7 +68,7 @@ def test_bars_and_steps_cover_the_interval_they_belong_to(world: Any) -> None:
 
 def test_every_axis_of_amounts_says_its_unit(world: Any) -> None:
     page = without_plotly(report_page(report_of(world)))
-    for unit, figures in (("EUR per kWh", 1), ("kWh", 3), ("EUR", 1)):
+    for unit, figures in (("EUR per kWh", 3), ("kWh", 4), ("EUR", 1), ("kW", 1)):
         assert page.count(f'"yaxis":{{"title":{{"text":"{unit}"}}}}') == figures
 
 

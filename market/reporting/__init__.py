@@ -1,0 +1,1 @@
+"""What a report shows beside its sums: merit order, duration curves, and who supplied whom."""
