@@ -15,6 +15,7 @@ from sim.homes.neighbourhood import HouseholdError
 from sim.interrupts import heed_interrupts
 from sim.testnet.chaos import ChaosReport, ChaosSummary, run_chaos
 from sim.testnet.chaos_plan import plan
+from sim.testnet.federation.command import cells_command
 from sim.testnet.feeder import default_feeder
 from sim.testnet.given_devices import read_devices
 from sim.testnet.page_process import DEFAULT_PAGE_PORT
@@ -24,6 +25,7 @@ from sim.testnet.run import run_testnet
 from sim.testnet.summary import Summary
 
 app = App(name="testnet", help="Run a whole cell of real processes on this machine.")
+app.command(cells_command, name="cells")
 
 
 @app.command

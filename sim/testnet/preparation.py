@@ -3,7 +3,7 @@
 import json
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,8 +83,9 @@ def prepare(
     parameters: Parameters,
     neighbourhood: Neighbourhood,
     change: Callable[[CellTerms, list[MemberCard]], CellTerms] = lambda terms, cards: terms,
+    names: Sequence[str] = (),
 ) -> Prepared:
-    """Found the cell, its terms changed as asked, and write every node's directory.
+    """Found the cell, its terms changed as asked, and write every node's directory; without `names` by number.
 
     Raises `ConfigError` when the directory is not empty.
     """
@@ -92,7 +93,7 @@ def prepare(
         raise ConfigError([f"{directory}: is not empty; give a new directory, or remove this one"])
     directory.mkdir(parents=True, exist_ok=True)
     (directory / PARAMETERS_FILE).write_text(json.dumps(asdict(parameters), indent=2) + "\n", "utf-8")
-    names = [f"home-{position + 1:02d}" for position in range(len(neighbourhood.homes))]
+    names = names or [f"home-{position + 1:02d}" for position in range(len(neighbourhood.homes))]
     ports = _free_ports(len(names))
     nodes = tuple(directory / NODES_DIRECTORY / name for name in names)
     cards = [
