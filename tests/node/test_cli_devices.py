@@ -17,7 +17,7 @@ from node.config import load_config
 from node.config_file import config_text
 
 Run = Callable[..., tuple[int, str, str]]
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from devices.control_messages import Alarm, AlarmCode, DeviceReport, ImageReport
 from devices.drivers.simulated import build_ders
 from devices.errors import ConfigurationError
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 Build = Callable[..., Any]
 MWH_PER_WH = 1000
