@@ -5,8 +5,15 @@ worker runs a group one after another: the cells of several daemons in one worke
 which what starts a process or two, a browser or a network names a group of its own.
 """
 
+import os
+import sys
+
 import pytest
 from hypothesis import settings
+
+# Tests start some two hundred processes. Where the shell forbids to keep what was compiled, each would compile all anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 settings.register_profile("wattswarm", deadline=None, print_blob=True)
 settings.load_profile("wattswarm")
