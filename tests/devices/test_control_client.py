@@ -15,7 +15,7 @@ from devices.control_state import SavedState
 from devices.errors import ControlError
 from devices.json_codec import from_json
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 PATIENCE_S = 30
 Build = Callable[..., Any]

@@ -17,7 +17,7 @@ from devices.control_state import SavedState
 from devices.frames import encode_frame
 from devices.json_codec import from_json
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 PATIENCE_S = 30
 Build = Callable[..., Any]

@@ -17,7 +17,7 @@ from node.config_file import config_text
 from sim.counterparts.started import Counterpart, counterpart
 
 Run = Callable[..., tuple[int, str, str]]
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 
 @pytest.fixture

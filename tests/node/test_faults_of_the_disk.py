@@ -15,7 +15,7 @@ from market.cell import EnergyCell
 from node.exit_codes import ExitCode
 from sim.testnet.layout import DAEMON_LOG
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("daemon")]
 
 BUG = (str(Path(__file__).parent / "processes" / "daemon_with_a_bug.py"),)
 

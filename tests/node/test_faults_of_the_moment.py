@@ -8,7 +8,7 @@ import trio
 from cell_of_processes import Cell, ended, found
 from daemon_that_dies import POINTS
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("daemon")]
 
 DIES = str(Path(__file__).parent / "processes" / "daemon_that_dies.py")
 

@@ -18,7 +18,7 @@ from node.founding import CONFIG_FILE
 from node.runtime import run_daemon
 from sim.testnet.processes import Daemon
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("daemon")]
 
 
 @pytest.fixture

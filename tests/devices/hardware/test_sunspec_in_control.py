@@ -17,7 +17,7 @@ from devices.drivers.simulated import build_ders
 from devices.errors import ConfigurationError
 from sim.counterparts.started import Counterpart, counterpart
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 Build = Callable[..., Any]
 MWH_PER_WH = 1000

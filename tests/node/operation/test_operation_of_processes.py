@@ -27,7 +27,7 @@ from node.operation.examination import examine
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("daemon")]
 
 
 @pytest.fixture(scope="module")

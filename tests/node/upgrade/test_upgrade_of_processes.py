@@ -31,7 +31,7 @@ from node.upgrade.upgrading import Outcome, upgrade
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("daemon")]
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime.now(UTC).replace(microsecond=0)

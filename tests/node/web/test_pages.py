@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from real_browser import PAGES, browser, page_of, violations
 from served_node import ServedNode, alarm, image
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("pages")]
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
 WAIT_MS = 20_000
 PAGES = ("home", "cell", "market", "devices", "events", "ledger", "settings")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+expect.set_options(timeout=WAIT_MS)
 
 
 @contextmanager
