@@ -14,6 +14,8 @@ SEVERITIES = {
     AlarmCode.STATE_NOT_SAVED: Severity.CRITICAL,
     AlarmCode.GRID_UNKNOWN: Severity.CRITICAL,
     AlarmCode.GRID_LOST: Severity.CRITICAL,
+    AlarmCode.FORMER_FAILED: Severity.CRITICAL,
+    AlarmCode.SWITCH_REFUSED: Severity.CRITICAL,
     AlarmCode.ARMED_NOT_AVAILABLE: Severity.WARNING,
     AlarmCode.CIRCUIT_OVER_CURRENT: Severity.CRITICAL,
     AlarmCode.CIRCUIT_SHORT_CIRCUIT: Severity.CRITICAL,

@@ -40,15 +40,16 @@ from devices.image import ProcessImage
 from devices.leases import Lease, Refused
 from devices.mandate import Mandate
 from devices.metering import Meter
-from devices.observation import Commission, grid_reading, observe, report
+from devices.observation import Commission, observe, report
 from devices.owner_reserve import with_reserve
 from devices.profiles import Profile
-from devices.resilience.islanding import Finding
-from devices.resilience.node_resilience import Resilience, SiteRules
-from devices.resilience.site_supply import situation_of
+from devices.resilience.island_control import IslandControl
+from devices.resilience.modes import State
+from devices.resilience.switchgear import Switchgear
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
+from devices.tier import TIERS
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -83,9 +84,11 @@ class ControlCore:
         start: Instant,
         issuer: str,
         grid: GridMeter | None = None,
+        switchgear: Switchgear | None = None,
     ) -> None:
         """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
-        `grid` measures frequency and voltage, without which no service responds.
+        `grid` measures frequency and voltage, without which no service responds; `switchgear` closes a former and a
+        breaker.
         """
         self._config = config
         self._ders = {der.name: der for der in ders}
@@ -103,7 +106,8 @@ class ControlCore:
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
         self._site_meter = site_meter(config)
-        self._resilience = Resilience()
+        self._island = IslandControl(config, switchgear, issuer) if config.islanding else None
+        self._connected: tuple[str, ...] | None = None
         self._access = AccessList()
         acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
         self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
@@ -167,9 +171,9 @@ class ControlCore:
         inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        served = self._resilience.served.tiers
+        tiers = len(TIERS) if self._island is None else self._island.tiers
         flexible = observe_flexible(
-            self._image, self._config, self._guard.off, self._access.priorities, served
+            self._image, self._config, self._guard.off, self._access.priorities, tiers, self._connected
         )
         permitted = permit(flexible, inputs, decision)
         self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
@@ -177,13 +181,20 @@ class ControlCore:
         record = CycleRecord(now, inputs, decision, read_back, settled, flexible, permitted, asleep)
         self.cycles.append(record)
         self._command(decision.setpoints + lowered(permitted, asleep) + self._guard.setpoints, now)
+        self._switch(now)
         self._raise_alarms(record)
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
             shown = report(record, self._image, self._config, self._mandate.mode)
             messages.append(
-                replace(shown, health=self._health.reports(self._image), watched=self._watched(asleep))
+                replace(
+                    shown,
+                    health=self._health.reports(self._image),
+                    watched=self._watched(asleep),
+                    island=State.CONNECTED.value if self._island is None else self._island.state.value,
+                    tiers=tiers,
+                )
             )
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
@@ -193,6 +204,8 @@ class ControlCore:
         held = {name: power_w for name, power_w in self._reversions.items() if name not in off}
         setpoints = tuple(Setpoint(name, power_w) for name, power_w in held.items())
         self._command(setpoints + self._guard.setpoints, now)
+        if self._island is not None:
+            self._island.let_go(now)
 
     def not_saved(self, reason: str) -> Outcome:
         """The shell could not write the state: an alarm, until it can again (`reason` is then empty)."""
@@ -308,15 +321,20 @@ class ControlCore:
             mandate.activations(at_ns),
             private=self._access.private,
         )
-        if not self._config.islanding:
+        if self._island is None:
             return commission
-        reading = grid_reading(self._image, self._config.reading_age_ms * NS_PER_MS)
         last = self.cycles[-1] if self.cycles else None
-        situation = situation_of(reading, mandate.mode, self._resilience, last)
-        self._resilience, orders = self._resilience.step(situation, SiteRules(), now.real_ns)
-        outage = self._resilience.detector.finding is not Finding.CONNECTED
-        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", outage)
-        return replace(commission, island=orders.batteries, reserve_released=orders.reserve_released)
+        orders = self._island.step(self._image, mandate.mode, last)
+        self._connected = orders.connect
+        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", self._island.lost)
+        self._alarm(AlarmCode.FORMER_FAILED, None, "the bus stayed dead", self._island.failed)
+        wish = commission.wish
+        if self._island.emergency and mandate.mode is Mode.GRID_SUPPORT:
+            # No position counts on an island, and loads are served whether or not a daemon lives.
+            wish = NetToZero()
+        return replace(
+            commission, wish=wish, island=orders.batteries, reserve_released=orders.reserve_released
+        )
 
     def _wish(self, now: Instant) -> Wish:
         if self._mandate.mode is not Mode.GRID_SUPPORT:
@@ -349,6 +367,11 @@ class ControlCore:
                 raised=isinstance(answer, Refused),
             )
         self._settling.told(setpoints)
+
+    def _switch(self, now: Instant) -> None:
+        answer = None if self._island is None else self._island.command(now)
+        reason = answer.reason if isinstance(answer, Refused) else ""
+        self._alarm(AlarmCode.SWITCH_REFUSED, None, reason, bool(reason))
 
     def _raise_alarms(self, record: CycleRecord) -> None:
         age_ns = self._config.reading_age_ms * NS_PER_MS

@@ -22,6 +22,7 @@ from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
 from devices.publish_settings import PublishConfig, parse_publishing
+from devices.resilience.forming import FormingConfig, parse_forming
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
 from devices.tier import Tier
@@ -115,7 +116,8 @@ class ControlConfig:
     that hold without arming; `islanding` acts on an outage that the meter sees. `linger_s` ends the process so long
     after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
     `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this; `dispatch_log` a file
-    that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew.
+    that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew. `forming`: the
+    battery that may form an island's grid; None where none can.
     """
 
     data_dir: str
@@ -141,6 +143,7 @@ class ControlConfig:
     home_assistant: PublishConfig | None = None
     dispatch_log: str | None = None
     dispatch_log_mb: int = 64
+    forming: FormingConfig | None = None
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -186,12 +189,21 @@ def parse_config(source: object) -> ControlConfig:
         else parse_publishing(top.table("home_assistant")),
         dispatch_log=None if top.absent("dispatch_log") else top.text("dispatch_log", 4096),
         dispatch_log_mb=top.integer("dispatch_log_mb", 1, 10_000, 64),
+        forming=parse_forming(
+            top,
+            {each.name: each.discharge_w for each in batteries},
+            frozenset([each.name for each in models] + [each.name for each in hardware]),
+        ),
     )
     if replayed and config.profile is None:
         top.problem("profile", "is missing; PV and load replay it")
     if sum(each.connection for each in hardware) > 1:
         top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
+    if config.forming is not None and not config.islanding:
+        top.problem("forming", "needs islanding = true")
     if config.grid_profile is None:
+        if config.forming is not None:
+            top.problem("grid_profile", "is missing; the simulated switchgear of a former plays it")
         if config.mandatory:
             top.problem("grid_profile", "is missing; mandatory droops read the grid from it")
         if config.islanding and not any(each.driver == NUT for each in hardware):

@@ -50,6 +50,8 @@ class AlarmCode(Enum):
     STATE_NOT_SAVED = "state-not-saved"
     GRID_UNKNOWN = "grid-unknown"
     GRID_LOST = "grid-lost"
+    FORMER_FAILED = "former-failed"
+    SWITCH_REFUSED = "switch-refused"
     ARMED_NOT_AVAILABLE = "armed-not-available"
     CIRCUIT_OVER_CURRENT = "circuit-over-current"
     CIRCUIT_SHORT_CIRCUIT = "circuit-short-circuit"
@@ -262,7 +264,8 @@ class ImageReport:
     `connection_w`: measured sum of all devices. `chargeable_wh`: energy, at the terminals, that fits into the
     batteries; `dischargeable_wh`: what they can give down to the reserve; each None while a state of charge
     is unknown. `wish` says what is followed: position, self-consumption or safe-state; `binding` which layer
-    decided the power, and `settled` whether the last setpoint was read back and reached.
+    decided the power, and `settled` whether the last setpoint was read back and reached. `island`: where in an
+    outage the site is (see devices/resilience/modes.py), and `tiers` how many tiers of loads are served.
     """
 
     real_ns: int
@@ -279,6 +282,8 @@ class ImageReport:
     sensors: tuple[SensorReport, ...] = ()
     health: tuple[HealthReport, ...] = ()
     watched: tuple[WatchedReport, ...] = ()
+    island: str = "connected"
+    tiers: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -37,6 +38,7 @@ from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
 from devices.drivers.simulated_grid import SimulatedGridMeter
+from devices.drivers.simulated_island import SimulatedIsland
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
     EXIT_CONFIGURATION,
@@ -83,10 +85,15 @@ def control(config: ControlConfig) -> None:
         saved = load_state(directory)
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
-        ders = build_ders(config, profile, stored_wh, start)
-        grid = None if grid_profile is None else SimulatedGridMeter(grid_profile)
+        island = None
+        if grid_profile is not None and config.forming is not None:
+            island = SimulatedIsland(grid_profile)
+        grid = island if grid_profile is None or island else SimulatedGridMeter(grid_profile)
+        bus = (lambda: True) if island is None else partial(_energised, island, config)
+        ders = build_ders(config, profile, stored_wh, start, bus)
         with real_ders(config, lambda: _now(config)) as real:
-            core = ControlCore(config, ders + real, profile, saved, start, f"control-{os.getpid()}", grid)
+            name = f"control-{os.getpid()}"
+            core = ControlCore(config, ders + real, profile, saved, start, name, grid, island)
             keep_pauses_short()
             with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
                 _Loop(config, core, directory, Beside(show, log, sense)).run()
@@ -222,6 +229,10 @@ def _logged(config: ControlConfig) -> Iterator[Callable[[CycleRecord], None]]:
 
 def _now(config: ControlConfig) -> Instant:
     return Instant(time.monotonic_ns(), config.clock.cell_ns(time.time_ns()))
+
+
+def _energised(island: SimulatedIsland, config: ControlConfig) -> bool:
+    return island.energised(_now(config))
 
 
 def _complain(error: Exception, code: int) -> int:

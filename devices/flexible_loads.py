@@ -4,7 +4,7 @@ W, withdrawal negative, as in `devices.der.Der`: a setpoint is the most a load m
 give the same setpoints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from devices.allocation import Setpoint
@@ -41,10 +41,12 @@ def observe_flexible(
     off: frozenset[str],
     priorities: Mapping[str, int],
     tiers: int = len(TIERS),
+    connected: Collection[str] | None = None,
 ) -> tuple[FlexibleInput, ...]:
     """Every flexible load but those that a fault keeps `off`. One that says nothing may need all of its nameplate.
 
-    `priorities` are the ranks that somebody gave loads in place of their configured tier; so many `tiers` are served.
+    `priorities` are the ranks that somebody gave loads in place of their configured tier; so many `tiers` are served,
+    and on an island those of them that are `connected` (None: all).
     """
     devices = {device.name: device for device in image.devices}
     own_tiers = {each.name: each.model.tier for each in config.models if isinstance(each.model, LoadCircuit)}
@@ -65,7 +67,7 @@ def observe_flexible(
                 wanted_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.minimum_w),
                 needed_w=plate.minimum_w if possible is None else max(plate.minimum_w, possible.maximum_w),
                 rank=rank,
-                served=rank < tiers,
+                served=rank < tiers and (connected is None or name in connected),
             )
         )
     return tuple(found)

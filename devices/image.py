@@ -130,11 +130,18 @@ class DeviceImage:
 class GridImage:
     """What the node's own meter says of the grid: frequency in Hz, voltage per unit of the nominal voltage, and
     whether the breaker towards the public grid is closed (None: not known).
+
+    `public_*` are measured beyond that breaker, `angle_degrees` is the island's ahead of the public grid's (-180 to
+    180), and `forming` says whether this site's former holds the bus; None where nothing says so.
     """
 
     frequency_hz: Reading
     voltage_pu: Reading
     breaker_closed: bool | None = None
+    public_frequency_hz: Reading | None = None
+    public_voltage_pu: Reading | None = None
+    angle_degrees: Reading | None = None
+    forming: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from devices.control_messages import DeviceReport, ImageReport, Mode, SensorRepo
 from devices.cycle_record import CycleRecord
 from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
 from devices.fast_response import Activation, Arming, ResponseInput
-from devices.image import DerKind, DeviceImage, ProcessImage, Supply
+from devices.image import DerKind, DeviceImage, ProcessImage, Reading, Supply
 from devices.limits import PowerRange, narrow
 from devices.reserve import BatteryInput
 from devices.resilience.islanding import GridReading
+from devices.resilience.synchronising import TwoSides
 from devices.sensor_port import MEASURED, ExpansionPort, warning
 
 NS_PER_MS = 1_000_000
@@ -137,8 +138,29 @@ def grid_reading(image: ProcessImage, max_age_ns: int) -> GridReading:
         image.grid.frequency_hz.usable(image.time.real_ns, max_age_ns),
         voltage_pu,
         None if voltage_pu is None else image.grid.breaker_closed,
-        fed=fed,
+        _known(image.grid.public_frequency_hz, image, max_age_ns),
+        _known(image.grid.public_voltage_pu, image, max_age_ns),
+        fed,
     )
+
+
+def two_sides(image: ProcessImage, max_age_ns: int) -> TwoSides:
+    """What a synchroscope would show, island minus public grid; unknown where either side is."""
+    reading = grid_reading(image, max_age_ns)
+    angle = None if image.grid is None else _known(image.grid.angle_degrees, image, max_age_ns)
+    return TwoSides(
+        _less(reading.frequency_hz, reading.public_frequency_hz),
+        _less(reading.voltage_pu, reading.public_voltage_pu),
+        angle,
+    )
+
+
+def _known(reading: Reading | None, image: ProcessImage, max_age_ns: int) -> float | None:
+    return None if reading is None else reading.usable(image.time.real_ns, max_age_ns)
+
+
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other
 
 
 def _fed(image: ProcessImage, max_age_ns: int) -> bool | None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
 from market.errors import FeederError, InvalidRules
-from market.federation.parent_rule import ParentRule, parent_from, parent_value
+from market.federation.parent_rule import ParentRule
 from market.feeder import Branch, Feeder, Grid
+from market.formers import check_formers, decode_additions, encode_additions
 from market.intervals import Calendar
 from market.losses import MAX_PATH_LOSS, price_of_injection, price_of_withdrawal
 from market.rule_fields import fields, integer, octets, optional_integer, rows, text, within
@@ -97,7 +98,7 @@ class CellRules:
     `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
-    the field. `parent` is the cell above, if there is one.
+    the field. `parent` is the cell above, if there is one; `formers` the rank of those that form an island's grid.
     """
 
     interval_s: int
@@ -111,6 +112,7 @@ class CellRules:
     correction_window: int = 96
     order_horizon: int = 192
     parent: ParentRule | None = None
+    formers: tuple[bytes, ...] = ()
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
@@ -120,6 +122,7 @@ class CellRules:
         _check_branches(self)
         _check_tariff(self.tariff)
         _check_members(self)
+        check_formers(self.formers)
         object.__setattr__(self, "member_index", {rule.member: rule for rule in self.members})
         object.__setattr__(self, "paths", _paths(self.branches))
         object.__setattr__(self, "calendar", Calendar(self.interval_s, self.gate_lead_s * NS_PER_S))
@@ -200,7 +203,8 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.currency.encode(),
         tuple(
             # A branch without fee and loss is written as it was before there were any.
-            (branch.name.encode(), branch.parent, branch.limit_mw, *_fee_and_loss(branch))
+            (branch.name.encode(), branch.parent, branch.limit_mw)
+            + ((branch.fee, branch.loss) if branch.loss else (branch.fee,) if branch.fee else ())
             for branch in rules.branches
         ),
         grid,
@@ -218,17 +222,17 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
-        # A cell without a parent is written as it was before there were any.
-        *(() if rules.parent is None else (parent_value(rules.parent),)),
+        *encode_additions(rules.parent, rules.formers),
     )
 
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if len(application) not in (11, 12) or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 or 12 fields")
+    if not 11 <= len(application) <= 13 or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to 13 fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
-    deadline, window, horizon, *above = windows
+    deadline, window, horizon, *more = windows
+    parent, formers = decode_additions(more)
     rules = CellRules(
         interval_s=integer(interval_s, "interval_s"),
         gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
@@ -244,13 +248,12 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         reading_deadline=integer(deadline, "reading_deadline"),
         correction_window=integer(window, "correction_window"),
         order_horizon=integer(horizon, "order_horizon"),
-        parent=parent_from(above[0]) if above else None,
+        parent=parent,
+        formers=formers,
     )
     gateway = None if rules.parent is None else rules.member(rules.parent.gateway)
     if rules.parent is not None and (gateway is None or gateway.branch != 0):
-        raise InvalidRules(
-            "parent.gateway", "must be a member on the root branch, where the cell above begins"
-        )
+        raise InvalidRules("parent.gateway", "must be a member on the root branch, below the cell above")
     return rules
 
 
@@ -360,10 +363,6 @@ def _branch(row: Value, where: str) -> BranchRule:
         fee,
         loss,
     )
-
-
-def _fee_and_loss(branch: BranchRule) -> tuple[int, ...]:
-    return (branch.fee, branch.loss) if branch.loss else (branch.fee,) if branch.fee else ()
 
 
 def _decode_grid(row: Value) -> GridRule:

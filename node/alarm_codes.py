@@ -20,6 +20,8 @@ NUMBERS: Final[dict[AlarmCode, int]] = {
     AlarmCode.GRID_UNKNOWN: 10,
     AlarmCode.GRID_LOST: 11,
     AlarmCode.ARMED_NOT_AVAILABLE: 12,
+    AlarmCode.FORMER_FAILED: 13,
+    AlarmCode.SWITCH_REFUSED: 14,
     AlarmCode.CIRCUIT_OVER_CURRENT: 20,
     AlarmCode.CIRCUIT_SHORT_CIRCUIT: 21,
     AlarmCode.CIRCUIT_EARTH_FAULT: 22,

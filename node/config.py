@@ -98,8 +98,9 @@ class SiteSection(Section):
     Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
     devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
     operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered,
-    `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees; `home_assistant` is a
-    broker on which the owner sees the devices, `dispatch_log` a file that gets every control cycle.
+    `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees, `forming` is the
+    battery that then forms the grid; `home_assistant` is a broker on which the owner sees the devices, `dispatch_log`
+    a file that gets every control cycle.
     """
 
     profile: str | None = None
@@ -109,6 +110,7 @@ class SiteSection(Section):
     linger_real_s: float | None = Field(default=None, gt=0)
     grid_profile: str | None = None
     islanding: bool = False
+    forming: dict[str, object] | None = None
     service_files: Texts = ()
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(list_is_tuple)] = ()
@@ -224,8 +226,13 @@ def with_clock_file(config: Config) -> Config:
     return config.model_copy(update={"clock": clock})
 
 
-def control_table(config: Config, interval_s: int) -> dict[str, object]:
-    """The configuration of this node's control process. Raises ServiceError for a service that is none."""
+def control_table(
+    config: Config, interval_s: int, name: str = "", rank: tuple[str, ...] = ()
+) -> dict[str, object]:
+    """The configuration of this node's control process. Raises ServiceError for a service that is none.
+
+    `rank` are the formers of the genesis and `name` is who this node is among them.
+    """
     site, clock = config.site, config.clock
     profile = config.profile_path
     table: dict[str, object] = {
@@ -241,6 +248,8 @@ def control_table(config: Config, interval_s: int) -> dict[str, object]:
         table["profile"] = str(profile)
     if site.grid_profile is not None:
         table["grid_profile"] = str((Path(config.file).parent / site.grid_profile).resolve())
+    if site.forming is not None:
+        table["forming"] = site.forming | {"name": name, "rank": list(rank)}
     if site.mandatory_services:
         table["mandatory"] = [
             curve_table(find_curve(name, config.service_paths)) for name in site.mandatory_services

@@ -31,7 +31,9 @@ MEMBERS_FILE = "members.toml"
 
 @dataclass(frozen=True, slots=True)
 class CellTerms:
-    """What a founder decides: name, interval and gate (s of cell time), tariff, feeder and credit (pico-currency)."""
+    """What a founder decides: name, interval and gate (s of cell time), tariff, feeder and credit (pico-currency), and
+    the names of the members that may form the grid in an outage, the first of them first.
+    """
 
     name: str
     interval_s: int
@@ -44,6 +46,7 @@ class CellTerms:
     operator: str | None = None
     last_timely_round: int = 2
     parent: ParentRule | None = None
+    formers: tuple[str, ...] = ()
 
 
 def init_node(
@@ -141,6 +144,10 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         ]
     if terms.operator is not None and terms.operator not in {card.name for card in cards}:
         mistakes.append(f"the operator {terms.operator!r} is not one of the members")
+    ids = {card.name: member_id(bytes.fromhex(card.feed_key)) for card in cards}
+    mistakes += [
+        f"the former {name!r} is not one of the members" for name in terms.formers if name not in ids
+    ]
     if mistakes:
         raise ConfigError(mistakes)
 
@@ -178,4 +185,5 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         tariff=terms.tariff,
         members=tuple(sorted(members, key=lambda rule: rule.member)),
         parent=terms.parent,
+        formers=tuple(ids[name] for name in terms.formers),
     )

@@ -175,7 +175,9 @@ class _Daemon:
     async def _run(self, signals: AsyncIterator[int]) -> None:
         interval_s = self._core.ordering.calendar.interval_s
         control_config = self._config.directory / CONTROL_CONFIG_FILE
-        control_config.write_text(json.dumps(control_table(self._config, interval_s)), "utf-8")
+        rank = tuple(each.hex() for each in self._opened.tip.state.rules.formers)
+        table = control_table(self._config, interval_s, self._opened.member.id.hex(), rank)
+        control_config.write_text(json.dumps(table), "utf-8")
         control = ControlClient(control_config, self._config.directory, self._clock, interval_s)
         for arming in armings(self._config):
             control.arm(arming)

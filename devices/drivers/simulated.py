@@ -1,6 +1,7 @@
 """The simulated devices that a configuration asks for."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from devices.cell_clock import Instant
 from devices.control_config import BatteryConfig, ControlConfig, ModelConfig, ReplayedConfig, reversions
@@ -18,9 +19,14 @@ from devices.sensor_port import ExpansionPort
 
 
 def build_ders(
-    config: ControlConfig, profile: Profile | None, stored_wh: Mapping[str, float], start: Instant
+    config: ControlConfig,
+    profile: Profile | None,
+    stored_wh: Mapping[str, float],
+    start: Instant,
+    energised: Callable[[], bool] = lambda: True,
 ) -> tuple[Der, ...]:
-    """Every simulated device of the configuration, beginning at `start`.
+    """Every simulated device of the configuration, beginning at `start`; modelled ones notice a bus that is not
+    `energised`.
 
     `stored_wh` is what batteries held when last seen; one that is not in it begins at its initial state of
     charge. Raises ConfigurationError when the profile needs more power than a device has.
@@ -29,7 +35,9 @@ def build_ders(
     batteries: tuple[Der, ...] = tuple(
         _battery(battery, stored_wh, start) for battery in config.batteries if battery.name not in others
     )
-    batteries += tuple(der for each in config.models for der in _modelled(each, config, stored_wh, start))
+    batteries += tuple(
+        der for each in config.models for der in _modelled(each, config, stored_wh, start, energised)
+    )
     if profile is None:
         return batteries
     return batteries + tuple(_replayed(each, profile, config, start) for each in config.replayed)
@@ -52,12 +60,18 @@ def _battery(config: BatteryConfig, stored_wh: Mapping[str, float], start: Insta
 
 
 def _modelled(
-    each: ModelConfig, config: ControlConfig, stored_wh: Mapping[str, float], start: Instant
+    each: ModelConfig,
+    config: ControlConfig,
+    stored_wh: Mapping[str, float],
+    start: Instant,
+    energised: Callable[[], bool],
 ) -> tuple[Der, ...]:
     """The device and, where it feeds one, the load behind it."""
     reversion_w = reversions(config)[each.name]
     held_wh = stored_wh.get(each.name)
-    simulation = Simulation(each.model, surroundings(config), reversion_w, start, held_wh)
+    simulation = Simulation(
+        each.model, _on_a_bus(surroundings(config), energised), reversion_w, start, held_wh
+    )
     der = ModelledDer(each.name, simulation)
     return (der,) if each.feeds is None else (der, AttachedLoad(each.feeds, simulation))
 
@@ -66,6 +80,18 @@ def surroundings(config: ControlConfig) -> Callable[[int], Surroundings]:
     """What acts on the models at a cell time: the site, with the temperature that outdoor sensors show."""
     port = ExpansionPort(config.sensors, max_age_ns=0)
     return lambda cell_ns: port.observed(config.site.at(cell_ns), 0)
+
+
+def _on_a_bus(
+    around: Callable[[int], Surroundings], energised: Callable[[], bool]
+) -> Callable[[int], Surroundings]:
+    """The surroundings on a bus that may be dead: there is no mains then, and no inverter feeds it from the sun."""
+
+    def at(cell_ns: int) -> Surroundings:
+        found = around(cell_ns)
+        return found if energised() else replace(found, mains=False, irradiance_w_m2=0.0)
+
+    return at
 
 
 def _replayed(each: ReplayedConfig, profile: Profile, config: ControlConfig, start: Instant) -> Der:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from devices.limits import NOTHING, PowerRange
 from devices.resilience.black_start import BlackStart, Block
-from devices.resilience.former import BusWatch, FormerRule, former, may_close
+from devices.resilience.former import BusWatch, FormerRule, may_close
 from devices.resilience.islanding import (
     Detector,
     Finding,
@@ -45,7 +45,11 @@ class SiteRules:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What one step looks at: the meter, the synchroscope, who is able to form, supply and loads, the owner's word."""
+    """What one step looks at: the meter, the synchroscope, who is able to form, supply and loads, the owner's word.
+
+    `forming`: whether this node's own former holds the bus, as its switchgear reads back. `inrush_w`: what the former
+    has to spare for blocks now, where that is less than the rules' limit.
+    """
 
     reading: GridReading
     sides: TwoSides = NO_SIDES
@@ -54,6 +58,8 @@ class Situation:
     loads_w: tuple[float, float, float, float] = NO_LOADS
     stands_by: bool = False
     owner_releases: bool = False
+    forming: bool = False
+    inrush_w: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,9 @@ class IslandOrders:
     """What the state lets the node do.
 
     `batteries` is layer 3 of the dispatch stack: None is everything; a range that is narrower is of whole hardware
-    where it is infinite. `close_former` and `close_breaker` are for this moment only; `connect` are the blocks of
-    loads that are on, `served` the tiers.
+    where it is infinite. `close_former` and `close_breaker` are for this moment only; `form` says whether the former
+    is to hold the bus: because it closes now, or because it does already and the emergency goes on. `connect` are the
+    blocks of loads that are on (None: all of them, while the node is not in an emergency), `served` the tiers.
     """
 
     mode: OperatingMode
@@ -71,7 +78,8 @@ class IslandOrders:
     close_former: bool
     close_breaker: bool
     served: Served
-    connect: tuple[str, ...]
+    connect: tuple[str, ...] | None
+    form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +107,8 @@ class Resilience:
         after = replace(seen, state=state)
         if state is State.BLACK_START and self.state is not State.BLACK_START:
             after = replace(after, start=BlackStart.of(rules.blocks))
+        elif state is State.ISLAND and self.state is State.CONNECTED:
+            after = replace(after, start=BlackStart.running(rules.blocks))
         served, start = _progress(after, situation, rules, now_ns)
         after = replace(after, served=served, start=start)
         return after, _orders(after, situation, rules, now_ns)
@@ -114,7 +124,11 @@ def _events(seen: Resilience, situation: Situation, rules: SiteRules, now_ns: in
     finding = seen.detector.finding
     if finding is Finding.DEAD_BUS:
         return (Event.BUS_DIED,)
-    served = (Event.LOADS_SERVED,) if seen.state is State.BLACK_START and seen.start.done else ()
+    served = (
+        (Event.LOADS_SERVED,)
+        if seen.state is State.BLACK_START and seen.start.serves_all_of(seen.served.tiers)
+        else ()
+    )
     if finding is Finding.CONNECTED:
         return () if seen.state is State.CONNECTED else (*served, Event.BREAKER_CLOSED, Event.GRID_IS_BACK)
     if seen.state is State.CONNECTED:
@@ -126,21 +140,26 @@ def _events(seen: Resilience, situation: Situation, rules: SiteRules, now_ns: in
 def _progress(
     after: Resilience, situation: Situation, rules: SiteRules, now_ns: int
 ) -> tuple[Served, BlackStart]:
-    """Tiers shed or restored on an island, and the next block of a black start."""
+    """Tiers shed or restored on an island, and the next block that is connected."""
     if after.state.mode is not OperatingMode.EMERGENCY:
         return Served(since_ns=after.served.since_ns), BlackStart(())
     served = after.served.step(situation.loads_w, situation.supply, rules.tiers, now_ns)
-    start = after.start
-    if after.state is State.BLACK_START:
-        reading = situation.reading
-        stable = (
-            reading.frequency_hz is not None
-            and reading.voltage_pu is not None
-            and rules.limits.frequency_hz.holds(reading.frequency_hz)
-            and rules.limits.voltage_pu.holds(reading.voltage_pu)
-        )
-        start = start.step(stable, rules.inrush_w, rules.settle_s, now_ns)
+    if after.state is State.DEAD_BUS:
+        return served, BlackStart(())
+    start = after.start.seen(rules.blocks, served.tiers)
+    stable = _stable(situation.reading, rules.limits)
+    limit_w = min(rules.inrush_w, situation.inrush_w)
+    start = start.step(stable, limit_w, rules.settle_s, now_ns, served.tiers)
     return served, start
+
+
+def _stable(reading: GridReading, limits: IslandLimits) -> bool:
+    return (
+        reading.frequency_hz is not None
+        and reading.voltage_pu is not None
+        and limits.frequency_hz.holds(reading.frequency_hz)
+        and limits.voltage_pu.holds(reading.voltage_pu)
+    )
 
 
 def _orders(after: Resilience, situation: Situation, rules: SiteRules, now_ns: int) -> IslandOrders:
@@ -155,7 +174,7 @@ def _orders(after: Resilience, situation: Situation, rules: SiteRules, now_ns: i
     fed = dead and after.detector.public_is_back(rules.limits, now_ns)
     return IslandOrders(
         mode=state.mode,
-        batteries=_batteries(state, former(rules.rank, situation.able) == name, situation.reading, rules),
+        batteries=_batteries(state, situation.forming, situation.reading, rules),
         reserve_released=situation.owner_releases
         or (
             state.mode is OperatingMode.EMERGENCY
@@ -165,8 +184,18 @@ def _orders(after: Resilience, situation: Situation, rules: SiteRules, now_ns: i
         close_breaker=fed
         or (state is State.SYNCHRONISING and after.synchroniser.may_close(rules.synchronising, now_ns)),
         served=after.served,
-        connect=tuple(block.name for block in after.start.connected),
+        connect=_connected(after),
+        form=close or (state.mode is OperatingMode.EMERGENCY and situation.forming),
     )
+
+
+def _connected(after: Resilience) -> tuple[str, ...] | None:
+    """The blocks that are on: none on a dead bus, so that a former never closes onto all of them at once."""
+    if after.state is State.DEAD_BUS:
+        return ()
+    if after.state.mode is not OperatingMode.EMERGENCY:
+        return None
+    return tuple(block.name for block in after.start.connected)
 
 
 def _batteries(state: State, forms: bool, reading: GridReading, rules: SiteRules) -> PowerRange | None:

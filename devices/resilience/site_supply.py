@@ -28,15 +28,15 @@ def situation_of(reading: GridReading, mode: Mode, before: Resilience, last: Cyc
 
 
 def supply_of(last: CycleRecord) -> Supply:
-    """Power that batteries and sun can hold now, energy above what stays stored, and the sun as it shines now.
+    """Power that batteries and sun can hold now, energy above the owners' reserves, and the sun as it shines now.
 
-    A battery whose state of charge is unknown gives nothing, and neither does one that is empty.
+    The reserves, though released, are counted for nobody: so they are left for the critical tier, which no energy is
+    asked of. A battery whose state of charge is unknown gives nothing, and neither does one that is empty.
     """
     stored_wh = power_w = 0.0
     for battery in last.inputs.batteries:
-        above_wh = battery.dischargeable_wh(battery.floor_wh)
-        if above_wh:
-            stored_wh += above_wh
+        if battery.dischargeable_wh(battery.floor_wh):
+            stored_wh += battery.dischargeable_wh(battery.reserve_wh) or 0.0
             power_w += battery.maximum_w
     sun_w = sum(each.available_w or 0.0 for each in last.inputs.pv)
     return Supply(power_w + sun_w, stored_wh, sun_w)
@@ -47,7 +47,12 @@ def loads_of(last: CycleRecord) -> Loads:
     needed_w = [0.0] * len(TIERS)
     for each in last.flexible:
         needed_w[each.rank] += -each.wanted_w
-    drawn_w = sum(each.minimum_w if each.drawn_w is None else each.drawn_w for each in last.flexible)
-    needed_w[0] += max(0.0, drawn_w - last.inputs.load.minimum_w)
+    needed_w[0] += must_run_w(last)
     critical, essential, normal, deferrable = needed_w
     return critical, essential, normal, deferrable
+
+
+def must_run_w(last: CycleRecord) -> float:
+    """What draws and cannot be switched."""
+    drawn_w = sum(each.minimum_w if each.drawn_w is None else each.drawn_w for each in last.flexible)
+    return max(0.0, drawn_w - last.inputs.load.minimum_w)

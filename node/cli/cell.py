@@ -46,6 +46,7 @@ def init(
     parent: Path | None = None,
     gateway: str | None = None,
     gateway_above: str | None = None,
+    former: tuple[str, ...] = (),
 ) -> None:
     """Found a cell from the cards of its members.
 
@@ -84,6 +85,8 @@ def init(
         The member that stands in both cells; needed with a parent.
     gateway_above
         Its name in the cell above, where it is another.
+    former
+        A member that may form the grid in an outage; once for each, the first of the rank first (docs/resilience.md).
     """
     members = _read(cards, interval_s)
     plan = read_feeder(feeder)
@@ -97,6 +100,7 @@ def init(
         tariff=_tariff(tariff, plan, feeder),
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
+        formers=former,
     )
     sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above)))
 

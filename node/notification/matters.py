@@ -53,6 +53,8 @@ ALARM_TEXTS: Final = {
     AlarmCode.STATE_NOT_SAVED: "The control process cannot save its state.",
     AlarmCode.GRID_UNKNOWN: "Frequency or voltage is not known; a service pauses.",
     AlarmCode.GRID_LOST: "The public grid is gone.",
+    AlarmCode.FORMER_FAILED: "The battery that should form the island's grid could not.",
+    AlarmCode.SWITCH_REFUSED: "The switchgear refused what it was told.",
     AlarmCode.ARMED_NOT_AVAILABLE: "A service that is offered could not be delivered in full.",
     AlarmCode.CIRCUIT_OVER_CURRENT: "A circuit was switched off: it carried too much.",
     AlarmCode.CIRCUIT_SHORT_CIRCUIT: "A circuit was switched off: short circuit.",

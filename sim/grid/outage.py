@@ -53,6 +53,7 @@ class _Campus:
     highest_w: float = 0.0
     lowest_wh: float = START_CHARGE * CAPACITY_WH
     dead_closings: int = 0
+    lowest_lent_wh: float = START_CHARGE * CAPACITY_WH
 
     def reading(self, public: bool) -> GridReading:
         """What the former's meter shows."""
@@ -97,6 +98,7 @@ def _situation(campus: _Campus, memory: Resilience, public: bool, roof_w: float)
     return Situation(
         reading=campus.reading(public),
         sides=apart or TwoSides(None, None, None),
+        forming=campus.forming,
         able=frozenset({"library"} if campus.stored_wh > 0 else ()),
         supply=Supply(
             POWER_W + roof_w if campus.stored_wh > 0 else roof_w,
@@ -126,7 +128,7 @@ def _serve(campus: _Campus, memory: Resilience, orders: IslandOrders, public: bo
     on = [
         block
         for block in BLOCKS
-        if on_grid or (island and block.name in orders.connect and orders.served.serves(block.tier))
+        if on_grid or (island and block.name in (orders.connect or ()) and orders.served.serves(block.tier))
     ]
     load_w = sum(block.running_w for block in on)
     if island:
@@ -138,6 +140,8 @@ def _serve(campus: _Campus, memory: Resilience, orders: IslandOrders, public: bo
         campus.highest_w = max(
             campus.highest_w, load_w + sum(block.inrush_w - block.running_w for block in new)
         )
+    if island and any(block.tier is not Tier.CRITICAL for block in on):
+        campus.lowest_lent_wh = min(campus.lowest_lent_wh, campus.stored_wh)
     for tier in Tier:
         campus.served_s[tier] += not public and all(block in on for block in BLOCKS if block.tier is tier)
     return load_w
@@ -199,11 +203,13 @@ def _result(
             "formed_after_s": None if formed_s is None else formed_s - LOST_S,
             "closed_after_return_s": None if closed_s is None else closed_s - LOST_S - OUTAGE_S,
             "lowest_state_of_charge": round(campus.lowest_wh / CAPACITY_WH, 4),
+            "lowest_state_of_charge_beside_critical_loads": round(campus.lowest_lent_wh / CAPACITY_WH, 4),
             "highest_kw_with_inrush": campus.highest_w / 1000,
         },
         rows=tuple(rows),
         checks={
             "the former closed once, onto a dead bus": campus.dead_closings == 1,
+            "the owners' reserve served critical loads only": campus.lowest_lent_wh >= RESERVE * CAPACITY_WH,
             "no inrush went above the limit": campus.highest_w <= RULES.inrush_w,
             "the campus was synchronised and is back on the grid": memory.state is State.CONNECTED
             and campus.breaker_closed,

@@ -45,9 +45,22 @@ def test_rules_survive_the_genesis() -> None:
     assert decode_rules(application) == RULES
 
 
+def test_a_rank_of_formers_survives_and_is_left_out_where_there_is_none() -> None:
+    ranked = replace(RULES, formers=(b"b" * 32, b"a" * 32))
+    assert decode_rules(encode_rules(ranked)) == ranked
+    assert len(encode_rules(RULES)) == 11 and len(encode_rules(ranked)) == 13
+    with pytest.raises(InvalidRules, match="formers"):
+        decode_rules((*encode_rules(RULES), None, ()))
+    with pytest.raises(InvalidRules, match=r"formers\[0\]"):
+        decode_rules((*encode_rules(RULES), None, (7,)))
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [
+        ({"formers": (b"a" * 32, b"a" * 32)}, "formers"),
+        ({"formers": (b"a",)}, "formers"),
+        ({"formers": tuple(bytes([n]) * 32 for n in range(65))}, "formers"),
         ({"interval_s": 0}, "interval_s"),
         ({"gate_lead_s": 1801}, "gate_lead_s"),
         ({"currency": ""}, "currency"),

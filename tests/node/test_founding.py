@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.records.genesis import Genesis, Role
+from ledger.records.genesis import Genesis, Role, member_id
 from market.cell import EnergyCell
 from market.feeder import Branch, Feeder, Grid
 from market.rules import TariffStep, decode_rules
@@ -78,6 +78,14 @@ def test_the_operator_is_also_the_dso_and_nobody_else_is(tmp_path: Path) -> None
     genesis = found(tmp_path, operator="home-2")
     assert [member.name for member in genesis.members if member.roles & Role.OPERATOR] == [b"home-2"]
     assert [member.name for member in genesis.members if member.roles & Role.DSO] == [b"home-2"]
+
+
+def test_the_rank_of_formers_is_as_the_founder_says(tmp_path: Path) -> None:
+    genesis = found(tmp_path, formers=("home-3", "home-1"))
+    named = {member_id(member.feed_key): member.name for member in genesis.members}
+    assert [named[each] for each in decode_rules(genesis.application).formers] == [b"home-3", b"home-1"]
+    with pytest.raises(ConfigError, match="the former 'home-9' is not one of the members"):
+        found(tmp_path / "other", formers=("home-9",))
 
 
 @pytest.mark.parametrize("order", list(permutations(BRANCHES)), ids=",".join)

@@ -26,6 +26,7 @@ PLENTY = Supply(10_000.0, 50_000.0, 0.0)
 GRID = Situation(GridReading(50.0, 1.0, True), able=frozenset({"ada", "ben"}), supply=PLENTY)
 ISLAND = replace(GRID, reading=GridReading(50.0, 1.0, False))
 DEAD = replace(GRID, reading=GridReading(None, 0.0, False))
+FORMED = replace(ISLAND, forming=True)
 BACK = replace(GRID, reading=GridReading(50.0, 1.0, False, 50.0, 1.0), sides=TwoSides(0.01, 0.0, 2.0))
 
 situations = st.builds(
@@ -44,6 +45,8 @@ situations = st.builds(
     st.tuples(*[st.floats(0, 2e3)] * 4),
     st.booleans(),
     st.booleans(),
+    st.booleans(),
+    st.floats(0, 3e3),
 )
 
 
@@ -75,11 +78,12 @@ def test_a_former_carries_its_cell_through_a_whole_outage() -> None:
     )
     dead = ada.live(DEAD, 2)
     assert (ada.memory.state, dead.batteries, dead.close_former) == (State.DEAD_BUS, NOTHING, False)
-    assert ada.live(DEAD, 5).close_former
-    ada.live(ISLAND, 2)
+    closing = ada.live(DEAD, 5)
+    assert closing.close_former and closing.form and closing.connect == ()
+    assert ada.live(FORMED, 2).form
     assert ada.memory.state is State.BLACK_START
     assert ada.orders is not None and ada.orders.connect == ("alarm",)
-    served = ada.live(ISLAND, 30)
+    served = ada.live(FORMED, 30)
     assert (ada.memory.state, served.batteries) == (State.ISLAND, None)
     assert ada.memory.start.too_large == (BLOCKS[2],)
     assert served.connect == ("alarm", "pump", "oven")
@@ -127,6 +131,20 @@ def test_a_dead_bus_is_fed_by_the_grid_that_is_back_and_not_formed_against_it() 
     assert ada.memory.state is State.CONNECTED
 
 
+def test_what_was_shed_comes_back_one_load_at_a_time() -> None:
+    """The bus never died, so all loads were on; two normal ones went together and do not come back together."""
+    fits = replace(RULES, blocks=(BLOCKS[0], BLOCKS[1], replace(BLOCKS[2], inrush_w=1_200.0), BLOCKS[3]))
+    ada = Node(replace(fits, inrush_w=10_000.0))
+    loads_w = (50.0, 300.0, 2_000.0, 0.0)
+    short = replace(FORMED, supply=Supply(10_000.0, 1_000.0, 0.0), loads_w=loads_w)
+    assert ada.live(short, 1).connect == ("alarm", "pump")
+    plenty = replace(short, supply=PLENTY)
+    assert ada.live(plenty, 299).connect == ("alarm", "pump")
+    assert ada.live(plenty, 2).connect == ("alarm", "pump", "lift")
+    assert ada.live(plenty, 6).connect == ("alarm", "pump", "lift", "oven")
+    assert ada.memory.state is State.ISLAND
+
+
 def test_tiers_are_shed_on_an_island_and_all_served_again_on_the_grid() -> None:
     ada = Node()
     short = replace(ISLAND, supply=Supply(10_000.0, 500.0, 0.0), loads_w=(100.0, 100.0, 500.0, 500.0))
@@ -150,6 +168,7 @@ def test_whatever_happens_nothing_unsafe_is_ordered(history: list[tuple[Situatio
     node = Node()
     for situation, seconds in history:
         for _ in range(seconds):
+            before = node.memory.start.connected
             orders = node.live(situation, 1)
             reading = situation.reading
             dead = reading.voltage_pu is not None and reading.voltage_pu < 0.1
@@ -167,5 +186,12 @@ def test_whatever_happens_nothing_unsafe_is_ordered(history: list[tuple[Situatio
                 assert orders.batteries == NOTHING
             if orders.mode is not OperatingMode.EMERGENCY:
                 assert orders.batteries is None and not orders.connect
-            running_w = node.memory.start.running_w
-            assert running_w <= RULES.inrush_w
+            if orders.form:
+                assert orders.mode is OperatingMode.EMERGENCY
+                assert orders.close_former or situation.forming
+            start = node.memory.start
+            new = [] if not before else [block for block in start.connected if block not in before]
+            assert len(new) <= 1
+            for block in new:
+                others_w = start.running_w - block.running_w
+                assert others_w + block.inrush_w <= min(RULES.inrush_w, situation.inrush_w)
