@@ -16,6 +16,7 @@ from devices.errors import MessageError
 from ledger.errors import LedgerError
 from market.cell import EnergyCell
 from node.config import clock_path, control_table, load_config, with_clock_file
+from node.owner_settings import OwnerSettings
 from node.web.event_stream import EventHub
 from node.web.ledger_follower import LedgerFollower
 from node.web.live_feed import SOCKET_NAME
@@ -37,10 +38,11 @@ STATUS_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class Watcher:
-    """One node, watched; `hub` is where its news are published."""
+    """One node, watched; `hub` is where its news are published, `private` whether its owner lets nobody look freely."""
 
     node: WatchedNode
     follower: LedgerFollower
+    private: bool = False
     hub: EventHub = field(init=False)
     _look: trio.Event = field(default_factory=trio.Event)
     _stream: trio.SocketStream | None = None
@@ -63,7 +65,7 @@ class Watcher:
             clock=ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed),
             history=follower.history,
         )
-        return Watcher(node, follower)
+        return Watcher(node, follower, OwnerSettings.load(config.directory).private)
 
     def cell_ns(self) -> int:
         """Cell time now."""
@@ -136,8 +138,10 @@ class Watcher:
             return
         before = self.node.live.core.get("settings")
         news = self.node.live.take(line)
-        if self.node.live.core.get("settings") != before:
-            self.hub.publish("settings", self.node.live.core["settings"], state=True)
+        held = self.node.live.core.get("settings")
+        if held is not None and held != before:
+            self.private = held.get("private") is True
+            self.hub.publish("settings", held, state=True)
         match news:
             case ImageReport():
                 self.hub.publish("flows", self._flows(), state=True)

@@ -1,6 +1,6 @@
 // Settings: what the owner may change. Each change says what it will do, and is undone by one click.
 import { get } from "./api.js";
-import { h, replace, card, table, brief, col } from "./dom.js";
+import { h, replace, settle, card, table, brief, col } from "./dom.js";
 import * as f from "./format.js";
 
 export const title = "Settings";
@@ -28,21 +28,18 @@ export async function open(context) {
   return { element, renew };
 }
 
-// What was moved and not set yet: live news redraw the page, and must not take it from under somebody's hand.
-const moved = new Map();
-
 function drawReserve(element, held, may, context) {
   const names = Object.keys(held.reserves);
   if (!names.length) { replace(element, h("p", { class: "quiet" }, held.mode === null ? "The daemon does not answer." : "This node has no battery.")); return; }
   replace(element, h("p", null, "No trade and no grid service discharges the battery below its reserve. It is there in an outage."),
     names.map((name) => {
-      const percent = moved.get(name) ?? Math.round(held.reserves[name] * 100);
+      const percent = Math.round(held.reserves[name] * 100);
       const input = h("input", { type: "range", id: `reserve-${name}`, min: 0, max: 100, step: 5, value: percent, disabled: !may });
       const said = h("output", { for: `reserve-${name}` }, `${percent} %`);
-      input.addEventListener("input", () => { moved.set(name, input.value); said.textContent = `${input.value} %`; });
+      input.addEventListener("input", () => { said.textContent = `${input.value} %`; });
       return h("div", { class: "tools spaced" }, h("label", null, name, " ", input, said),
         h("button", { type: "button", class: "primary", disabled: !may, onclick: () => {
-          moved.delete(name);
+          settle(input);
           context.act(
             "reserve", { device: name, share: Number(input.value) / 100 }, { device: name, share: held.reserves[name] },
             `The reserve of ${name} is now ${input.value} %.`);
@@ -69,10 +66,9 @@ function drawAccess(element, held, context) {
       h("div", { class: "tools spaced" }, h("button", { type: "button", onclick: context.logout }, "Log out")));
     return;
   }
-  if (element.querySelector("#token")) return; // live news must not take a token from under somebody's hand
   const secret = h("input", { type: "password", id: "token", autocomplete: "current-password", required: true });
   replace(element, h("p", null, "You may look. To change something, show a token; on the node's machine ", h("code", null, "wattswarm node token add NAME --role owner --config node.toml"), " makes one."),
-    h("form", { class: "tools spaced", onsubmit: (event) => { event.preventDefault(); context.login(secret.value); } },
+    h("form", { class: "tools spaced", onsubmit: (event) => { event.preventDefault(); settle(secret); context.login(secret.value); } },
       h("label", null, "Token ", secret), h("button", { type: "submit", class: "primary" }, "Log in")));
 }
 
