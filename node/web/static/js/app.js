@@ -171,8 +171,8 @@ export function notice(text, undo = null) {
 
 async function act(path, body, undo, said) {
   try {
-    await send("POST", path, body);
-    notice(said, undo ? () => act(path, undo, null, "It is as it was.") : null);
+    const answer = await send("POST", path, body);
+    notice(typeof said === "function" ? said(answer) : said, undo ? () => act(path, undo, null, "It is as it was.") : null);
   } catch (fault) {
     notice(fault.message);
     await whoAmI();
@@ -230,7 +230,7 @@ document.getElementById("stop").addEventListener("click", () => {
 });
 
 const acknowledge = (alarm) => act(`alarms/${alarm.number}/acknowledge`, {}, null, "The alarm is marked as seen.");
-const context = { store, cellNow, notice, renew: renewSoon, act, login, logout, acknowledge, may: false, settings: () => {} };
+const context = { store, cellNow, notice, renew: renewSoon, act, login, logout, confirmed, acknowledge, may: false };
 theme();
 window.addEventListener("hashchange", () => open().then(() => main.focus({ preventScroll: true })));
 get("status").then((status) => { store.status = status; drawStatus(status); }).catch(() => {}).finally(() => {
