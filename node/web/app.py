@@ -13,6 +13,7 @@ from node.web.access import Access
 from node.web.acting import Acting
 from node.web.action_api import action_api
 from node.web.action_log import ActionLog
+from node.web.alarm_api import alarm_api
 from node.web.api import Served, api_of
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.membership_api import membership_api
@@ -42,7 +43,7 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
     acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
-    for router in (action_api(acting), operator_api(acting), membership_api(acting)):
+    for router in (action_api(acting), operator_api(acting), membership_api(acting), alarm_api(acting)):
         app.include_router(router)
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)

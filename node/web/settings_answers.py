@@ -66,3 +66,33 @@ class Done(Answer):
     address: str
     action: dict[str, Any]
     outcome: str
+
+
+class CellAlarm(Answer):
+    """One alarm of a member, from the ledger. It stands while `cleared_at` is null, unless it is `momentary`.
+
+    `device` is its name where it is this node's own, else the start of its key; `may_acknowledge` is whether this
+    node's word would count.
+    """
+
+    id: str
+    member: str
+    mine: bool
+    code: str
+    severity: str
+    device: str | None
+    raised_at: datetime
+    momentary: bool
+    cleared_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    may_acknowledge: bool
+
+
+class InvoiceMonth(Answer):
+    """A month of which there is an invoice; until it is `closed` the invoice is provisional."""
+
+    month: str
+    first_interval: int
+    last_interval: int
+    closed: bool

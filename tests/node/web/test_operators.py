@@ -6,15 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from operated_cell import found, token, waiting
 from owners_settings import settings_line
 from playwright.sync_api import expect
 from real_browser import browser, page_of, violations
 from served_node import ServedNode, served
 
-from ledger.files.directory import LEDGER_FILE
 from ledger.records.changes import CHANGE_KIND
-from ledger.records.genesis import Genesis
-from ledger.store.store import Store
 from market.administration.payloads import (
     Action,
     DeviceRights,
@@ -25,46 +23,16 @@ from market.administration.payloads import (
 )
 from market.payloads import Kind, decode_limit, decode_tariff
 from market.rules import BranchLimit, TariffStep
-from node.cli.root import app
 from node.instructions import Instruction
 from node.spool import Spool
-from node.web.tokens import Role, TokenBook
-
-FEEDER = """[grid]
-import_price = 0.31
-export_price = 0.04
-
-[branches.substation]
-[branches.north]
-parent = "substation"
-"""
-WEB = '\n[web]\nlisten = "127.0.0.1:0"\n'
+from node.web.tokens import Role
 
 
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two homes of a cell that has just been founded; the first is its operator and dso and holds the cell's key."""
+    """A cell of two homes, of which the first is its operator."""
     directory = tmp_path_factory.mktemp("operated")
-
-    def say(*arguments: str) -> None:
-        app(list(arguments), exit_on_error=False, result_action="return_value")
-
-    for number in range(3):
-        say(
-            "node", "init", str(directory / f"home-{number}"), "--name", f"home-{number}", "--branch", "north"
-        )
-    (directory / "feeder.toml").write_text(FEEDER, "utf-8")
-    cards = [str(directory / f"home-{number}" / "member.toml") for number in range(2)]
-    made = str(directory / "cell")
-    say("cell", "init", made, *cards, "--feeder", str(directory / "feeder.toml"), "--operator", "home-0")
-    genesis = (directory / "cell" / "genesis.cbor").read_bytes()
-    for number in range(2):
-        home = directory / f"home-{number}"
-        (home / "genesis.cbor").write_bytes(genesis)
-        Store.open(home / LEDGER_FILE, Genesis.decode(genesis).cell_id, create=True).close()
-        key = f'cell = "{directory / "cell"}"\n' if number == 0 else ""
-        config = home / "node.toml"
-        config.write_text(config.read_text("utf-8") + WEB + key, "utf-8")
+    found(directory)
     return directory
 
 
@@ -77,19 +45,6 @@ def node(cell: Path) -> Iterator[ServedNode]:
     with served(cell / "home-0", blocks=False) as running:
         running.do(lambda: running.watcher._take(settings_line()))
         yield running
-
-
-def token(node: ServedNode, role: Role) -> str:
-    """A token of a role."""
-    book = TokenBook(node.directory)
-    if any(each.name == role.value for each in book.tokens()):
-        book.revoke(role.value)
-    return book.add(role.value, role, 1)
-
-
-def waiting(node: ServedNode) -> list[Instruction]:
-    """What waits for the node to say."""
-    return [asked for _, asked in Spool(node.directory).waiting()]
 
 
 def card(cell: Path, number: int) -> str:
@@ -167,6 +122,22 @@ def test_an_owner_says_who_may_use_its_devices_and_nothing_of_the_cell(node: Ser
     assert decode_rights(asked.payload) == DeviceRights(member.id, key, 3, Right.OPERATOR)
 
 
+def test_a_viewer_changes_nothing_and_a_private_node_shows_nothing_without_a_token(node: ServedNode) -> None:
+    with node.client(token(node, Role.VIEWER)) as viewer, node.client() as nobody:
+        for path, body in (
+            ("preferences", {"goal": "cheapest"}),
+            ("arming", {"service": "village-flex", "up_w": 0, "down_w": 0}),
+            ("privacy", {"private": False}),
+            ("access", {"device": "house", "dso": False}),
+        ):
+            assert viewer.post(path, json=body).status_code == 403, path
+        assert nobody.get("settings").json()["services"][0]["name"] == "village-flex"
+        node.do(lambda: node.watcher._take(settings_line(private=True)))
+        for path in ("settings", "status", "control", "access", "cell-alarms", "invoices"):
+            assert nobody.get(path).status_code == 401, path
+            assert viewer.get(path).status_code == 200, path
+
+
 def test_what_the_cell_would_not_take_is_refused_with_the_reason_and_noted(node: ServedNode) -> None:
     with node.client(token(node, Role.OPERATOR)) as client:
         for path, body, reason in (
@@ -214,7 +185,7 @@ def test_an_operator_changes_the_tariff_on_the_page_and_takes_it_back(node: Serv
         expect(page.locator("#token")).to_have_value(secret)
         expect(page.locator("#token")).to_be_focused()
         page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_role("heading", name="The cell")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("heading", name="The cell", exact=True)).to_be_visible(timeout=60_000)
         assert violations(page) == []
         page.locator("#tariff-import").fill("0.27")
         page.get_by_role("button", name="Set the tariff").click()
