@@ -116,8 +116,8 @@ class ControlClient:
         self._send_all(self._orders.want_limits(limits, reversion, time.monotonic_ns(), duration_ns))
 
     def arm(self, arming: Arming) -> None:
-        """Keep a service armed from the next heartbeat on; with no power either way, let it run out."""
-        self._orders.want_arming(arming)
+        """Keep a service armed from now on; with no power either way it is armed no more."""
+        self._send_all(self._orders.want_arming(arming, time.monotonic_ns()))
 
     def order(self, order: Order) -> None:
         """Anything besides a position; what lasts is said again after a reconnection."""

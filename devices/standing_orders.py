@@ -60,12 +60,13 @@ class StandingOrders:
         """The daemon lives."""
         return Heartbeat(self._lease(True, False, real_ns, real_ns + HEARTBEAT_NS))
 
-    def want_arming(self, arming: Arming) -> None:
-        """A service that is to be armed from now on; without power either way it is left to run out."""
+    def want_arming(self, arming: Arming, real_ns: int) -> Iterator[Downward]:
+        """A service that is to be armed from now on; without power either way it is at nothing and runs out."""
         if arming.up_w == arming.down_w == 0:
             self._armings.pop(arming.curve.name, None)
         else:
             self._armings[arming.curve.name] = arming
+        return iter((GrantArming(self._lease(arming, None, real_ns, real_ns + ARMING_NS)),))
 
     def want_activation(self, activation: Activation, real_ns: int, duration_ns: int) -> Iterator[Downward]:
         """This node's share of a request for a while, in place of what it was before."""

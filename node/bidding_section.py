@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from node.section import Section, list_is_tuple
 
 Price = Annotated[float, Field(ge=0, le=1_000)]
 CarbonIntensity = Annotated[float, Field(ge=0, le=5_000)]
 HOURS = 24
+GOALS = ("cheapest", "greenest", "independent")
 
 
 class BiddingSection(Section):
@@ -26,6 +27,21 @@ class BiddingSection(Section):
     forecast: Literal["light", "full", "climate", "seasonal-naive"] = "light"
     carbon: Annotated[tuple[CarbonIntensity, ...], BeforeValidator(list_is_tuple)] = ()
     seed: int = Field(default=0, ge=0)
+
+    def preferring(self, goal: str, price_floor: float | None, price_cap: float | None) -> "BiddingSection":
+        """The section with what the owner wants; a goal that needs a bidder which looks ahead brings it along.
+
+        Raises ValueError saying why it cannot be.
+        """
+        strategy = self.strategy if goal == "cheapest" else "optimising"
+        wanted = {"goal": goal, "price_floor": price_floor, "price_cap": price_cap, "strategy": strategy}
+        try:
+            return BiddingSection.model_validate({**self.model_dump(), **wanted})
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            said = str(first["msg"]).removeprefix("Value error, ")
+            raise ValueError(f"{where}: {said}" if where else said) from None
 
     @model_validator(mode="after")
     def _carbon_fits_the_goal(self) -> "BiddingSection":

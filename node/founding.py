@@ -21,6 +21,8 @@ from node.config_file import config_text
 from node.errors import ConfigError
 from node.member_card import MemberCard, check_card, write_card
 
+PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
+"""The environment variable with the passphrase of encrypted keys."""
 CONFIG_FILE = "node.toml"
 CARD_FILE = "member.toml"
 NO_KEY = "00" * 32

@@ -45,6 +45,11 @@ class Offers:
             return []
         return [entry for offer in self.offered for entry in self._arm(offer, state, now)]
 
+    def change(self, offer: Offer) -> None:
+        """Offer more or less of a service that is offered; the next block hears of it."""
+        self.offered = tuple(offer if each.name == offer.name else each for each in self.offered)
+        self._said.pop(offer.name, None)
+
     def report(self, record: MeterRecord, state: CellState, now: Now) -> list[Effect]:
         """What control saw of the services that we had armed in an interval that is over."""
         return [
@@ -77,6 +82,8 @@ class Offers:
             return []
         span = span_at(state.services.armed.get((offer.name, self.member), ()), last + RENEW_AHEAD)
         if span is not None and (span.up_mw, span.down_mw) == (offer.up_mw, offer.down_mw):
+            return []
+        if span is None and not (offer.up_mw or offer.down_mw):
             return []
         if last < self._said.get(offer.name, -PATIENCE) + PATIENCE:
             return []

@@ -160,6 +160,7 @@ class _Daemon:
         self._operation = Operation(config, self._core, log, self.now)
         self._log = self._operation.log
         self._hands_over = False
+        self._asked = trio.Event()
         self._inputs_in, self._inputs = trio.open_memory_channel[ev.Input](INPUTS_WAITING)
         self._live = LiveFeed(config.directory, self._core, self.now) if config.serves_pages else None
 
@@ -182,7 +183,8 @@ class _Daemon:
         for arming in armings(self._config):
             control.arm(arming)
         if self._live is not None:
-            self._live.steering = Steering(self._given, self._core, control, self._settings, self.now)
+            look = lambda: self._asked.set()  # noqa: E731 - the event is another one after each look
+            self._live.steering = Steering(self._given, self._core, control, self._settings, self.now, look)
             self._live.steering.begin()
         transport = self._transport()
         async with trio.open_nursery() as devices:
@@ -333,11 +335,13 @@ class _Daemon:
     async def _hear_operator(self, spool: Spool) -> None:
         """What commands on this machine leave for us, until it is in our feed."""
         while True:
+            self._asked = trio.Event()
             for name, asked in spool.waiting():
                 await self._inputs_in.send(
                     ev.OperatorInstructed(name, asked.kind, asked.interval, asked.payload)
                 )
-            await trio.sleep(SPOOL_EVERY_S)
+            with trio.move_on_after(SPOOL_EVERY_S):
+                await self._asked.wait()
 
     async def _take_turns(self, turns: Turns) -> None:
         turns.start()

@@ -90,9 +90,12 @@ class Trading:
 
     def pause(self, paused: bool, now: Now) -> None:
         """Stop bidding, or go on. An order whose gate is still open is given again: cancelled, or made anew."""
-        if paused == self.paused:
-            return
-        self.paused = paused
+        if paused != self.paused:
+            self.paused = paused
+            self.bid_again(now)
+
+    def bid_again(self, now: Now) -> None:
+        """What the owner wants has changed: give the order whose gate is still open again."""
         if self.bid_for == self.calendar.next_gate(now.cell_ns):
             self._again, self.bid_for = self.bid_for, -1
 

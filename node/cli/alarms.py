@@ -9,9 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from ledger.records.genesis import Role
-from market.administration.payloads import device_key, encode_acknowledgement
-from market.payloads import Kind
+from market.administration.payloads import device_key
 from market.terminal import table_console
 from market.units import NS_PER_S
 from node.alarm_log import LedgerAlarm
@@ -19,6 +17,7 @@ from node.alarm_view import read_alarms
 from node.config import load_config
 from node.errors import ConfigError, InputRefusedError
 from node.founding import CONFIG_FILE
+from node.saying.acknowledgements import say_seen
 from node.speaking import speaker
 
 SHORT = 12
@@ -91,10 +90,7 @@ def acknowledge(alarm: str, /, *, node: Path) -> None:
     if len(found) != 1 or not alarm:
         what = "no alarm begins" if not found else f"{len(found)} alarms begin"
         raise InputRefusedError(f"{what} with {alarm!r}; see `wattswarm node alarms list {node} --all`")
-    if found[0].member != said.member.id:
-        said.require(Role.OPERATOR | Role.DSO, "others' alarms")
-    said.leave(Kind.ACKNOWLEDGEMENT, 0, encode_acknowledgement(found[0].id))
-    sys.stdout.write(f"{found[0].name} of {found[0].member_name} acknowledged. It waits for the node.\n")
+    sys.stdout.write(f"{say_seen(said, found[0])} It waits for the node.\n")
 
 
 def _device_names(directory: Path, members: set[bytes]) -> dict[bytes, str]:

@@ -15,9 +15,8 @@ from market.feeder_file import read_feeder
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
 from node.cli import cell_protocol, dso, membership, operator
-from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import ConfigError
-from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, CellTerms, found_cell
+from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
 from node.gateway.founding import Above, below
 from node.member_card import MemberCard, read_card
 from node.tariff_file import load_tariff

@@ -9,25 +9,13 @@ from typing import Literal
 
 from cyclopts import App
 
-from ledger.records.genesis import Role
-from market.administration.payloads import (
-    ALL_RIGHTS,
-    Action,
-    DeviceCommand,
-    DeviceRights,
-    Right,
-    device_key,
-    encode_command,
-    encode_rights,
-)
-from market.payloads import Kind
+from market.administration.payloads import Action, DeviceCommand, device_key
 from node.config import load_config
 from node.errors import InputRefusedError
 from node.founding import CONFIG_FILE
 from node.ledger_view import find_member
+from node.saying.devices import say_command, say_rights
 from node.speaking import Speaker, cell_time_ns, speaker
-
-PRIORITIES = ("critical", "essential", "normal", "deferrable")
 
 
 def add_commands(app: App) -> None:
@@ -137,24 +125,8 @@ def rights(
     """
     said = speaker(node)
     owner = _owner(said, member, device)
-    key = device_key(owner, device)
-    book = said.tip.state.administration
-    granted: Right | None = None
-    if operator is not None or dso is not None:
-        granted = book.access_to(owner, key).rights
-        for right, wanted in ((Right.OPERATOR, operator), (Right.DSO, dso)):
-            if wanted is not None:
-                granted = granted | right if wanted else granted & (ALL_RIGHTS ^ right)
-    if priority is None and granted is None:
-        raise InputRefusedError("name what is to change: --priority, --operator or --dso")
-    place = None if priority is None else PRIORITIES.index(priority)
-    change = DeviceRights(owner, key, place, granted)
-    if not book.may_set(said.member.id, Role(said.member.roles), change):
-        raise InputRefusedError(
-            f"{device}: {said.member.name.decode()} may not say this of it; its owner may"
-        )
-    said.leave(Kind.DEVICE_RIGHTS, cell_time_ns(node), encode_rights(change))
-    sys.stdout.write(f"{device}: it waits for the node.\n")
+    left = say_rights(said, device, owner, cell_time_ns(node), priority=priority, operator=operator, dso=dso)
+    sys.stdout.write(f"{left} it waits for the node.\n")
 
 
 def _owner(said: Speaker, member: str | None, device: str) -> bytes:
@@ -180,10 +152,5 @@ def _change(action: Action, node: Path, member: str | None, everybody: bool) -> 
 
 
 def _command(said: Speaker, command: DeviceCommand, what: str) -> None:
-    if not said.tip.state.administration.may_command(said.member.id, Role(said.member.roles), command):
-        name = said.member.name.decode()
-        raise InputRefusedError(f"{name} may not give this command; the owner or an operator may")
-    # The interval of a command is free: here it makes two equal commands two.
-    said.leave(Kind.DEVICE_COMMAND, cell_time_ns(said.directory), encode_command(command))
-    action = command.action.name.lower().replace("_", " ")
-    sys.stdout.write(f"{action}: {what}. It waits for the node.\n")
+    left = say_command(said, command, what, cell_time_ns(said.directory))
+    sys.stdout.write(f"{left} It waits for the node.\n")

@@ -2,31 +2,18 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from cyclopts import App
 
 from ledger.records.genesis import Role
 from market.errors import MalformedPayload
-from market.payloads import BranchReading, Kind, Reading, encode_limit, encode_meter
-from market.rules import BranchLimit
-from market.services.payloads import (
-    Cause,
-    ServiceRequest,
-    ServiceTerms,
-    encode_request,
-    encode_terms,
-)
-from market.units import MW_PER_W, NS_PER_S, energy_from_kwh, price_from_text, price_text
+from market.payloads import BranchReading, Kind, Reading, encode_meter
+from market.services.payloads import ServiceTerms, encode_terms
+from market.units import MW_PER_W, energy_from_kwh, price_from_text, price_text
 from node.errors import InputRefusedError
+from node.saying.grid import CauseName, say_limit, say_request, start_after
+from node.saying.tariffs import soonest
 from node.speaking import Speaker, branch_index, cell_time_ns, speaker
-
-CAUSES = {
-    "frequency": Cause.FREQUENCY,
-    "voltage": Cause.VOLTAGE,
-    "demand-surge": Cause.DEMAND_SURGE,
-    "peak": Cause.PEAK,
-}
 
 
 def add_commands(app: App) -> None:
@@ -82,10 +69,10 @@ def service(
         Whether it is called by `wattswarm cell request`, and does not respond by itself.
     """
     said = _dso(node, "services")
-    first = said.tip.last_interval + 1
-    if from_interval <= first:
+    first = soonest(said)
+    if from_interval < first:
         raise InputRefusedError(
-            f"--from-interval: {from_interval} is too late; the first possible is {first + 1}"
+            f"--from-interval: {from_interval} is too late; the first possible is {first}"
         )
     _refuse_another(said, name, requested)
     try:
@@ -119,7 +106,7 @@ def request(
     in_s: int = 0,
     branch: str | None = None,
     reach: int | None = None,
-    cause: Literal["frequency", "voltage", "demand-surge", "peak"] = "demand-surge",
+    cause: CauseName = "demand-surge",
 ) -> None:
     """Call power of a requested service: members that armed it share it, each by what it has armed.
 
@@ -146,34 +133,17 @@ def request(
     cause
         Why it is asked for.
     """
-    said = _dso(node, "requests")
-    steps = said.tip.state.services.terms.get(service.encode(), ())
-    if not any(step.payer == said.member.id and step.terms.requested for step in steps):
-        mine = [
-            name.decode()
-            for name, known in said.tip.state.services.terms.items()
-            if any(step.payer == said.member.id and step.terms.requested for step in known)
-        ]
-        known = (
-            f"there are {', '.join(mine)}" if mine else "name one with `wattswarm cell service --requested`"
-        )
-        raise InputRefusedError(f"{service}: no requested service of this dso; {known}")
-    start_ns = cell_time_ns(node) + max(0, in_s) * NS_PER_S
-    try:
-        asked = ServiceRequest(
-            name=service.encode(),
-            cause=CAUSES[cause],
-            power_mw=round(power_w * MW_PER_W),
-            start_ns=start_ns,
-            duration_s=for_s,
-            branch=None if branch is None else branch_index(said.rules, branch),
-            reach=reach,
-        )
-    except MalformedPayload as error:
-        raise InputRefusedError(str(error)) from error
-    said.leave(Kind.REQUEST, said.rules.calendar.index_of(start_ns), encode_request(asked))
-    where = "the whole cell" if branch is None else branch
-    sys.stdout.write(f"{power_w:g} W of {service} for {for_s} s in {where}. It waits for the node.\n")
+    said = say_request(
+        speaker(node),
+        service,
+        power_w,
+        start_ns=start_after(cell_time_ns(node), in_s),
+        for_s=for_s,
+        branch=branch,
+        reach=reach,
+        cause=cause,
+    )
+    sys.stdout.write(f"{said} It waits for the node.\n")
 
 
 def limit(branch: str, limit_w: float, /, *, node: Path, first: int, last: int) -> None:
@@ -194,18 +164,8 @@ def limit(branch: str, limit_w: float, /, *, node: Path, first: int, last: int) 
     last
         The last interval.
     """
-    said = _dso(node, "limits")
-    soonest = said.tip.last_interval + 1
-    if last < first or last < soonest:
-        raise InputRefusedError(f"--last: {last} is before {max(first, soonest)}")
-    try:
-        payload = encode_limit(
-            BranchLimit(branch_index(said.rules, branch), first, last, round(limit_w * MW_PER_W))
-        )
-    except MalformedPayload as error:
-        raise InputRefusedError(str(error)) from error
-    said.leave(Kind.LIMIT, first, payload)
-    sys.stdout.write(f"{branch}: {limit_w:g} W at most from {first} to {last}. It waits for the node.\n")
+    said = say_limit(speaker(node), branch, limit_w, first, last)
+    sys.stdout.write(f"{said} It waits for the node.\n")
 
 
 def meter(branch: str, contribution: str, consumption: str, /, *, node: Path, interval: int) -> None:

@@ -13,17 +13,14 @@ from rich.table import Table
 from ledger.chain.chain import Tip
 from ledger.membership.members import Membership
 from ledger.records.changes import Change
-from ledger.records.validators import TOLERANT_SIZE
 from market.cell_state import CellState
 from market.terminal import table_console
 from node.announcing import Announced, admission_of, announce, readmission_of, removal_of, rotation_of
-from node.cli.node import PASSPHRASE_VARIABLE
-from node.config import read_addresses
-from node.config_file import config_text
 from node.errors import InputRefusedError
-from node.founding import MEMBERS_FILE
-from node.member_card import MemberCard, read_card
+from node.founding import MEMBERS_FILE, PASSPHRASE_VARIABLE
+from node.member_card import read_card
 from node.membership_view import change_text, read_status, status_json
+from node.saying.members import add_addresses, announced_lines
 
 SHORT = 16
 
@@ -55,7 +52,7 @@ def add(card: Path, /, *, cell: Path, node: Path, credit: int = 100) -> None:
     """
     owner = read_card(card)
     announced = _announce(cell, node, lambda tip, _: admission_of(owner, tip, credit))
-    _add_addresses(cell / MEMBERS_FILE, owner)
+    add_addresses(cell / MEMBERS_FILE, owner)
     _tell(announced, f"Give genesis.cbor and {cell / MEMBERS_FILE} to the new member.")
 
 
@@ -198,19 +195,5 @@ def _announce(cell: Path, node: Path, make: Callable[[Tip[CellState], Membership
 
 
 def _tell(announced: Announced, more: str) -> None:
-    validators = announced.expected.validators().size
-    lines = [
-        f"change {announced.number}: {change_text(announced.change, announced.expected)}",
-        f"It waits for the node, and holds from block {announced.height} on at the earliest."
-        " See: wattswarm cell status",
-    ]
-    if validators < TOLERANT_SIZE:
-        lines.append(f"Note: then {validators} of the members vote, and no faulty one is tolerated.")
+    lines = announced_lines(announced)
     sys.stdout.write("\n".join([*lines, *([more] if more else [])]) + "\n")
-
-
-def _add_addresses(path: Path, card: MemberCard) -> None:
-    """Note where the new member may be reached, in the file that the founder gives to every member."""
-    if card.addresses:
-        peers = {**read_addresses(path), card.name: card.addresses}
-        path.write_text(config_text({"peers": peers}), "utf-8")

@@ -12,7 +12,7 @@ from node.cli.operation import add_commands
 from node.cli.upgrade import add_upgrade_commands
 from node.config_file import config_text
 from node.exit_codes import ExitCode
-from node.founding import CARD_FILE, CONFIG_FILE, init_node
+from node.founding import CARD_FILE, CONFIG_FILE, PASSPHRASE_VARIABLE, init_node
 
 app = App(name="node", help="Initialise and run the daemon of one device, and see its alarms.")
 app.command(
@@ -20,7 +20,6 @@ app.command(
 )
 app.command("node.cli.token:app", name="token", help="Make and revoke tokens for the page and the API.")
 
-PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 """Environment variable with the passphrase of encrypted keys; without it keys are plain files of mode 0600."""
 
 

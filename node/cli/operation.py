@@ -11,13 +11,13 @@ from cyclopts import App, Parameter
 from node.config import load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
+from node.founding import PASSPHRASE_VARIABLE
 from node.operation.backup import Manifest, back_up
 from node.operation.backup import restore as put_back
 from node.operation.doctor import Level, findings_json, worst
 from node.operation.examination import examine
 from node.operation.telling_versions import VERSIONS_FILE
 
-PASSPHRASE_VARIABLE = "WATTSWARM_PASSPHRASE"
 MARKS = {Level.GOOD: "good   ", Level.WARNING: "warning", Level.PROBLEM: "PROBLEM"}
 
 

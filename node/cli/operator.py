@@ -11,15 +11,16 @@ from ledger.chain.replay import load_chain
 from ledger.records.genesis import Role, member_id
 from market.cell import EnergyCell
 from market.cell_state import CellState
-from market.errors import InvalidRules, MalformedPayload
-from market.payloads import Deposit, Kind, encode_deposit, encode_tariff
-from market.rules import TariffStep
-from market.units import DECIMALS, MONEY_DECIMALS, money_text, price_from_text, price_text
+from market.errors import MalformedPayload
+from market.payloads import Deposit, Kind, encode_deposit
+from market.units import DECIMALS, MONEY_DECIMALS, money_text, price_from_text
 from node.errors import InputRefusedError
 from node.founding import CARD_FILE
 from node.instructions import Instruction
 from node.ledger_view import find_member, opened
 from node.member_card import read_card
+from node.saying.tariffs import SUBJECT, say_tariff
+from node.speaking import speaker
 from node.spool import Spool
 
 
@@ -45,20 +46,8 @@ def tariff(import_price: str, export_price: str, /, *, node: Path, from_interval
     from_interval
         Index of the first interval: unix time divided by the interval.
     """
-    tip = tip_of(node, Role.OPERATOR, "tariffs and money")
-    first = tip.last_interval + 1
-    if from_interval <= first:
-        raise InputRefusedError(
-            f"--from-interval: {from_interval} is too late; the first possible is {first + 1}"
-        )
-    step = TariffStep(from_interval, price_from_text(import_price), price_from_text(export_price))
-    try:
-        payload = encode_tariff(step)
-    except (InvalidRules, MalformedPayload) as error:
-        raise InputRefusedError(str(error)) from error
-    Spool(node).leave(Instruction(int(Kind.TARIFF), from_interval, payload))
-    prices = f"{price_text(step.import_price)} and {price_text(step.export_price)}"
-    sys.stdout.write(f"From interval {from_interval} on: {prices} per kWh. It waits for the node.\n")
+    said = say_tariff(speaker(node), import_price, export_price, from_interval)
+    sys.stdout.write(f"{said} It waits for the node.\n")
 
 
 def deposit(member: str, amount: str, /, *, node: Path) -> None:
@@ -75,7 +64,7 @@ def deposit(member: str, amount: str, /, *, node: Path) -> None:
     node
         The data directory of the operator's node.
     """
-    tip = tip_of(node, Role.OPERATOR, "tariffs and money")
+    tip = tip_of(node, Role.OPERATOR, SUBJECT)
     receiver = find_member(tip.membership, member, ever=True)
     money = price_from_text(amount) * 10 ** (MONEY_DECIMALS - DECIMALS)
     try:

@@ -7,6 +7,7 @@ without one.
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -61,6 +62,7 @@ class Access:
     book: TokenBook
     open_on_loopback: bool
     hosts: frozenset[str]
+    private: Callable[[], bool] = lambda: False
     rate: float = REQUESTS_PER_S
     burst: float = REQUESTS_BURST
     _sessions: OrderedDict[str, _Session] = field(default_factory=OrderedDict)
@@ -97,7 +99,7 @@ class Access:
         session = self._sessions.get(request.cookies.get(SESSION_COOKIE, ""))
         if session is not None and session.ends_s > time.monotonic() and self.book.holds(session.token):
             return Principal(session.token.name, session.token.role, session.token)
-        return LOCAL_VIEWER if self.open_on_loopback else None
+        return LOCAL_VIEWER if self._is_open() else None
 
     def require(self, request: Request, role: Role) -> Principal:
         """Who asks, if that is enough. Raises `Refusal`."""
@@ -111,7 +113,7 @@ class Access:
     def still_allowed(self, principal: Principal) -> bool:
         """Whether a stream that began may go on."""
         if principal.token is None:
-            return self.open_on_loopback
+            return self._is_open()
         return self.book.holds(principal.token)
 
     def log_in(self, request: Request, secret: str) -> tuple[str, Token]:
@@ -138,6 +140,10 @@ class Access:
     def log_out(self, request: Request) -> None:
         """End the session of this browser."""
         self._sessions.pop(request.cookies.get(SESSION_COOKIE, ""), None)
+
+    def _is_open(self) -> bool:
+        """Whether who is on this machine may look without a token: as configured, if the owner lets it."""
+        return self.open_on_loopback and not self.private()
 
 
 def _address(request: Request) -> str:

@@ -19,6 +19,7 @@ from node.web import answers as a
 from node.web.access import Access, Principal
 from node.web.event_stream import READERS, EventResponse
 from node.web.faults import Refusal
+from node.web.invoice_api import add_invoice_routes
 from node.web.tokens import Role
 from node.web.views.cell_view import block_detail_of, block_of, feeder_of, members_of
 from node.web.views.feed_view import entries_of
@@ -71,6 +72,7 @@ def api_of(served: Served) -> APIRouter:
     _cell_routes(router, served)
     _proof_routes(router, served)
     _audit_route(router, served)
+    add_invoice_routes(router, served)
     return router
 
 

@@ -10,10 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from node.web.access import Access
+from node.web.acting import Acting
 from node.web.action_api import action_api
 from node.web.action_log import ActionLog
+from node.web.alarm_api import alarm_api
 from node.web.api import Served, api_of
 from node.web.faults import Refusal, invalid, refused, refused_with
+from node.web.membership_api import membership_api
+from node.web.operator_api import operator_api
 from node.web.pages import SecureHeaders, static_file
 from node.web.watcher import Watcher
 
@@ -27,6 +31,7 @@ prices micro-currency per kWh, powers W, money exact decimal text, times ISO 860
 
 def node_app(watcher: Watcher, access: Access) -> FastAPI:
     """The application of one node; `watcher` has to run beside it."""
+    access.private = lambda: watcher.private
     app = FastAPI(
         title="Wattswarm node",
         version=API_VERSION,
@@ -37,7 +42,9 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
-    app.include_router(action_api(watcher, access, ActionLog(watcher.node.config.directory)))
+    acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
+    for router in (action_api(acting), operator_api(acting), membership_api(acting), alarm_api(acting)):
+        app.include_router(router)
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)
     app.add_middleware(SecureHeaders)

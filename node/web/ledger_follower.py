@@ -19,6 +19,7 @@ from ledger.records.genesis import Genesis
 from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState
+from node.web.cell_alarms import CellAlarms, FoundEntries
 from node.web.cell_history import CellHistory
 
 
@@ -68,6 +69,11 @@ class LedgerFollower:
         with self._opened() as store:
             last = store.last_sequence(member, incarnation)
             return store.envelopes(member, incarnation, max(-1, last - count), count)
+
+    def alarms_after(self, alarms: CellAlarms, tip: Tip[CellState]) -> FoundEntries:
+        """What members said of alarms since `alarms` were read. Raises as `read`."""
+        with self._opened() as store:
+            return alarms.read(store, tip)
 
     @contextmanager
     def _opened(self) -> Iterator[Store]:

@@ -18,10 +18,11 @@ from devices.errors import MessageError
 from node.core import NodeCore
 from node.events import Now, Report
 from node.web.live_messages import answer_line, read_action, report_line, state_line, upward_line
-from node.web.steering import Steering
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus  # the stubs the checker sees lack trio.TaskStatus
+
+    from node.web.steering import Steering
 
 SOCKET_NAME = "live.sock"
 LINES_WAITING = 2048

@@ -16,6 +16,8 @@ from devices.errors import MessageError
 from ledger.errors import LedgerError
 from market.cell import EnergyCell
 from node.config import clock_path, control_table, load_config, with_clock_file
+from node.owner_settings import OwnerSettings
+from node.web.cell_alarms import CellAlarms
 from node.web.event_stream import EventHub
 from node.web.ledger_follower import LedgerFollower
 from node.web.live_feed import SOCKET_NAME
@@ -37,11 +39,13 @@ STATUS_EVERY_S = 1.0
 
 @dataclass(slots=True)
 class Watcher:
-    """One node, watched; `hub` is where its news are published."""
+    """One node, watched; `hub` is where its news are published, `private` whether its owner lets nobody look freely."""
 
     node: WatchedNode
     follower: LedgerFollower
+    private: bool = False
     hub: EventHub = field(init=False)
+    alarms: CellAlarms = field(default_factory=CellAlarms)
     _look: trio.Event = field(default_factory=trio.Event)
     _stream: trio.SocketStream | None = None
     _answers: dict[int, trio.MemorySendChannel[str]] = field(default_factory=dict)
@@ -63,7 +67,7 @@ class Watcher:
             clock=ClockSpec(clock.start_wall_ns, clock.epoch_ns, clock.speed),
             history=follower.history,
         )
-        return Watcher(node, follower)
+        return Watcher(node, follower, OwnerSettings.load(config.directory).private)
 
     def cell_ns(self) -> int:
         """Cell time now."""
@@ -136,8 +140,10 @@ class Watcher:
             return
         before = self.node.live.core.get("settings")
         news = self.node.live.take(line)
-        if self.node.live.core.get("settings") != before:
-            self.hub.publish("settings", self.node.live.core["settings"], state=True)
+        held = self.node.live.core.get("settings")
+        if held is not None and held != before:
+            self.private = held.get("private") is True
+            self.hub.publish("settings", held, state=True)
         match news:
             case ImageReport():
                 self.hub.publish("flows", self._flows(), state=True)
@@ -155,7 +161,7 @@ class Watcher:
     async def _follow(self) -> None:
         while True:
             self._look = trio.Event()
-            more = await self._advance()
+            more = await self._advance() or await self._read_alarms()
             if not more:
                 with trio.move_on_after(LOOK_EVERY_S):
                     await self._look.wait()
@@ -177,6 +183,21 @@ class Watcher:
             if found.height - block.header.height < BLOCKS_PER_LOOK:
                 self.hub.publish("block", block_of(self.node, block).model_dump(mode="json"))
         return self.node.history.height < found.height
+
+    async def _read_alarms(self) -> bool:
+        """Look at what members said of alarms since; returns whether there is more."""
+        tip = self.node.history.tip
+        if tip is None or self.node.fault is not None:
+            return False
+        try:
+            found = await trio.to_thread.run_sync(self.follower.alarms_after, self.alarms, tip)
+        except (LedgerError, OSError, sqlite3.Error) as fault:
+            self.node.fault = f"the ledger cannot be read now: {fault}"
+            return False
+        if self.alarms.take(found, tip.membership):
+            still_open = sum(alarm.open for alarm in self.alarms.alarms)
+            self.hub.publish("cell-alarms", {"open": still_open}, state=True)
+        return found.more
 
     async def _tell_status(self) -> None:
         while True:

@@ -15,7 +15,8 @@ class WebSection(Section):
     `certificate` and `key` are PEM files; without them a certificate is generated beyond loopback, where nobody is
     served over plain HTTP or without a token. `open_on_loopback` lets whoever is on this machine look without a
     token, never act. Without `serve` the daemon starts no web server and only tells others on this machine what it
-    sees, as in a testnet, where one server shows all nodes.
+    sees, as in a testnet, where one server shows all nodes. `cell` is the directory of the cell with its operator.key,
+    where operators may change who belongs to it on the page.
     """
 
     listen: str = Field(default=DEFAULT_LISTEN, max_length=100)
@@ -23,6 +24,7 @@ class WebSection(Section):
     key: str | None = None
     open_on_loopback: bool = True
     serve: bool = True
+    cell: str | None = None
 
     @field_validator("listen")
     @classmethod

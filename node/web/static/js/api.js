@@ -26,7 +26,7 @@ async function answered(response) {
   throw new Refused(response.status, problem);
 }
 
-const NAMES = ["reset", "status", "flows", "ders", "block", "alarm", "event", "meter", "settings"];
+const NAMES = ["reset", "status", "flows", "ders", "block", "alarm", "event", "meter", "settings", "cell-alarms"];
 
 export function listen(heard, reached) {
   let source = null;

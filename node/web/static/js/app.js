@@ -90,6 +90,7 @@ function heard(name, value) {
   if (name === "status") drawStatus(value);
   if (name === "alarm" || name === "reset") countAlarms().catch(() => {});
   if (name === "reset") whoAmI();
+  if (name === "cell-alarms" && main.dataset.page === "events") renewSoon();
   if (name === "block" || name === "meter" || name === "reset" || name === "settings") renewSoon();
   tell(name, value);
 }
@@ -171,8 +172,8 @@ export function notice(text, undo = null) {
 
 async function act(path, body, undo, said) {
   try {
-    await send("POST", path, body);
-    notice(said, undo ? () => act(path, undo, null, "It is as it was.") : null);
+    const answer = await send("POST", path, body);
+    notice(typeof said === "function" ? said(answer) : said, undo ? () => act(path, undo, null, "It is as it was.") : null);
   } catch (fault) {
     notice(fault.message);
     await whoAmI();
@@ -229,8 +230,9 @@ document.getElementById("stop").addEventListener("click", () => {
   }
 });
 
+const acknowledgeOfCell = (alarm) => act(`cell-alarms/${alarm.id}/acknowledge`, {}, null, "The node signs that it was seen; the page shows it in a moment.");
 const acknowledge = (alarm) => act(`alarms/${alarm.number}/acknowledge`, {}, null, "The alarm is marked as seen.");
-const context = { store, cellNow, notice, renew: renewSoon, act, login, logout, acknowledge, may: false, settings: () => {} };
+const context = { store, cellNow, notice, renew: renewSoon, act, login, logout, confirmed, acknowledge, acknowledgeOfCell, may: false };
 theme();
 window.addEventListener("hashchange", () => open().then(() => main.focus({ preventScroll: true })));
 get("status").then((status) => { store.status = status; drawStatus(status); }).catch(() => {}).finally(() => {

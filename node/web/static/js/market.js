@@ -14,6 +14,7 @@ export async function open() {
   const forecast = h("div");
   const fills = h("div");
   const orders = h("div");
+  const invoices = h("div");
   const bill = h("dl", { class: "tiles" });
   const choice = h("select", { id: "interval", onchange: () => drawAuction(Number(choice.value)) });
   let newest = null;
@@ -24,14 +25,15 @@ export async function open() {
   }
 
   async function renew() {
-    const [past, slots, filled, ordered, today] = await Promise.all([
-      get(`prices?limit=${SHOWN}`), get("forecasts?ahead=24"), get("fills?limit=12"), get("orders?limit=5"), get("today")]);
+    const [past, slots, filled, ordered, today, months] = await Promise.all([
+      get(`prices?limit=${SHOWN}`), get("forecasts?ahead=24"), get("fills?limit=12"), get("orders?limit=5"), get("today"), get("invoices")]);
     replace(prices, priceChart(past));
     replace(volumes, volumeChart(past));
     replace(forecast, forecastChart(slots));
     replace(fills, fillTable(filled));
     replace(orders, orderTable(ordered));
     drawBill(bill, today);
+    replace(invoices, invoiceTable(months));
     const last = past.length ? past[past.length - 1].interval : null;
     const follows = newest === null || Number(choice.value) === newest;
     if (last !== newest) {
@@ -51,6 +53,7 @@ export async function open() {
       h("label", { class: "quiet" }, "Interval ", choice)), order),
     card("My bill today", "w6", null, bill),
     card("My forecast", "w6", "kWh, net", forecast),
+    card("My invoices", "", "every posting of a month, from the ledger", invoices),
     card("My trades", "", null, fills),
     card("My orders", "", null, orders));
   return { element, renew };
@@ -119,6 +122,15 @@ function forecastChart(slots) {
 function drawBill(element, today) {
   const tile = (name, value) => h("div", { class: "tile" }, h("dt", null, name), h("dd", null, value));
   replace(element, tile("Paid", f.money(today.paid)), tile("Earned", f.money(today.earned)), tile("Saved against the tariff", f.money(today.saved)), tile("Account", f.money(today.balance)));
+}
+
+function invoiceTable(months) {
+  if (!months.length) return h("p", { class: "quiet" }, "No month has begun yet.");
+  const link = (month, format, text, more) => h("a", { href: `api/v1/invoices/${month}?format=${format}`, "aria-label": `Invoice of ${month}, ${text}`, ...more }, text);
+  return table("My invoices", [brief("month"), col("state"), col("invoice")], months.slice(0, 24).map(({ month, closed }) => ({ cells: [
+    month, closed ? "final" : "provisional: the month can still change",
+    h("span", { class: "links" }, link(month, "html", "to print", { target: "_blank", rel: "noopener" }), link(month, "csv", "CSV", { download: "" }), link(month, "json", "JSON", { target: "_blank", rel: "noopener" })),
+  ] })));
 }
 
 function fillTable(filled) {

@@ -144,9 +144,13 @@ class ServedNode:
 
 @contextmanager
 def served(
-    directory: Path, *, open_on_loopback: bool = True, server: ServerConfig | None = None
+    directory: Path,
+    *,
+    open_on_loopback: bool = True,
+    server: ServerConfig | None = None,
+    blocks: bool = True,
 ) -> Iterator[ServedNode]:
-    """Serve the node of a data directory on any free port of loopback."""
+    """Serve the node of a data directory on any free port of loopback; `blocks` is whether its ledger has some."""
     ready: list[ServedNode] = []
     failed: list[BaseException] = []
     begun = threading.Event()
@@ -180,7 +184,8 @@ def served(
     node = ready[0]
     try:
         node.do(lambda: setattr(node.watcher.node.live, "connected", True))
-        node.wait(lambda: node.watcher.node.history.height > 0, "the ledger is followed")
+        history = node.watcher.node.history
+        node.wait(lambda: history.height > 0 if blocks else history.tip is not None, "the ledger is followed")
         yield node
     finally:
         node.do(ends[0].cancel)

@@ -1,0 +1,142 @@
+// The operators' part of the settings: tariff, limits, members, requests and the emergency state of the cell. What is said
+// here is signed by this node, and the cell decides whether it counts.
+import { get } from "./api.js";
+import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
+import * as f from "./format.js";
+
+const quiet = (text) => h("p", { class: "quiet" }, text);
+const small = (text) => h("p", { class: "quiet small" }, text);
+
+export function operatorCards(context) {
+  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency"].map((name) => [name, h("div")]));
+  const note = h("div");
+  const cards = h("div", { class: "grid" },
+    card("Emergency state of the cell", "w6", null, parts.emergency), card("Tariff", "w6", null, parts.tariff),
+    card("Limits of branches", "w6", null, parts.limits), card("Flexibility requests", "w6", null, parts.requests),
+    card("Members", "", null, parts.members));
+  const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
+
+  async function renew(may) {
+    element.hidden = !may;
+    if (!may) return;
+    const [held, members] = await Promise.all([get("control"), get("members")]);
+    replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
+    drawEmergency(parts.emergency, held, context);
+    drawTariff(parts.tariff, held, context);
+    drawLimits(parts.limits, held, context);
+    drawRequests(parts.requests, held, context);
+    drawMembers(parts.members, held, members, context);
+  }
+  return { element, renew };
+}
+
+// Why this node cannot say it; null where it can.
+const barred = (fault) => fault === "" ? null : h("p", { class: "quiet spaced" }, fault === null ? "The ledger of this node is not read yet." : `Not from this node: ${fault}.`);
+const waits = (left) => `${left.text} It holds once a block has it.`;
+const field = (label, properties) => { const input = h("input", { required: true, ...properties }); return [input, h("label", null, label, " ", input)]; };
+const chooser = (label, id, options, more = {}) => {
+  const select = h("select", { id, ...more }, options.map(([value, text]) => h("option", { value }, text)));
+  return [select, h("label", null, label, " ", select)];
+};
+const form = (submit, rows, then) => h("form", { onsubmit: (event) => { event.preventDefault(); then(event.target); } },
+  rows.map((row) => h("div", { class: "tools" }, row)), h("button", { type: "submit", class: "primary" }, submit));
+
+function drawEmergency(element, held, context) {
+  const states = { stop: ["bad", "everybody is stopped"], "stand-by": ["warn", "everybody stands by"], resume: ["good", "released"] };
+  const [kind, text] = states[held.commanded] || ["good", "nothing is ordered"];
+  const give = (command, undo, said) => context.act("commands", { command }, undo ? { command: undo } : null, said);
+  replace(element, h("p", null, h("span", { class: `pill ${kind}` }, text)), barred(held.operator) || [
+    h("p", { class: "spaced" }, "Members obey as soon as they hear it, before a block has it. What an owner has stopped, only the owner releases."),
+    h("div", { class: "tools spaced" },
+      h("button", { type: "button", class: "stop", onclick: () => context.confirmed("Stop every member's devices?", "In every home of the cell the batteries rest and generation feeds nothing in, at once and until you release it. What was contracted is not delivered and is settled at the tariff.", "Stop the cell", () =>
+        give("stop", "resume", "The cell is stopped.")) }, "Stop the cell"),
+      h("button", { type: "button", onclick: () => context.confirmed("Let every member stand by?", "In every home of the cell the batteries rest; generation goes on within its limits.", "Stand by", () =>
+        give("stand-by", "resume", "The cell stands by.")) }, "Stand by"),
+      held.commanded && held.commanded !== "resume" ? h("button", { type: "button", onclick: () => give("resume", null, "The cell is released.") }, "Release") : null)]);
+}
+
+function drawTariff(element, held, context) {
+  const plan = held.tariffs.length ? table("Tariff", [brief("from"), num("buying"), num("selling")], held.tariffs.map((step, index) => ({
+    cells: [index ? f.moment(step.start) : "now", f.price(step.import_price), f.price(step.export_price)],
+  }))) : null;
+  const fault = barred(held.operator);
+  if (fault) { replace(element, plan, fault); return; }
+  const now = held.tariffs[held.tariffs.length - 1];
+  const text = (price) => (price / 1e6).toFixed(6);
+  const [buying, buyingLabel] = field("Buying", { id: "tariff-import", type: "number", step: 0.000001, value: now ? now.import_price / 1e6 : 0.3 });
+  const [selling, sellingLabel] = field("Selling", { id: "tariff-export", type: "number", step: 0.000001, value: now ? now.export_price / 1e6 : 0.05 });
+  const [from, fromLabel] = field("In intervals from now", { id: "tariff-from", type: "number", min: 1, max: 10000, value: 1 });
+  replace(element, plan, h("div", { class: "spaced" }, form("Set the tariff", [[buyingLabel, sellingLabel, h("span", { class: "quiet small" }, f.priceUnit())], [fromLabel, small(`1 is ${f.moment(held.first_start)}, the first that can still change`)]], (shown) => {
+    const first = held.first_interval + Number(from.value) - 1;
+    const body = { import_price: buying.value, export_price: selling.value, from_interval: first };
+    const before = [...held.tariffs].reverse().find((step) => step.from_interval <= first) || now;
+    context.confirmed("Change the tariff?", `From interval ${first} on the supplier takes ${body.import_price} and pays ${body.export_price} per kWh, of everybody.`, "Change it", () => {
+      settle(shown);
+      context.act("tariffs", body, before ? { import_price: text(before.import_price), export_price: text(before.export_price), from_interval: first } : null, waits);
+    });
+  })));
+}
+
+function drawLimits(element, held, context) {
+  const plan = held.limits.length ? table("Limits", [col("branch"), brief("from"), num("intervals"), num("at most")], held.limits.map((limit) => ({
+    cells: [limit.branch, f.moment(limit.start), limit.last - limit.first + 1, f.power(limit.limit_w)],
+  }))) : quiet("No limit is set beyond those of the feeder.");
+  const fault = barred(held.dso);
+  if (fault) { replace(element, plan, fault); return; }
+  const [branch, branchLabel] = chooser("Branch", "limit-branch", held.branches.map((each) => [each, each]));
+  const [power, powerLabel] = field("At most", { id: "limit-power", type: "number", min: 0, step: 0.1, placeholder: "kW" });
+  const [from, fromLabel] = field("In intervals from now", { id: "limit-from", type: "number", min: 1, max: 10000, value: 1 });
+  const [count, countLabel] = field("For intervals", { id: "limit-count", type: "number", min: 1, max: 10000, value: 4 });
+  replace(element, plan, h("div", { class: "spaced" }, form("Set the limit", [[branchLabel, powerLabel, h("span", { class: "quiet small" }, "kW")], [fromLabel, countLabel]], (shown) => {
+    const first = held.first_interval + Number(from.value) - 1;
+    const body = { branch: branch.value, limit_w: Number(power.value) * 1000, first, last: first + Number(count.value) - 1 };
+    context.confirmed("Limit this branch?", `${body.branch} carries ${f.power(body.limit_w)} at most in ${count.value} intervals, both ways: prices there rise until it holds. Where several limits hold the lowest counts, so that this cannot be taken back.`, "Limit it", () => {
+      settle(shown);
+      context.act("limits", body, null, waits);
+    });
+  })));
+}
+
+function drawRequests(element, held, context) {
+  const plan = held.requests.length ? table("Requests", [col("service"), num("power"), col("where"), brief("until")], held.requests.map((each) => ({
+    cells: [each.service, f.power(each.power_w), each.branch || "the whole cell", f.moment(each.end)],
+  }))) : quiet("Nothing is called.");
+  const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that can be called; `wattswarm cell service --requested` names one."));
+  if (fault) { replace(element, plan, fault); return; }
+  const [service, serviceLabel] = chooser("Service", "request-service", held.services.map((each) => [each, each]));
+  const [branch, branchLabel] = chooser("Where", "request-branch", [["", "the whole cell"], ...held.branches.map((each) => [each, each])]);
+  const [power, powerLabel] = field("Power", { id: "request-power", type: "number", step: 0.1, placeholder: "kW" });
+  const [minutes, minutesLabel] = field("For minutes", { id: "request-minutes", type: "number", min: 1, max: 1440, value: 30 });
+  replace(element, plan, h("div", { class: "spaced" }, form("Call it", [[serviceLabel, branchLabel], [powerLabel, small("kW; positive injects more, negative withdraws more"), minutesLabel]], (shown) => {
+    const body = { service: service.value, power_w: Number(power.value) * 1000, for_s: Number(minutes.value) * 60, branch: branch.value || null };
+    context.confirmed("Call this power?", `Members that armed ${body.service} give ${f.power(body.power_w)} together, as soon as they hear it and for ${minutes.value} minutes. It ends by itself and cannot be taken back.`, "Call it", () => {
+      settle(shown);
+      context.act("requests", body, null, waits);
+    });
+  })));
+}
+
+function drawMembers(element, held, members, context) {
+  const fault = barred(held.members);
+  const list = table("Members", [col("member"), col("roles"), col("state"), col("change")], members.map((member) => ({ cells: [
+    member.name, member.roles.join(", "), member.frozen ? "frozen" : member.mine ? "this node" : member.up ? "reached" : "not reached",
+    fault || member.mine ? "" : h("button", { type: "button", class: "small", "aria-label": `Remove ${member.name}`, onclick: () =>
+      context.confirmed(`Remove ${member.name}?`, "It is no longer heard and no node connects to it. Its open positions go to the supplier; its account stays. To come back it must be admitted again.", "Remove", () =>
+        context.act("members/remove", { member: member.name }, null, waits)) }, "Remove"),
+  ] })));
+  if (fault) { replace(element, list, fault); return; }
+  const text = h("textarea", { id: "member-card", rows: 5, required: true, spellcheck: "false" });
+  const [what, whatLabel] = chooser("It is for", "member-what", [["", "a new member"], ...members.map((each) => [each.name, `new keys of ${each.name}`])]);
+  const [credit, creditLabel] = field("Credit", { id: "member-credit", type: "number", min: 0, max: 1e9, step: 1, value: 100 });
+  replace(element, list, h("div", { class: "spaced" }, h("label", { class: "quiet small", for: "member-card" }, "Card (the text of member.toml, which `wattswarm node init` wrote)"), text,
+    form("Sign the change", [[whatLabel, creditLabel]], (shown) => {
+      const adds = what.value === "";
+      context.confirmed(adds ? "Admit this member?" : `Give ${what.value} new keys?`,
+        adds ? `It may trade from two blocks on and owe up to ${credit.value} currency units. The change is signed with the cell's operator key.` : "The old keys are void from then on. The change is signed with the cell's operator key.", "Sign", () => {
+          settle(shown);
+          settle(text);
+          if (adds) context.act("members/add", { card: text.value, credit: Number(credit.value) }, null, waits);
+          else context.act("members/rotate", { member: what.value, card: text.value }, null, waits);
+        });
+    })));
+}

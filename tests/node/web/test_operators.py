@@ -1,0 +1,198 @@
+"""What operators say on the page is what the commands say: checked against the cell, and left for the node to sign."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from operated_cell import found, token, waiting
+from owners_settings import settings_line
+from playwright.sync_api import expect
+from real_browser import browser, page_of, violations
+from served_node import ServedNode, served
+
+from ledger.records.changes import CHANGE_KIND
+from market.administration.payloads import (
+    Action,
+    DeviceRights,
+    Right,
+    decode_command,
+    decode_rights,
+    device_key,
+)
+from market.payloads import Kind, decode_limit, decode_tariff
+from market.rules import BranchLimit, TariffStep
+from node.instructions import Instruction
+from node.spool import Spool
+from node.web.tokens import Role
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cell of two homes, of which the first is its operator."""
+    directory = tmp_path_factory.mktemp("operated")
+    found(directory)
+    return directory
+
+
+@pytest.fixture
+def node(cell: Path) -> Iterator[ServedNode]:
+    """The operator's node, served, with nothing waiting."""
+    spool = Spool(cell / "home-0")
+    for name, _ in spool.waiting():
+        spool.done(name)
+    with served(cell / "home-0", blocks=False) as running:
+        running.do(lambda: running.watcher._take(settings_line()))
+        yield running
+
+
+def card(cell: Path, number: int) -> str:
+    """The card of a home."""
+    return (cell / f"home-{number}" / "member.toml").read_text("utf-8")
+
+
+def test_an_operator_says_what_the_commands_say(node: ServedNode, cell: Path) -> None:
+    with node.client(token(node, Role.OPERATOR)) as client:
+        control = client.get("control").json()
+        assert (control["operator"], control["dso"], control["members"]) == ("", "", "")
+        first = control["first_interval"]
+        said: list[tuple[str, dict[str, Any], int, Callable[[Instruction], object], object]] = [
+            (
+                "tariffs",
+                {"import_price": "0.29", "export_price": "0.05", "from_interval": first},
+                Kind.TARIFF,
+                lambda asked: decode_tariff(asked.payload, asked.interval),
+                TariffStep(first, 290_000, 50_000),
+            ),
+            (
+                "limits",
+                {"branch": "north", "limit_w": 12_500.0, "first": first, "last": first + 3},
+                Kind.LIMIT,
+                lambda asked: decode_limit(asked.payload),
+                BranchLimit(1, first, first + 3, 12_500_000),
+            ),
+            (
+                "commands",
+                {"command": "stop"},
+                Kind.DEVICE_COMMAND,
+                lambda asked: decode_command(asked.payload).action,
+                Action.STOP,
+            ),
+            ("members/add", {"card": card(cell, 2)}, CHANGE_KIND, lambda asked: asked.interval, 0),
+            ("members/remove", {"member": "home-1"}, CHANGE_KIND, lambda asked: asked.interval, 0),
+        ]
+        for path, body, kind, read, wanted in said:
+            before = len(waiting(node))
+            answer = client.post(path, json=body)
+            assert answer.status_code == 200, answer.text
+            (asked,) = waiting(node)[before:]
+            assert (asked.kind, read(asked)) == (kind, wanted), path
+            assert answer.json()["waiting"] == before + 1
+        assert client.get("control").json()["waiting"] == len(said)
+        log = [each["action"]["name"] for each in client.get("actions").json()]
+    assert log[: len(said)] == ["remove member", "add member", "command", "limit", "tariff"]
+
+
+def test_an_owner_says_who_may_use_its_devices_and_nothing_of_the_cell(node: ServedNode) -> None:
+    member = node.watcher.node.member
+    assert member is not None
+    table = {"kind": "load", "name": "house", "maximum_w": 5000.0}
+    config = node.watcher.node.config
+    site = config.site.model_copy(update={"ders": (table,)})
+    node.do(lambda: setattr(node.watcher.node, "config", config.model_copy(update={"site": site})))
+    with node.client(token(node, Role.OWNER)) as client:
+        (held,) = client.get("access").json()
+        assert (held["priority"], held["operator"], held["dso"]) == (None, True, True)
+        change = {"device": "house", "priority": "deferrable", "dso": False}
+        assert client.post("access", json=change).status_code == 200
+        for path, body in (
+            ("tariffs", {"import_price": "0.29", "export_price": "0.05", "from_interval": 1}),
+            ("limits", {"branch": "north", "limit_w": 1.0, "first": 1, "last": 1}),
+            ("requests", {"service": "flex", "power_w": 1.0, "for_s": 60}),
+            ("commands", {"command": "stop"}),
+            ("members/remove", {"member": "home-1"}),
+            ("members/add", {"card": "x"}),
+            ("members/rotate", {"member": "home-1", "card": "x"}),
+            ("members/readmit", {"member": "home-1"}),
+        ):
+            assert client.post(path, json=body).status_code == 403, path
+    (asked,) = waiting(node)
+    key = device_key(member.id, "house")
+    assert decode_rights(asked.payload) == DeviceRights(member.id, key, 3, Right.OPERATOR)
+
+
+def test_a_viewer_changes_nothing_and_a_private_node_shows_nothing_without_a_token(node: ServedNode) -> None:
+    with node.client(token(node, Role.VIEWER)) as viewer, node.client() as nobody:
+        for path, body in (
+            ("preferences", {"goal": "cheapest"}),
+            ("arming", {"service": "village-flex", "up_w": 0, "down_w": 0}),
+            ("privacy", {"private": False}),
+            ("access", {"device": "house", "dso": False}),
+        ):
+            assert viewer.post(path, json=body).status_code == 403, path
+        assert nobody.get("settings").json()["services"][0]["name"] == "village-flex"
+        node.do(lambda: node.watcher._take(settings_line(private=True)))
+        for path in ("settings", "status", "control", "access", "cell-alarms", "invoices"):
+            assert nobody.get(path).status_code == 401, path
+            assert viewer.get(path).status_code == 200, path
+
+
+def test_what_the_cell_would_not_take_is_refused_with_the_reason_and_noted(node: ServedNode) -> None:
+    with node.client(token(node, Role.OPERATOR)) as client:
+        for path, body, reason in (
+            (
+                "tariffs",
+                {"import_price": "0.1", "export_price": "0.2", "from_interval": 2**40},
+                "export_price",
+            ),
+            ("tariffs", {"import_price": "0.29", "export_price": "0", "from_interval": 1}, "is too late"),
+            (
+                "limits",
+                {"branch": "south", "limit_w": 1.0, "first": 2**40, "last": 2**40},
+                "substation, north",
+            ),
+            ("requests", {"service": "flex", "power_w": 1.0, "for_s": 60}, "no requested service"),
+            ("commands", {"command": "stop", "member": "home-9"}, "no member"),
+            ("members/remove", {"member": "home-9"}, "no member"),
+            ("members/add", {"card": "name = "}, "member card"),
+        ):
+            answer = client.post(path, json=body)
+            assert (answer.status_code, reason in answer.text) == (409, True), answer.text
+        assert "no member" in client.get("actions").json()[1]["outcome"]
+    assert waiting(node) == []
+
+
+def test_a_node_without_the_role_or_the_key_says_so(cell: Path) -> None:
+    with served(cell / "home-1", blocks=False) as node, node.client(token(node, Role.OPERATOR)) as client:
+        control = client.get("control").json()
+        assert "those of home-0 would" in control["operator"]
+        assert "does not hold the cell's operator key" in control["members"]
+        refused: httpx.Response = client.post("members/remove", json={"member": "home-0"})
+        assert (refused.status_code, "operator key" in refused.text) == (409, True)
+    assert Spool(cell / "home-1").waiting() == []
+
+
+@pytest.mark.processes
+def test_an_operator_changes_the_tariff_on_the_page_and_takes_it_back(node: ServedNode) -> None:
+    secret = token(node, Role.OPERATOR)
+    with browser() as opened, page_of(opened, node.url, "settings") as page:
+        page.locator("#token").fill(secret)
+        # Live news draw the page anew: what was typed, and where, stays.
+        page.evaluate("document.querySelector('#token').dataset.old = 1")
+        node.do(lambda: node.watcher._take(settings_line(paused=True)))
+        expect(page.locator("#token[data-old]")).to_have_count(0, timeout=60_000)
+        expect(page.locator("#token")).to_have_value(secret)
+        expect(page.locator("#token")).to_be_focused()
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="The cell", exact=True)).to_be_visible(timeout=60_000)
+        assert violations(page) == []
+        page.locator("#tariff-import").fill("0.27")
+        page.get_by_role("button", name="Set the tariff").click()
+        page.get_by_role("button", name="Change it").click()
+        expect(page.locator("#notice")).to_contain_text("0.270000", timeout=60_000)
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("It is as it was", timeout=60_000)
+    steps = [decode_tariff(asked.payload, asked.interval) for asked in waiting(node)]
+    assert [step.import_price for step in steps] == [270_000, 310_000]
+    assert steps[0].from_interval == steps[1].from_interval
