@@ -19,8 +19,8 @@ from ledger.records.genesis import Role
 from market.cell_state import CellState
 from market.terminal import table_console
 from node.announcing import announce
-from node.cli.node import PASSPHRASE_VARIABLE
 from node.errors import InputRefusedError
+from node.founding import PASSPHRASE_VARIABLE
 from node.protocol_view import CellVersions, read_versions, versions_json
 
 REASONS = {
