@@ -2,9 +2,9 @@
 
 It prints {"port": n} and then answers one JSON command per line of standard input: {"put": {"programs": [..]}},
 {"put": {"events": [..]}} (with an id: in place of what has it), {"raw": {"events": [..]}} (the same, unchecked),
-{"delete": {"events": [id]}}, {"fault": name, "times": n} (for n requests, or until another), {"expire": true} (tokens),
-{"see": "reports"}, {"see": "requests"}, {"reset": true}. It ends with its standard input. Its API lies under /openadr3/3.0.1 (or
-/openadr3/3.1.0 with --version 3.1). With --check it holds everything it says and hears against the published schema.
+{"delete": {"events": [id]}}, {"fault": name, "times": n} (for n requests, or until another), {"expire": true}
+(tokens), {"see": "reports"}, {"see": "requests"}, {"reset": true}. It ends with its standard input. Its API lies under
+/openadr3/3.0.1, or /openadr3/3.1.0 with --version 3.1; --check holds all that it says and hears against the schema.
 
 Faults: slow (no answer for SLOW_S), garbage (no JSON), object (where a list belongs), huge (more than is read), denied
 (401), forbidden (403), down (503), away (a redirect), ignores-skip (each page is the first), short-pages (of three),
