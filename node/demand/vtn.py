@@ -244,7 +244,7 @@ def _trust(config: Config) -> ssl.SSLContext:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if section.ca_file is None:
         return ssl.create_default_context()
-    path = Path(config.file).parent / config.openadr.ca_file
+    path = Path(config.file).parent / section.ca_file
     try:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as fault:
