@@ -57,7 +57,7 @@ def said(daemon: Daemon, what: str) -> list[dict[str, object]]:
 async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cell = found(tmp_path / "cell", 4, interval_real_s=3.0)
+    cell = found(tmp_path / "cell", 4, interval_real_s=5.0)
     operator, neighbour = cell.daemons[:2]
     with vtn_process() as vtn, ended(cell):
         level_w = [0.0, 800.0, 1600.0, 2400.0]
@@ -93,28 +93,28 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         vtn.put("events", limit, call)
         await cell.wait(
             lambda: any(each["minimum_w"] == -1000 * LIMIT_KW for each in said(neighbour, "demand_limit")),
-            30,
+            120,
             "the neighbour's site is limited",
         )
         await cell.wait(
             lambda: any(each["power_mw"] == 800_000 for each in said(operator, "share")),
-            60,
+            120,
             "the operator's battery gives what is called",
         )
-        await cell.wait(lambda: len(usages(vtn.see("reports"), "USAGE")) >= 4, 60, "usage is reported")
+        await cell.wait(lambda: len(usages(vtn.see("reports"), "USAGE")) >= 4, 120, "usage is reported")
         await cell.wait(
             lambda: any(value < -0.1 for value in usages(vtn.see("reports"), "DELTA_USAGE")),
-            60,
+            120,
             "what the call changed is reported",
         )
         await shown_by_command(neighbour, capsys)
         vtn.tell(delete={"events": ["limit", "call"]})
         await cell.wait(
-            lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 30, "the site is free again"
+            lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 120, "the site is free again"
         )
         await cell.wait(
             lambda: said(operator, "share")[-1]["power_mw"] == 0 or no_request(operator),
-            60,
+            120,
             "nothing is called",
         )
         vtn.expect_no_problems()
