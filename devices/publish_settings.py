@@ -5,6 +5,7 @@ import zlib
 from dataclasses import dataclass
 
 from devices.fields import Fields
+from devices.mqtt.access import Access, parse_access
 from devices.mqtt.topics import MQTT_PORT
 
 
@@ -15,8 +16,7 @@ class PublishConfig:
     node: str
     host: str
     port: int
-    username: str | None
-    password_file: str | None
+    access: Access
     discovery_prefix: str
     every_s: float
 
@@ -37,8 +37,7 @@ def parse_publishing(fields: Fields) -> PublishConfig:
         node=fields.text("node", 64),
         host=fields.text("host", 253, "127.0.0.1"),
         port=fields.integer("port", 1, 65_535, MQTT_PORT),
-        username=None if fields.absent("username") else fields.text("username", 200),
-        password_file=None if fields.absent("password_file") else fields.text("password_file", 4096),
+        access=parse_access(fields),
         discovery_prefix=fields.text("discovery_prefix", 64, "homeassistant"),
         every_s=fields.number("every_s", 1.0, 300.0, 5.0),
     )

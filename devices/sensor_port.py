@@ -17,6 +17,7 @@ from devices.image import Quality, Reading
 from devices.leases import Accepted, Answer, Refused
 from devices.models.daily_use import hour_of_day, within
 from devices.models.model import Surroundings
+from devices.mqtt.access import Access, parse_access
 from devices.mqtt.topics import MQTT_PORT, topic_of
 
 LONGEST_LINE = 120
@@ -61,7 +62,7 @@ class SensorTopic:
     `broker`: host, port, user's name and the file with the password, or None for both.
     """
 
-    broker: tuple[str, int, str | None, str | None]
+    broker: tuple[str, int, Access]
     topic: str
     path: str
     report_s: float
@@ -193,8 +194,7 @@ def _said(fields: Fields) -> SensorTopic:
         broker=(
             fields.text("host", 253, "127.0.0.1"),
             fields.integer("port", 1, 65_535, MQTT_PORT),
-            None if fields.absent("username") else fields.text("username", 200),
-            None if fields.absent("password_file") else fields.text("password_file", 4096),
+            parse_access(fields),
         ),
         topic=topic_of(fields, "topic", True),
         path="" if fields.absent("path") else fields.text("path", 200),

@@ -185,7 +185,7 @@ def broker_of(config: HardwareConfig) -> Broker:
     """The broker that a device's configuration names."""
     assert config.topics is not None
     timeout_s = config.timeout_ms / 1000
-    return Broker(config.host, config.port, timeout_s, config.topics.username, config.topics.password_file)
+    return Broker(config.host, config.port, timeout_s, config.topics.access)
 
 
 def every_topic(broker: Broker, topics: DeviceTopics) -> dict[str, str]:

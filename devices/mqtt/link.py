@@ -7,6 +7,7 @@ connection and publishes its last will. That is the reversion timer of devices t
 import math
 import secrets
 import select
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from devices.drivers.hardware import HardwareError
+from devices.mqtt.access import Access
 
 SHORTEST_KEEPALIVE_S = 2
 LONGEST_WAIT_S = 3600.0
+NOBODY = Access()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,7 @@ class Broker:
     host: str
     port: int
     timeout_s: float
-    username: str | None = None
-    password_file: str | None = None
+    access: Access = NOBODY
 
     @property
     def keepalive_s(self) -> int:
@@ -95,11 +97,14 @@ class MqttLink:
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retained)
         try:
-            if self._broker.username is not None:
-                client.username_pw_set(self._broker.username, self._password())
+            access = self._broker.access
+            if access.username is not None:
+                client.username_pw_set(access.username, self._password())
+            if access.tls:
+                client.tls_set_context(_context(access))
             client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         except (OSError, ValueError) as error:
-            raise HardwareError(f"{self.place}: {error}") from error
+            raise HardwareError(f"{self.place}: {_reason(error)}") from error
         self._client = client
         self._await(lambda: self._welcome, "the broker does not answer")
         if self._topics:
@@ -158,11 +163,15 @@ class MqttLink:
         if socket is None:
             self._fail("the broker has closed the connection")
         writing = [socket] if client.want_write() else []
+        # What TLS has decrypted already makes no socket readable.
+        if isinstance(socket, ssl.SSLSocket) and socket.pending():
+            timeout_s = 0.0
         try:
             readable, writable, _ = select.select([socket], writing, [], timeout_s)
         except (OSError, ValueError) as error:
             self._fail(str(error))
-        failed = bool(readable and client.loop_read() != MQTT_ERR_SUCCESS)
+        pending = isinstance(socket, ssl.SSLSocket) and socket.pending()
+        failed = bool((readable or pending) and client.loop_read() != MQTT_ERR_SUCCESS)
         failed |= bool(writable and client.loop_write() != MQTT_ERR_SUCCESS)
         if failed or client.loop_misc() != MQTT_ERR_SUCCESS:
             self._fail(self._refusal or "the broker has closed the connection")
@@ -172,9 +181,8 @@ class MqttLink:
         raise HardwareError(f"{self.place}: {text}")
 
     def _password(self) -> str | None:
-        if self._broker.password_file is None:
-            return None
-        return Path(self._broker.password_file).read_text("utf-8").strip()
+        path = self._broker.access.password_file
+        return None if path is None else Path(path).read_text("utf-8").strip()
 
     def _on_connect(self, client: Client, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
@@ -191,3 +199,43 @@ class MqttLink:
 
     def _on_message(self, client: Client, data: Any, message: MQTTMessage) -> None:
         self._heard(message.topic, bytes(message.payload), message.retain)
+
+
+def _context(access: Access) -> ssl.SSLContext:
+    """Whom we believe, and who we are. Raises ValueError naming the file that cannot be used."""
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(
+            f"ca_file {access.ca_file}: {_brief(error)}; it must hold certificates in PEM"
+        ) from error
+    if access.certificate_file is not None and access.key_file is not None:
+        try:
+            context.load_cert_chain(access.certificate_file, access.key_file, password="")
+        except (OSError, ssl.SSLError) as error:
+            raise ValueError(
+                f"certificate_file {access.certificate_file} with key_file {access.key_file}: {_brief(error)};"
+                " they must be one certificate and its key in PEM, without a passphrase"
+            ) from error
+    return context
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong while connecting, with the key to look at."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return (
+                f"its certificate is not trusted ({error.verify_message}); ca_file names who signed it, and host must"
+                " be a name in it"
+            )
+        case ssl.SSLError():
+            return (
+                f"no TLS with it ({_brief(error)}); look at port, and at certificate_file if it asks for one"
+            )
+    return str(error)
+
+
+def _brief(error: Exception) -> str:
+    """An error without the place in the library where it was raised."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return str(reason or error)

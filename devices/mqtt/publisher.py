@@ -19,9 +19,7 @@ class Publisher:
     def __init__(self, config: PublishConfig) -> None:
         self._config = config
         # The pause is part of a look: the broker must not take it for the end.
-        broker = Broker(
-            config.host, config.port, TIMEOUT_S + config.every_s, config.username, config.password_file
-        )
+        broker = Broker(config.host, config.port, TIMEOUT_S + config.every_s, config.access)
         self._link = MqttLink(broker, (), Post(config.presence, "offline", retained=True), lambda *_: None)
         self._report: ImageReport | None = None
         self._closing = threading.Event()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from devices.control_messages import ImageReport, SensorReport
 from devices.drivers.hardware import HardwareError
 from devices.image import Reading
+from devices.mqtt.access import Access
 from devices.mqtt.link import Broker, MqttLink
 from devices.mqtt.topics import number_at
 from devices.sensor_port import MEASURED, Sensor, SensorReading, SensorTopic, plausible, warning
@@ -59,8 +60,8 @@ class SensorFeed:
         text = warning(SensorReading(sensor.name, sensor.kind, reading)) or ""
         return SensorReport(sensor.name, sensor.kind, reading.value, MEASURED[sensor.kind].unit, text)
 
-    def _work(self, broker: tuple[str, int, str | None, str | None]) -> None:
-        host, port, username, password_file = broker
+    def _work(self, broker: tuple[str, int, Access]) -> None:
+        host, port, access = broker
         listened = {name: known for name, known in self._sensors.items() if known[1].broker == broker}
         topics = tuple(dict.fromkeys(said.topic for _, said in listened.values()))
 
@@ -69,7 +70,7 @@ class SensorFeed:
                 if said.topic == topic and not retained:
                     self._latest[name] = _reading(sensor, said, payload)
 
-        link = MqttLink(Broker(host, port, TIMEOUT_S, username, password_file), topics, None, hear)
+        link = MqttLink(Broker(host, port, TIMEOUT_S, access), topics, None, hear)
         failures = 0
         while not self._closing.is_set():
             try:

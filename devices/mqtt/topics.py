@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from devices.fields import Fields
 from devices.image import DerKind
+from devices.mqtt.access import Access, parse_access
 
 MQTT_PORT = 1883
 LONGEST_TOPIC = 200
@@ -54,8 +55,7 @@ class DeviceTopics:
     availability: str | None
     online: str
     report_s: float
-    username: str | None
-    password_file: str | None
+    access: Access
 
     @property
     def heard(self) -> tuple[str, ...]:
@@ -80,8 +80,7 @@ def parse_topics(fields: Fields, kind: DerKind) -> DeviceTopics:
         else topic_of(fields, "availability_topic", True),
         online=fields.text("online", 64, "online"),
         report_s=fields.number("report_s", 0.5, 60.0, 5.0),
-        username=None if fields.absent("username") else fields.text("username", 200),
-        password_file=None if fields.absent("password_file") else fields.text("password_file", 4096),
+        access=parse_access(fields),
     )
 
 

@@ -89,13 +89,19 @@ class Calls:
         at_ns, last_ns = _second(now.cell_ns), now.cell_ns + LEAD_REAL_S * now.speed * NS_PER_S
         effects: list[Effect] = []
         while at_ns <= last_ns:
-            change_ns = timeline.next_change(at_ns, (Matter.CHANGE, Matter.LEVEL))
-            until_ns = max(_second(min((at_ns // slice_ns + 1) * slice_ns, change_ns)), at_ns + NS_PER_S)
+            until_ns = self._same_until(timeline, at_ns, (at_ns // slice_ns + 1) * slice_ns)
             missing_mw = self._missing_mw(self.rule.power_mw(timeline, at_ns), at_ns)
             if missing_mw:
                 effects += self._request(state, at_ns, until_ns, missing_mw, now)
             at_ns = until_ns
         return effects
+
+    def _same_until(self, timeline: Timeline, at_ns: int, end_ns: int) -> int:
+        """Until when the power of a moment is called, `end_ns` at the latest; whole seconds, and at least one."""
+        power_mw, until_ns = self.rule.power_mw(timeline, at_ns), at_ns
+        while until_ns < end_ns and self.rule.power_mw(timeline, until_ns) == power_mw:
+            until_ns = timeline.next_change(until_ns, (Matter.CHANGE, Matter.LEVEL))
+        return max(_second(min(until_ns, end_ns)), at_ns + NS_PER_S)
 
     def _missing_mw(self, wanted_mw: int, at_ns: int) -> int:
         """What is still to be asked for: never against what was asked for already, which ends by itself."""

@@ -238,9 +238,13 @@ async def connected(config: Config) -> AsyncIterator[Vtn]:
 
 
 def _trust(config: Config) -> ssl.SSLContext:
-    if config.openadr.ca_file is None:
+    """Whom we believe; nobody where no connection is encrypted."""
+    section = config.openadr
+    if not any((address or "").startswith("https:") for address in (section.vtn, section.token_url)):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if section.ca_file is None:
         return ssl.create_default_context()
-    path = Path(config.file).parent / config.openadr.ca_file
+    path = Path(config.file).parent / section.ca_file
     try:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as fault:
@@ -282,9 +286,13 @@ def _key(value: object) -> str:
 
 
 def _reason(fault: Exception) -> str:
+    cause: BaseException | None = fault
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            why = cause.verify_message
+            return f"its certificate is not trusted ({why}); openadr.ca_file names the one that signed it"
+        cause = cause.__cause__ or cause.__context__
     if isinstance(fault, httpx.ConnectError | httpx.ConnectTimeout):
-        if "CERTIFICATE" in str(fault).upper():
-            return f"its certificate is not trusted ({fault}); openadr.ca_file names the one that signed it"
         return "cannot be reached; look at openadr.vtn and the network"
     return f"broke off ({type(fault).__name__}: {fault}); it is asked again"
 

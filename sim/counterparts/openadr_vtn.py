@@ -2,9 +2,9 @@
 
 It prints {"port": n} and then answers one JSON command per line of standard input: {"put": {"programs": [..]}},
 {"put": {"events": [..]}} (with an id: in place of what has it), {"raw": {"events": [..]}} (the same, unchecked),
-{"delete": {"events": [id]}}, {"fault": name, "times": n} (for n requests, or until another), {"expire": true} (tokens),
-{"see": "reports"}, {"see": "requests"}, {"reset": true}. It ends with its standard input. Its API lies under /openadr3/3.0.1 (or
-/openadr3/3.1.0 with --version 3.1). With --check it holds everything it says and hears against the published schema.
+{"delete": {"events": [id]}}, {"fault": name, "times": n} (for n requests, or until another), {"expire": true}
+(tokens), {"see": "reports"}, {"see": "requests"}, {"reset": true}. It ends with its standard input. Its API lies under
+/openadr3/3.0.1, or /openadr3/3.1.0 with --version 3.1; --check holds all that it says and hears against the schema.
 
 Faults: slow (no answer for SLOW_S), garbage (no JSON), object (where a list belongs), huge (more than is read), denied
 (401), forbidden (403), down (503), away (a redirect), ignores-skip (each page is the first), short-pages (of three),
@@ -13,6 +13,7 @@ empty (no objects), forgets-events (in lists), drip (a byte at a time, for ever)
 
 import argparse
 import json
+import ssl
 import sys
 import threading
 import time
@@ -307,10 +308,16 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--version", choices=("3.0", "3.1"), default="3.0")
     parser.add_argument("--token-s", type=int, default=3600)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--certificate", help="with --key: speak TLS")
+    parser.add_argument("--key")
     options = parser.parse_args(arguments)
     vtn = Vtn(Checker(options.check, options.version), options.version, options.token_s)
     server = ThreadingHTTPServer(("127.0.0.1", options.port), partial(Handler, vtn))
     server.daemon_threads = True
+    if options.certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.certificate, options.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(json.dumps({"port": server.server_address[1]}) + "\n")
     sys.stdout.flush()

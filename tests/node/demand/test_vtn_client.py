@@ -1,5 +1,6 @@
 """The client against a VTN process that keeps state, checks the published schema, and has faults."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from vtn_bench import DAY_NS, HOUR_NS, PROGRAM, VtnProcess, configured, event, v
 from devices.openadr.book import EventBook
 from devices.openadr.timeline import Matter
 from devices.openadr.values import OpenAdrError
-from node.config import Config
+from node.config import Config, load_config
 from node.demand.demand import Demand
 from node.demand.following import Following, learn
 from node.demand.setting_up import client_of, configured_demand
 from node.demand.vtn import connected
+from node.errors import ConfigError
 from node.events import Now
+from node.web.certificates import make_certificate
 
 LIMIT = event("limit", "IMPORT_CAPACITY_LIMIT", 3.5)
 
@@ -123,6 +126,50 @@ async def test_a_vtn_in_trouble_is_named_with_a_remedy_and_changes_nothing(
 async def test_an_unreachable_vtn_is_named(tmp_path: Path) -> None:
     with pytest.raises(OpenAdrError, match=r"127\.0\.0\.1:9/vtn.*cannot be reached; look at openadr.vtn"):
         await asked(configured(tmp_path, "http://127.0.0.1:9/vtn"))
+
+
+async def test_over_tls_only_a_trusted_certificate_will_do(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "vtn.pem", tmp_path / "vtn-key.pem"
+    make_certificate("vtn", "127.0.0.1", certificate, key)
+    with vtn_process("--certificate", str(certificate), "--key", str(key)) as vtn:
+        vtn.put("programs", PROGRAM)
+        vtn.put("events", LIMIT)
+        assert value_of(await asked(configured(tmp_path, vtn.url, ca_file="vtn.pem"))) == 3_500
+        with pytest.raises(OpenAdrError, match=r"certificate is not trusted .*; openadr.ca_file names"):
+            await asked(configured(tmp_path, vtn.url))
+        with pytest.raises(
+            OpenAdrError, match=r"openadr.ca_file: .*vtn-secret: .*; it must hold certificates"
+        ):
+            await asked(configured(tmp_path, vtn.url, ca_file="vtn-secret"))
+        elsewhere = vtn.url.replace("127.0.0.1", "localhost")
+        assert value_of(await asked(configured(tmp_path, elsewhere, ca_file="vtn.pem"))) == 3_500
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"vtn": "http://vtn.example/openadr3/3.0.1"},
+            "openadr.vtn: must begin with https:// unless the VTN is on",
+        ),
+        ({"vtn": "vtn.example"}, "openadr.vtn: must be an address like https://vtn.example/openadr3/3.0.1"),
+        ({"client_id": "ada"}, "openadr: client_id and client_secret_file go together"),
+        (
+            {"acts_for": "dso"},
+            'openadr: acts_for = "dso" needs a service to call, a branch to limit, or both',
+        ),
+        ({"level_shares": [1.0]}, "level_shares and level_w have four values"),
+        ({"colour": 3}, "openadr.colour: unknown key; allowed here: vtn, version"),
+    ],
+)
+def test_mistakes_in_the_table_are_named(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    path = tmp_path / "node.toml"
+    keys = {"vtn": "https://vtn.example/openadr3/3.0.1"} | change
+    written = "\n".join(f"{name} = {json.dumps(value)}" for name, value in keys.items())
+    path.write_text(f'[node]\nname = "ada"\n[openadr]\n{written}\n', "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert says in str(caught.value)
 
 
 async def test_a_token_that_the_vtn_forgot_is_fetched_again(vtn: VtnProcess, tmp_path: Path) -> None:

@@ -28,7 +28,8 @@ class VtnProcess:
         )
         version = "3.1.0" if "3.1" in arguments else "3.0.1"
         self.port = int(self._hear()["port"])
-        self.url = f"http://127.0.0.1:{self.port}/openadr3/{version}"
+        scheme = "https" if "--certificate" in arguments else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}/openadr3/{version}"
 
     def tell(self, **command: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
