@@ -59,7 +59,7 @@ def test_a_pulled_plug_is_an_alarm_and_nothing_else_stops(tmp_path: Path) -> Non
         assert len(lines.splitlines()) == 10
         devices = tmp_path / "cellar.toml"
         devices.write_text(lines.replace("5020", str(inverter.port)), "utf-8")
-        with testnet(tmp_path, devices) as ask:
+        with a_testnet(tmp_path, devices) as ask:
             assert trio.run(until, lambda: cellar(ask)["stored_wh"] is not None, 60.0)
             assert trio.run(until, lambda: commanded(inverter), REST_S), (ask("ders"), ask("alarms"))
             assert trio.run(until, lambda: not SILENT & alarms(ask) and headroom_w(ask) > 0, 30.0)
@@ -79,7 +79,7 @@ def test_a_pulled_plug_is_an_alarm_and_nothing_else_stops(tmp_path: Path) -> Non
 
 
 @contextmanager
-def testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
+def a_testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
     """The command that the documentation tells the reader to run, and the API of its first node."""
     words = (sys.executable, "-m", "node.cli.root", "testnet", "run", *SHAPE, "--page", "--page-port", "0")
     cell = directory / "plug-cell"
