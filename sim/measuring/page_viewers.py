@@ -1,8 +1,8 @@
 """Shell: people who look at a node's page: `python -m sim.measuring.page_viewers ADDRESS VIEWERS`.
 
 Each reads the live stream as a browser does, and comes back when it is dropped. One more, on top, asks for the stream
-and never reads. It prints one JSON line once all are served, and another with what they heard when its standard input
-ends.
+and never reads. It prints one JSON line once all are served, and another with what they heard since whenever it is sent
+a line and when its standard input ends.
 """
 
 import json
@@ -74,8 +74,13 @@ async def _run(address: str, viewers: int) -> None:
             await trio.sleep(0.1)
         _say({"served": len(crowd.served)})
         crowd.counts.clear()
-        await trio.lowlevel.wait_readable(sys.stdin.fileno())
-        _say(dict(crowd.counts))
+        asked = sys.stdin.fileno()
+        while True:
+            await trio.lowlevel.wait_readable(asked)
+            ended = not os.read(asked, 64)
+            _say(dict(crowd.counts))
+            if ended:
+                break
         nursery.cancel_scope.cancel()
 
 

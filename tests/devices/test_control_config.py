@@ -24,6 +24,14 @@ def test_a_valid_configuration_gets_its_defaults(settings: Settings) -> None:
     assert [each.name for each in config.replayed] == ["roof", "house"]
 
 
+def test_setpoints_of_a_fast_loop_outlive_more_than_three_of_its_cycles(settings: Settings) -> None:
+    assert [parse_config(settings(cycle_ms=each)).command_lease_ms for each in (10, 100, 200)] == [
+        300,
+        300,
+        600,
+    ]
+
+
 def test_every_mistake_gets_its_own_message_with_path_and_rule(settings: Settings) -> None:
     battery = settings()["ders"][0] | {"capacity_wh": "big", "reserve": 2, "colour": "red"}
     found = problems(

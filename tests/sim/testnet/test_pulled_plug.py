@@ -13,11 +13,16 @@ import pytest
 import trio
 
 from node.errors import ConfigError
-from sim.counterparts.started import counterpart
+from sim.counterparts.started import Counterpart, counterpart
 from sim.testnet.given_devices import read_devices
 from sim.testnet.waiting import until
 
 SPEED = "60"
+SILENT = {"power-unknown", "setpoint-refused"}
+START_S = 240.0
+"""Real seconds for five interpreters and their libraries on a machine that does something else, too."""
+REST_S = 150.0
+"""On a busy machine a reading may be late, and then the unit rests for a minute."""
 SHAPE = ("--nodes", "2", "--intervals", "40", "--data", "swiss", "--speed", SPEED)
 WALK = Path(__file__).parents[3] / "docs" / "hardware.md"
 
@@ -54,13 +59,12 @@ def test_a_pulled_plug_is_an_alarm_and_nothing_else_stops(tmp_path: Path) -> Non
         assert len(lines.splitlines()) == 10
         devices = tmp_path / "cellar.toml"
         devices.write_text(lines.replace("5020", str(inverter.port)), "utf-8")
-        with testnet(tmp_path, devices) as ask:
+        with a_testnet(tmp_path, devices) as ask:
             assert trio.run(until, lambda: cellar(ask)["stored_wh"] is not None, 60.0)
-            assert trio.run(until, lambda: abs(inverter.get("704.WSet")) > 1, 30.0)  # it is told what to do
-            assert alarms(ask) == set()
-            assert headroom_w(ask) > 0
+            assert trio.run(until, lambda: commanded(inverter), REST_S), (ask("ders"), ask("alarms"))
+            assert trio.run(until, lambda: not SILENT & alarms(ask) and headroom_w(ask) > 0, 30.0)
             inverter.end()
-            assert trio.run(until, lambda: {"power-unknown", "setpoint-refused"} <= alarms(ask), 20.0)
+            assert trio.run(until, lambda: alarms(ask) >= SILENT, 30.0)
             assert trio.run(until, lambda: cellar(ask)["power_w"] is None, 10.0)
             assert cellar(ask)["stored_wh"] is None
             assert ask("flows")["connection_w"] is None  # nobody knows any more what crosses it
@@ -69,13 +73,13 @@ def test_a_pulled_plug_is_an_alarm_and_nothing_else_stops(tmp_path: Path) -> Non
             assert trio.run(until, lambda: ask("status")["height"] > height, 60.0)
             assert ask("status")["active"]
             with counterpart(*plant, "--port", str(inverter.port)) as again:
-                assert trio.run(until, lambda: alarms(ask) == set(), 30.0), ask("alarms")
+                assert trio.run(until, lambda: not SILENT & alarms(ask), 30.0), ask("alarms")
                 assert trio.run(until, lambda: cellar(ask)["stored_wh"] is not None, 10.0)
-                assert trio.run(until, lambda: abs(again.get("704.WSet")) > 1, 30.0)
+                assert trio.run(until, lambda: commanded(again), REST_S), (ask("ders"), ask("alarms"))
 
 
 @contextmanager
-def testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
+def a_testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
     """The command that the documentation tells the reader to run, and the API of its first node."""
     words = (sys.executable, "-m", "node.cli.root", "testnet", "run", *SHAPE, "--page", "--page-port", "0")
     cell = directory / "plug-cell"
@@ -83,7 +87,7 @@ def testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as running:
         try:
             address = cell / "page.address"
-            assert trio.run(until, address.exists, 120.0)
+            assert trio.run(until, address.exists, START_S)
             with httpx.Client(
                 base_url=f"{address.read_text('utf-8').strip()}/nodes/home-01/api/v1/", timeout=20
             ) as client:
@@ -92,6 +96,11 @@ def testnet(directory: Path, devices: Path) -> Iterator[Callable[[str], Any]]:
             running.send_signal(signal.SIGINT)
             _, said = running.communicate(timeout=60)
     assert b"all nodes are stopped" in said
+
+
+def commanded(inverter: Counterpart) -> bool:
+    """Whether the inverter holds a setpoint other than rest."""
+    return abs(inverter.get("704.WSet")) > 1
 
 
 def cellar(ask: Callable[[str], Any]) -> dict[str, Any]:
