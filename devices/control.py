@@ -19,12 +19,15 @@ from devices.control_messages import (
     Asked,
     Attached,
     ChangeMode,
+    Downward,
     Heartbeat,
     MeterRecord,
     Mode,
     ReleaseCircuit,
     SetAccess,
     SetReserve,
+    Stop,
+    TakeOver,
     Upward,
     WatchedReport,
 )
@@ -34,6 +37,7 @@ from devices.cycle_record import CycleRecord
 from devices.der import Der, GridMeter
 from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
 from devices.flexible_loads import lowered, observe_flexible, permit
+from devices.hand_over import HandOver
 from devices.health.monitor import HealthMonitor
 from devices.hub.hub import Hub
 from devices.image import ProcessImage
@@ -197,6 +201,22 @@ class ControlCore:
                 )
             )
         return Outcome(tuple(messages), save=bool(records) or tripped)
+
+    def hand_over(self) -> tuple[HandOver, tuple[Downward, ...]]:
+        """All that a successor needs: what is remembered and metered, and what was granted and said."""
+        real_ns = self.cycles[-1].time.real_ns if self.cycles else self._now.real_ns
+        said: list[Downward] = [SetAccess(self._access.devices)]
+        said += [SetReserve(battery.name, battery.reserve) for battery in self._config.batteries]
+        handed = HandOver(self.saved_state(), self._meter.running(self._image), real_ns)
+        return handed, (*self._mandate.standing(), *said)
+
+    def resume(self, handed: HandOver, leases: tuple[Downward, ...]) -> None:
+        """Go on where the one before stopped, before the first cycle. What has ended by now is refused silently."""
+        for message in leases:
+            if not isinstance(message, Stop | TakeOver):
+                self.handle(message, self._now)
+        lease_ns = self._config.command_lease_ms * NS_PER_MS
+        self._meter.resume(handed.meter, held=self._now.real_ns - handed.real_ns <= lease_ns)
 
     def stop(self, now: Instant) -> None:
         """Give every device its reversion value."""

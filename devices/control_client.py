@@ -28,7 +28,13 @@ from devices.control_messages import (
     Stop,
     Upward,
 )
-from devices.errors import EXIT_CONFIGURATION, EXIT_STATE, ControlError, MessageError
+from devices.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_NOT_HANDED_OVER,
+    EXIT_STATE,
+    ControlError,
+    MessageError,
+)
 from devices.fast_response import Arming
 from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.limits import PowerRange
@@ -52,6 +58,9 @@ GOOD_SESSION_S = 10.0
 MESSAGES = 256
 """Messages that may wait for the daemon in each direction."""
 STOP_S = 10.0
+TAKE_OVER = "--take-over"
+SILENCE_S = 10.0
+"""A control process that took over and says nothing for so long is ended (real time); it reports twice a second."""
 
 
 class ControlClient:
@@ -76,12 +85,18 @@ class ControlClient:
         self._session: trio.CancelScope | None = None
         self._started = False
         self._stopping = False
+        self._tried = False
+        self._waits = False
+        self._old_stays = False
+        self._heard_s = 0.0
+        self.hands_back = False
+        """The devices are with the control process of another release, which goes on holding them: leave it to them."""
         self._ended = trio.Event()
         self._inward, self.messages = trio.open_memory_channel[Upward](MESSAGES)
 
     async def run(self, *, task_status: "TaskStatus[None]" = trio.TASK_STATUS_IGNORED) -> None:
         """Attach to the control process or start it, then serve until cancelled or stopped; started once
-        attached.
+        attached. A control process of another release is succeeded by one of this release first.
 
         Raises ControlError when it cannot be reached or started after repeated attempts.
         """
@@ -200,14 +215,58 @@ class ControlClient:
         if trio.current_time() < self._next_start_s:
             return
         self._next_start_s = trio.current_time() + RESTART_S
+        self._start()
+
+    def _start(self, *more: str) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "devices.control_process",
+            "--config",
+            str(self._config_path),
+            *more,
+        ]
         with (self._data_dir / "control.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "devices.control_process", "--config", str(self._config_path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
+
+    def _succeed(self, pid: int, nursery: trio.Nursery) -> None:
+        """Have a control process of this release take over from one of another. Tried once: who comes back stays."""
+        if self._old_stays:
+            return
+        if not is_other_program(pid):
+            self._waits = False
+            if self._tried:
+                nursery.start_soon(self._watch_successor)
+            return
+        if self._tried:
+            raise self._taken_back("it died, and the one before it holds the devices again")
+        self._tried = self._waits = True
+        self._next_start_s = trio.current_time() + RESTART_S
+        self._start(TAKE_OVER)
+        nursery.start_soon(self._watch_successor)
+
+    async def _watch_successor(self) -> None:
+        """While a session lasts: notice a successor that ends before it asked, and end one that says nothing."""
+        self._heard_s = trio.current_time()
+        process = self._process
+        while process is not None:
+            await trio.sleep(HEARTBEAT_NS / NS_PER_S / 10)
+            code = process.poll()
+            if code == EXIT_NOT_HANDED_OVER and self._waits:
+                # One that is too old to hand over goes on, as it is.
+                self._old_stays, self._waits = True, False
+                if self._session is not None:
+                    self._session.cancel()
+            elif code is not None:
+                raise self._taken_back(f"it ended with status {code}")
+            if trio.current_time() - self._heard_s > SILENCE_S:
+                process.kill()
+
+    def _taken_back(self, reason: str) -> ControlError:
+        self.hands_back = True
+        return ControlError(f"{self._data_dir}: the control process of this release is no good: {reason}")
 
     def _last_words(self) -> str:
         """The end of the control process's log, for an error message."""
@@ -224,35 +283,39 @@ class ControlClient:
         try:
             async with trio.open_nursery() as nursery:
                 self._session, self._outbox = nursery.cancel_scope, outbox
-                nursery.start_soon(self._read, stream, attached, nursery.cancel_scope)
+                nursery.start_soon(self._read, stream, attached, nursery)
                 nursery.start_soon(self._write, stream, outgoing, nursery.cancel_scope)
                 nursery.start_soon(self._beat)
                 with trio.move_on_after(ATTACH_S):
                     await attached.wait()
                 if not attached.is_set():
+                    if self._tried and self._process is not None:
+                        self._process.kill()
                     nursery.cancel_scope.cancel()
                     return
                 self._send_all(self._orders.all(time.monotonic_ns(), time.time_ns()))
                 if self._stopping:
                     self._send_all([Stop()])
-                if not self._started:
+                if not (self._started or self._waits):
                     self._started = True
                     task_status.started()
         finally:
             self._session = self._outbox = None
 
-    async def _read(self, stream: trio.SocketStream, attached: trio.Event, session: trio.CancelScope) -> None:
+    async def _read(self, stream: trio.SocketStream, attached: trio.Event, nursery: trio.Nursery) -> None:
         reader = FrameReader()
         try:
             while data := await stream.receive_some(READ_BYTES):
                 for body in reader.feed(data):
                     message = decode_upward(body)
+                    self._heard_s = trio.current_time()
                     await self._hand_over(message)
                     if isinstance(message, Attached):
                         attached.set()
+                        self._succeed(message.pid, nursery)
         except (trio.BrokenResourceError, MessageError):
             pass
-        session.cancel()
+        nursery.cancel_scope.cancel()
 
     async def _hand_over(self, message: Upward) -> None:
         if not isinstance(message, ImageReport):
@@ -288,3 +351,12 @@ class ControlClient:
                 self._outbox.send_nowait(message)
         except trio.WouldBlock:
             self._session.cancel()
+
+
+def is_other_program(pid: int) -> bool:
+    """Whether a process was started from another environment than this one: that of another release."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return command.split(b"\0")[0].decode("utf-8", "replace") != sys.executable

@@ -168,6 +168,11 @@ class Stop:
     """Give every device its reversion value and exit."""
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Hand the devices, with all leases, to the control process at the other end of this connection."""
+
+
 Asked = (
     Heartbeat
     | GrantPosition
@@ -180,9 +185,9 @@ Asked = (
     | SetAccess
     | SetReserve
 )
-"""What the control core is asked for; the stop is for its shell."""
+"""What the control core is asked for; the rest is for its shell."""
 
-Downward = Asked | Stop
+Downward = Asked | Stop | TakeOver
 
 
 @dataclass(frozen=True, slots=True)

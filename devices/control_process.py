@@ -1,11 +1,13 @@
-"""Shell: the control process: `python -m devices.control_process --config FILE`.
+"""Shell: the control process: `python -m devices.control_process --config FILE [--take-over]`.
 
 It holds the hardware, whatever becomes of the daemon: it cycles at a fixed pace on the machine's monotonic
 clock, takes leases from the local socket and gives images, meter records and alarms. It imports little, so
 that it starts at once.
 
-Exit codes: 0 stopped (by message, SIGTERM, SIGINT, or left alone for `linger_s`), 2 wrong configuration or
-profile, 3 another process controls the directory, 4 the saved state does not read back.
+With `--take-over` it asks the process that holds the devices for them, once it is ready (`control_succession.py`).
+
+Exit codes: 0 stopped (by message, SIGTERM, SIGINT, left alone for `linger_s`, or succeeded), 2 wrong configuration or
+profile, 3 another process controls the directory, 4 the saved state does not read back, 5 the other one keeps them.
 """
 
 import gc
@@ -31,8 +33,10 @@ from devices.control_files import (
     load_state,
     lock_directory,
 )
-from devices.control_messages import ImageReport, Stop
+from devices.control_messages import Downward, ImageReport, Stop, TakeOver
 from devices.control_socket import ControlSocket, DaemonAttached
+from devices.control_state import SavedState
+from devices.control_succession import Heir, succeed
 from devices.cycle_record import CycleRecord
 from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
@@ -42,61 +46,106 @@ from devices.drivers.simulated_island import SimulatedIsland
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
     EXIT_CONFIGURATION,
+    EXIT_NOT_HANDED_OVER,
     EXIT_STATE,
     AlreadyControlledError,
     ConfigurationError,
+    NotHandedOverError,
     ProfileError,
     StateError,
 )
+from devices.grid_profile import GridProfile
+from devices.hand_over import HandOver
+from devices.profiles import Profile
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 SWITCH_S = 0.0005
 """How long another thread (a device's, the log's) may compute before the loop has its turn; Python's own 5 ms are half
 of the shortest cycle."""
+TAKE_OVER = "--take-over"
+CLEAR_NS = 1 * NS_PER_S
+"""Devices do not change hands in the last second of an interval, so that its record is whole; nor is that waited for
+longer than two seconds.
+"""
+
+_Held = tuple[HandOver, tuple[Downward, ...]]
+_Ended = tuple[Heir, HandOver, tuple[Downward, ...]] | None
+"""Who is to have the devices, with all that holds; None when they got their reversion values."""
 
 
 def main(arguments: list[str]) -> int:
     """Run until told to stop; returns the exit code and says on standard error why it is not 0."""
-    if len(arguments) != 2 or arguments[0] != "--config":
-        sys.stderr.write("usage: python -m devices.control_process --config FILE\n")
+    if arguments[:1] != ["--config"] or arguments[2:] not in ([], [TAKE_OVER]):
+        sys.stderr.write(f"usage: python -m devices.control_process --config FILE [{TAKE_OVER}]\n")
         return EXIT_CONFIGURATION
     try:
-        control(load_config(Path(arguments[1])))
+        control(load_config(Path(arguments[1])), take_over=TAKE_OVER in arguments)
     except (ConfigurationError, ProfileError) as error:
         return _complain(error, EXIT_CONFIGURATION)
     except AlreadyControlledError as error:
         return _complain(error, EXIT_ALREADY_CONTROLLED)
     except StateError as error:
         return _complain(error, EXIT_STATE)
+    except NotHandedOverError as error:
+        return _complain(error, EXIT_NOT_HANDED_OVER)
     return 0
 
 
-def control(config: ControlConfig) -> None:
-    """Control the devices of `config` until stopped. Changes the process's directory and umask."""
+def control(config: ControlConfig, *, take_over: bool = False) -> None:
+    """Control the devices of `config` until stopped or succeeded. Changes the process's directory and umask."""
     os.umask(0o077)
     profile = load_profile(config)
     grid_profile = load_grid_profile(config)
     directory = Path(config.data_dir).resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    with lock_directory(directory):
+    taken = succeed(directory) if take_over else None
+    with lock_directory(directory) if taken is None else taken.lock as lock:
         # A socket's path may have 107 bytes; a relative one always fits.
         os.chdir(directory)
-        saved = load_state(directory)
+        holding = _Holding(config, profile, grid_profile, directory)
+        if taken is None:
+            ended = holding.hold(load_state(directory))
+        else:
+            ended = holding.hold(taken.handed.state, (taken.handed, taken.leases))
+            taken.release()
+        while ended is not None:
+            heir, handed, leases = ended
+            heir.give(lock, handed, leases)
+            if not heir.outlived():
+                return
+            # What the successor saved is newer than what it was given.
+            ended = holding.hold(load_state(directory), (handed, leases))
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """What it takes to hold the devices, once or again."""
+
+    config: ControlConfig
+    profile: Profile | None
+    grid_profile: GridProfile | None
+    directory: Path
+
+    def hold(self, saved: SavedState, handed: _Held | None = None) -> _Ended:
+        """Control the devices until stopped (None), or until somebody has asked for them."""
+        config = self.config
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
-        island = None
+        grid_profile, island = self.grid_profile, None
         if grid_profile is not None and config.forming is not None:
             island = SimulatedIsland(grid_profile)
         grid = island if grid_profile is None or island else SimulatedGridMeter(grid_profile)
         bus = (lambda: True) if island is None else partial(_energised, island, config)
-        ders = build_ders(config, profile, stored_wh, start, bus)
+        ders = build_ders(config, self.profile, stored_wh, start, bus)
         with real_ders(config, lambda: _now(config)) as real:
             name = f"control-{os.getpid()}"
-            core = ControlCore(config, ders + real, profile, saved, start, name, grid, island)
+            core = ControlCore(config, ders + real, self.profile, saved, start, name, grid, island)
             keep_pauses_short()
+            if handed is not None:
+                core.resume(*handed)
             with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
-                _Loop(config, core, directory, Beside(show, log, sense)).run()
+                return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
 
 
 def keep_pauses_short() -> None:
@@ -127,14 +176,16 @@ class _Loop:
         self._writer = StateWriter(directory)
         self._socket = ControlSocket()
         self._stopping = False
+        self._asked_ns: int | None = None
         signal.signal(signal.SIGTERM, self._signalled)
         signal.signal(signal.SIGINT, self._signalled)
 
-    def run(self) -> None:
+    def run(self) -> _Ended:
+        """Cycle until stopped or asked for the devices."""
         cycle_ns = self._config.cycle_ms * NS_PER_MS
         next_cycle_ns = time.monotonic_ns()
         seen_ns = next_cycle_ns
-        while not self._stopping:
+        while not (self._stopping or self._may_yield()):
             boundary_ns = self._boundary_ns()
             self._listen((min(next_cycle_ns, boundary_ns) - time.monotonic_ns()) / NS_PER_S)
             now = _now(self._config)
@@ -150,7 +201,25 @@ class _Loop:
             if now.real_ns >= next_cycle_ns:
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
                 next_cycle_ns = max(next_cycle_ns + cycle_ns, time.monotonic_ns())
+        if not self._stopping:
+            return self._yield()
         self._finish()
+        return None
+
+    def _may_yield(self) -> bool:
+        """Whether somebody asks for the devices, and no interval ends meanwhile if that can be."""
+        if self._asked_ns is None:
+            return False
+        now_ns = time.monotonic_ns()
+        return self._boundary_ns() - now_ns > CLEAR_NS or now_ns - self._asked_ns > 2 * CLEAR_NS
+
+    def _yield(self) -> _Ended:
+        """Leave the devices with their setpoints, which are leases, to a successor."""
+        heir = Heir(self._socket.heir())
+        self._carry_out(self._core.cycle(_now(self._config)))
+        self._writer.close(self._core.saved_state())
+        self._socket.close()
+        return heir, *self._core.hand_over()
 
     def _boundary_ns(self) -> int:
         """The real time at which the interval ends, by the wall clock as it stands now."""
@@ -163,6 +232,8 @@ class _Loop:
                 self._carry_out(Outcome(self._core.greeting(os.getpid()), save=False))
             elif isinstance(heard, Stop):
                 self._stopping = True
+            elif isinstance(heard, TakeOver):
+                self._asked_ns = time.monotonic_ns()
             else:
                 self._carry_out(self._core.handle(heard, _now(self._config)))
 

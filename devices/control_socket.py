@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devices.control_messages import Downward, ImageReport, Upward
+from devices.control_messages import Downward, ImageReport, TakeOver, Upward
 from devices.errors import MessageError
 from devices.frames import FrameReader, decode_downward, encode_frame
 
@@ -50,6 +50,7 @@ class ControlSocket:
             os.umask(umask)
         self._listener.listen(MOST_STRANGERS)
         self._daemon: _Connection | None = None
+        self._heir: _Connection | None = None
         self._strangers: list[_Connection] = []
         self.refused = 0
         """Connections closed for what they sent."""
@@ -89,6 +90,11 @@ class ControlSocket:
         self._daemon.pending += frame
         self._flush(self._daemon)
 
+    def heir(self) -> socket.socket:
+        """The connection of who asked for the devices; only after a `TakeOver` was heard. It outlives `close`."""
+        assert self._heir is not None, "somebody asked"
+        return self._heir.socket
+
     def close(self) -> None:
         """Close every connection and remove the socket."""
         for connection in [*self._strangers, *([self._daemon] if self._daemon else [])]:
@@ -122,6 +128,12 @@ class ControlSocket:
         try:
             for body in connection.reader.feed(data):
                 message = decode_downward(body)
+                if isinstance(message, TakeOver):
+                    if self._heir is not None or connection is self._daemon:
+                        raise MessageError("the devices change hands already")
+                    self._strangers.remove(connection)
+                    self._heir = connection
+                    return [*heard, message]
                 if connection is not self._daemon:
                     self._promote(connection)
                     heard.append(DaemonAttached())

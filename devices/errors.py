@@ -3,6 +3,7 @@
 EXIT_CONFIGURATION = 2
 EXIT_ALREADY_CONTROLLED = 3
 EXIT_STATE = 4
+EXIT_NOT_HANDED_OVER = 5
 """Exit codes of the control process for the errors that end it."""
 
 
@@ -32,6 +33,10 @@ class MessageError(DeviceError):
 
 class AlreadyControlledError(DeviceError):
     """The operator's fault: another control process holds this data directory; the message names it."""
+
+
+class NotHandedOverError(DeviceError):
+    """The control process that holds the devices keeps them; the message says why."""
 
 
 class ControlError(DeviceError):

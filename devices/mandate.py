@@ -7,6 +7,7 @@ their lease says.
 
 from devices.control_messages import (
     ChangeMode,
+    Downward,
     GrantActivation,
     GrantArming,
     GrantLimits,
@@ -104,6 +105,16 @@ class Mandate:
     def limits_to_save(self) -> PowerRange | None:
         """The limits that a restarted control process begins with: what holds once every lease has ended."""
         return self._fallback_limits if self._limits is None else self._limits.reversion
+
+    def standing(self) -> tuple[Downward, ...]:
+        """Everything that was granted, as the messages that granted it, for a successor to judge again."""
+        return (
+            *(() if self._heartbeat is None else (Heartbeat(self._heartbeat),)),
+            *(() if self._limits is None else (GrantLimits(self._limits),)),
+            *(GrantPosition(lease) for lease in self._positions.values()),
+            *(GrantArming(lease) for lease in self._armings.values()),
+            *(GrantActivation(lease) for lease in self._activations.values()),
+        )
 
     def _offer_position(self, lease: Lease[Position | None], now_ns: int) -> Answer:
         if lease.value is None or lease.reversion is not None:

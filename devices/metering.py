@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from devices.control_messages import DeviceEnergy, MeterRecord
+from devices.hand_over import RegisterPair, RunningDevice, RunningMeter
 from devices.image import DerKind, ProcessImage
 from devices.profiles import PICOJOULES_PER_MWH
+
+PICOJOULES_PER_WATT_NS = 1000
+"""What a watt moves in a nanosecond: 1 nJ."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,23 @@ class _Registers:
             self.given // PICOJOULES_PER_MWH - self.given_at_start // PICOJOULES_PER_MWH,
             self.taken // PICOJOULES_PER_MWH - self.taken_at_start // PICOJOULES_PER_MWH,
         )
+
+    def running(self) -> RegisterPair:
+        """This interval's part."""
+        given = self.given - self.given_at_start // PICOJOULES_PER_MWH * PICOJOULES_PER_MWH
+        taken = self.taken - self.taken_at_start // PICOJOULES_PER_MWH * PICOJOULES_PER_MWH
+        return RegisterPair(
+            *divmod(given, PICOJOULES_PER_MWH),
+            self.given_at_start % PICOJOULES_PER_MWH,
+            *divmod(taken, PICOJOULES_PER_MWH),
+            self.taken_at_start % PICOJOULES_PER_MWH,
+        )
+
+    def resume(self, pair: RegisterPair) -> None:
+        """Go on from another meter's part of this interval, in whose mWh we stand from now on."""
+        self.given += pair.given_mwh * PICOJOULES_PER_MWH + pair.given_pj
+        self.taken += pair.taken_mwh * PICOJOULES_PER_MWH + pair.taken_pj
+        self.given_at_start, self.taken_at_start = pair.given_before_pj, pair.taken_before_pj
 
     def begin(self) -> None:
         self.given_at_start, self.taken_at_start = self.given, self.taken
@@ -74,6 +95,38 @@ class Meter:
     def next_boundary(self) -> int:
         """The cell time at which this interval ends."""
         return (self.interval + 1) * self._interval_ns
+
+    def running(self, image: ProcessImage) -> RunningMeter:
+        """What a successor needs to go on within the interval; `image` is the one that was added last."""
+        power_w = {device.name: device.power_w.value for device in image.devices}
+        devices = tuple(
+            RunningDevice(name, meter.registers.running(), power_w.get(name))
+            for name, meter in self._devices.items()
+        )
+        return RunningMeter(self._cell_ns, self._complete, self._connection.running(), devices)
+
+    def resume(self, running: RunningMeter, *, held: bool) -> None:
+        """Go on where another meter stopped, right after the first image.
+
+        What flowed in between counts at the power measured last; the interval stays complete only if setpoints `held`
+        all the while. Nothing is taken on from another interval.
+        """
+        gap_ns = self._cell_ns - running.cell_ns
+        if running.cell_ns // self._interval_ns != self.interval or gap_ns < 0:
+            return
+        known = all(meter.counter is not None for meter in self._devices.values())
+        same = {each.name for each in running.devices} == self._devices.keys()
+        powers = [each.power_w for each in running.devices]
+        self._complete = running.complete and held and known and same and None not in powers
+        self._connection.resume(running.connection)
+        net = 0
+        for each in running.devices:
+            energy = round((each.power_w or 0.0) * gap_ns * PICOJOULES_PER_WATT_NS)
+            net += energy
+            if each.name in self._devices:
+                self._devices[each.name].registers.resume(each.registers)
+                self._devices[each.name].registers.add(energy)
+        self._connection.add(net)
 
     def add(self, image: ProcessImage) -> MeterRecord | None:
         """Meter what happened since the last image; the record of the interval if it has just ended.

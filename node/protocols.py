@@ -70,19 +70,17 @@ class Protocols:
         if refused is not None and refused.at == tip.height:
             fields: dict[str, object] = {"reason": refused.reason.name.lower()}
             counted = {"supporters": refused.supporters, "validators": refused.validators}
-            effects.append(_report("protocol_refused", refused.switch, {**fields, **counted}))
+            effects.append(Report("protocol_refused", _of(refused.switch) | fields | counted))
         switch = protocol.agreed or protocol.proposed
         agreed = switch is not None and protocol.agreed is not None
         if switch is None or self._told == (switch, agreed):
             return effects
         self._told = (switch, agreed)
-        effects.append(_report("protocol_switch", switch, {"agreed": agreed}))
+        effects.append(Report("protocol_switch", _of(switch) | {"agreed": agreed}))
         if switch.version not in self.known:
-            effects.append(_report("upgrade_needed", switch, {}))
+            effects.append(Report("upgrade_needed", _of(switch)))
         return effects
 
 
-def _report(event: str, switch: Switch, fields: dict[str, object]) -> Effect:
-    return Report(
-        event, {"change": switch.number, "version": switch.version, "height": switch.height, **fields}
-    )
+def _of(switch: Switch) -> dict[str, object]:
+    return {"change": switch.number, "version": switch.version, "height": switch.height}

@@ -192,7 +192,7 @@ class _Daemon:
             try:
                 await self._serve(control, transport, signals)
             finally:
-                if self._hands_over:
+                if self._hands_over or control.hands_back:
                     devices.cancel_scope.cancel()
                 else:
                     await self._stop_devices(control)

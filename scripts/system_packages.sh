@@ -51,6 +51,11 @@ if ! command -v chromium >/dev/null 2>&1 && ! command -v google-chrome >/dev/nul
     servers+=(chromium)
 fi
 
+# Only the test of the alert rules needs it: promtool is in Debian's package of Prometheus.
+if ! command -v promtool >/dev/null 2>&1; then
+    servers+=(prometheus)
+fi
+
 if [ ${#missing[@]} -eq 0 ] && [ ${#servers[@]} -eq 0 ]; then
     exit 0
 fi

@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from node.operation.metrics import METRICS, metrics_text
 
 ROOT = Path(__file__).parents[3]
 FILES = ROOT / "node" / "operation" / "files"
+EXAMPLES = Path(__file__).parent / "examples"
 DASHBOARD = json.loads((FILES / "grafana-dashboard.json").read_text("utf-8"))
 ALERTS = yaml.safe_load((FILES / "prometheus-alerts.yaml").read_text("utf-8"))
 OF_PROMETHEUS = {"instance", "job"}
@@ -130,3 +133,24 @@ def test_the_dashboard_is_whole() -> None:
     assert len(set(ids)) == len(ids)
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
     assert variables == set(re.findall(r"\$\{?(\w+)\}?", json.dumps(DASHBOARD["panels"])))
+
+
+@pytest.mark.parametrize("name", ["prometheus-alerts-test.yaml", "prometheus-versions-test.yaml"])
+def test_prometheus_itself_raises_every_alert_when_it_should(name: str) -> None:
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is missing: sudo apt-get update && sudo apt-get install -y prometheus"
+    rules = FILES / "prometheus-alerts.yaml"
+    for command in (["check", "rules", str(rules)], ["test", "rules", str(EXAMPLES / name)]):
+        done = subprocess.run([promtool, *command], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_case_in_which_it_is_raised() -> None:
+    raised = {
+        expected["alertname"]
+        for path in EXAMPLES.glob("prometheus-*-test.yaml")
+        for case in yaml.safe_load(path.read_text("utf-8"))["tests"]
+        for expected in case["alert_rule_test"]
+        if expected["exp_alerts"]
+    }
+    assert raised == {rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]}

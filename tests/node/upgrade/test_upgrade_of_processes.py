@@ -193,17 +193,54 @@ def control_pid(node: Supervised) -> int:
     return pid
 
 
-def test_a_good_release_runs_after_its_trial_and_the_devices_stayed_in_the_same_hands(
+def program_of(pid: int) -> str:
+    """What a process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+
+
+def test_a_good_release_runs_after_its_trial_and_its_own_control_process_has_taken_the_devices_over(
     node: Supervised, published: Published
 ) -> None:
     held_by, starts = control_pid(node), node.daemon.view.starts
+    assert program_of(held_by) == sys.executable
     outcome = node.upgrade(published.release("0.2.0"))
     assert (outcome.kept, outcome.runs, outcome.reason) == (True, "0.2.0", "")
     assert str(release_path(node.config.directory, "0.2.0")) in node.daemon_command()
     assert UpgradeFiles(node.config.directory).memory().current == "0.2.0"
     node.trades_on(starts + 1)
+    holds = control_pid(node)
+    assert holds != held_by
+    assert program_of(holds).startswith(str(release_path(node.config.directory, "0.2.0")))
+    assert [event["pid"] for event in node.events("control")][-2:] == [held_by, holds]
+
+
+CYCLE = "    def cycle(self, now: Instant) -> Outcome:\n"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"devices/control_process.py": CRASH},
+        {
+            "devices/control.py": (ROOT / "devices/control.py")
+            .read_text("utf-8")
+            .replace(CYCLE, f"{CYCLE}        if len(self.cycles) > 9:\n            {CRASH}")
+        },
+    ],
+    ids=["before it takes over", "after a second of holding the devices"],
+)
+def test_a_release_whose_control_process_crashes_is_given_up_and_the_devices_go_back(
+    node: Supervised, published: Published, changed: dict[str, str]
+) -> None:
+    held_by, starts, command = control_pid(node), node.daemon.view.starts, node.daemon_command()
+    runs = UpgradeFiles(node.config.directory).memory().current
+    version = f"9.{published.number}"
+    outcome = node.upgrade(published.release(version, changed))
+    assert (outcome.kept, outcome.runs) == (False, runs)
+    assert "ended with status 7" in outcome.reason
+    node.trades_on(starts + 1)
+    assert node.daemon_command() == command
     assert control_pid(node) == held_by
-    assert len({event["pid"] for event in node.events("control")}) == 1
 
 
 def test_a_release_that_crashes_is_given_up_by_itself_and_the_one_before_it_trades_on(
