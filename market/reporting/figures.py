@@ -46,11 +46,13 @@ def merit_figure(figure: go.Figure, merit: MeritOrder) -> go.Figure:
     ):
         line = {"color": GREY, "dash": dash}
         figure.add_scatter(x=reach, y=[unit_price(price)] * 2, name=name, mode="lines", line=line)
-    for price in sorted({branch.price for branch in merit.interval.branches if branch.price is not None}):
+    prices = sorted({branch.price for branch in merit.interval.branches if branch.price is not None})
+    for price in prices:
         figure.add_scatter(
             x=reach,
             y=[unit_price(price)] * 2,
-            name="price" if len(merit.interval.branches) == 1 else f"price {unit_price(price):.4f}",
+            name="price" if len(prices) == 1 else "price per branch",
+            showlegend=price == prices[0],
             mode="lines",
             line={"color": GREEN, "width": 1},
         )
@@ -104,7 +106,9 @@ def flow_figure(figure: go.Figure, report: Report) -> go.Figure:
             "source": [source for source, _ in bands],
             "target": [target for _, target in bands],
             "value": list(bands.values()),
+            "color": "rgba(11, 114, 133, 0.18)",
         },
+        textfont={"color": "#212529", "size": 14, "shadow": "none"},
         valuesuffix=" kWh",
         valueformat=".2f",
     )

@@ -37,6 +37,10 @@ MAX_KW = 1_000
 """Mean power of one home in an interval; more is Wh taken for kWh: whatever draws 1 kW would be 1,000 kW then."""
 MOST_CARBON_G_PER_KWH = 3_000
 """Three times the dirtiest coal."""
+MAX_MEAN_KW = 100
+"""Mean power of one home over all its readings that are not zero; more is Wh taken for kWh, for a home with 0.1 kW."""
+EARLIEST, LATEST = 1970, 2200
+"""Years in which meters are read."""
 LEAST_PEAK_KW = 0.02
 """Highest load of a home over a day or more, if it has any; less is MWh taken for kWh."""
 MOST_TIMES_MEDIAN = 100
@@ -214,6 +218,10 @@ def _check_units(series: dict[str, _Series], interval_s: int, file: str) -> None
                     " of kWh) in this row?"
                 )
                 raise HouseholdFileError(file, line, column, reason)
+            mean_kw = sum(known) / len(known) / MWH_PER_KWH * per_hour
+            if mean_kw > MAX_MEAN_KW:
+                reason = f"home {name!r} has {mean_kw:,.0f} kW on average: Wh instead of kWh?"
+                raise HouseholdFileError(file, line, column, reason)
             if (
                 column == "load_kwh"
                 and peak_kw < LEAST_PEAK_KW
@@ -224,26 +232,47 @@ def _check_units(series: dict[str, _Series], interval_s: int, file: str) -> None
 
 
 def _rows(lines: Iterable[str], file: str) -> Iterator[_Row]:
-    reader = csv.reader(lines)
-    header = [name.strip() for name in next(reader, [])]
-    _check_header(header, file)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as broken:
-            raise HouseholdFileError(file, reader.line_num, "start", f"not CSV: {broken}") from broken
+    header: list[str] = []
+    for line, cells in _cells(lines, file):
         if not any(cell.strip() for cell in cells):
             continue
-        line = reader.line_num
+        if not header:
+            header = [cell.strip() for cell in cells]
+            _check_header(header, file)
+            continue
         if len(cells) != len(header):
             reason = f"{len(cells)} cells where the header has {len(header)}"
+            if len(cells) > len(header):
+                reason += "; a decimal comma? write 0.412, and a name with a comma in quotes"
             raise HouseholdFileError(file, line, header[min(len(cells), len(header) - 1)], reason)
         yield _row(dict(zip(header, (cell.strip() for cell in cells), strict=True)), file, line)
 
 
+def _cells(lines: Iterable[str], file: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV with their line numbers; raises where one can't be read, and where there is none at all."""
+    reader = csv.reader(lines)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            if not reader.line_num:
+                columns = ", ".join(COLUMNS)
+                raise HouseholdFileError(
+                    file, 1, "start", f"the file is empty; the columns are {columns}"
+                ) from None
+            return
+        except csv.Error as broken:
+            raise HouseholdFileError(file, reader.line_num, "start", f"not CSV: {broken}") from broken
+        yield reader.line_num, cells
+
+
 def _check_header(header: list[str], file: str) -> None:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if any(separator in cell for cell in header):
+            reason = (
+                f"separated by {name}; separate the cells by commas and write decimals with a point (0.412)"
+            )
+            raise HouseholdFileError(file, 1, "start", reason)
     for name in REQUIRED:
         if name not in header:
             raise HouseholdFileError(file, 1, name, f"missing; the columns are {', '.join(COLUMNS)}")
@@ -288,6 +317,8 @@ def _start(text: str, file: str, line: int) -> int:
     if start.tzinfo is None:
         reason = f"{text!r} has no UTC offset: add Z or +hh:mm (a local time is ambiguous when clocks change)"
         raise HouseholdFileError(file, line, "start", reason)
+    if not EARLIEST <= start.year < LATEST:
+        raise HouseholdFileError(file, line, "start", f"{text!r} is not from {EARLIEST} to {LATEST - 1}")
     if start.microsecond:
         raise HouseholdFileError(file, line, "start", f"{text!r} is not a whole second")
     return int(start.timestamp())

@@ -1,4 +1,4 @@
-"""A comparison as one HTML page that opens offline: what it says, the table, and four figures.
+"""A comparison as one HTML page that opens offline: what it says, the table, and five figures.
 
 Plotly's JavaScript is inside the file. Figures that show single homes and days are of the first seed.
 """
@@ -47,6 +47,7 @@ def comparison_page(title: str, notes: Sequence[str], rows: Rows, first: Played)
         _section("bills", f"What all homes together pay the supplier, {currency}", _bills(rows)),
         _section("gains", f"What each home gains over being alone, {currency}, sorted", _gains(first)),
         _section("prices", f"Local price where homes traded, daily mean, {currency} per kWh", _prices(first)),
+        _section("batteries", "What all batteries gave, kWh per day", _batteries(first)),
         _section("grid", "Drawn from the grid by all homes together, kWh per day", _grid(first)),
     ]
     said = "".join(f"<p>{escape(note)}</p>\n" for note in notes)
@@ -114,6 +115,16 @@ def _prices(first: Played) -> go.Figure:
                 for total, count in zip(prices.tolist(), counts.tolist(), strict=True)
             ]
             figure.add_scatter(y=means, name=name, mode="lines")
+    return figure
+
+
+def _batteries(first: Played) -> go.Figure:
+    figure = _figure()
+    for name, outcome in first.outcomes.items():
+        # Sharing the surplus leaves the batteries as they are.
+        if outcome.given.any() and not name.startswith("collective"):
+            days = outcome.given.reshape(-1, first.world.day).sum(axis=1) / ENERGY_PER_KWH
+            figure.add_scatter(y=days.tolist(), name=name, mode="lines")
     return figure
 
 

@@ -40,7 +40,7 @@ class Outcome:
     bills: by home, what it paid in all. supplier: what the supplier got. kept: the community account and what the
     mechanism kept; `bills` sum to both. grid_import, grid_export: by interval, the exchange of all homes together with
     the grid, at most one above zero. local: by interval, what was traded from home to home. prices: by interval, the
-    local price where there was one (`traded`). discharged: what batteries gave. left: what they hold at the end.
+    local price where there was one (`traded`). given: by interval, what batteries gave. left: what is left in them.
     """
 
     bills: IntArray
@@ -51,8 +51,13 @@ class Outcome:
     local: IntArray
     prices: IntArray
     traded: npt.NDArray[np.bool_]
-    discharged: int = 0
+    given: IntArray
     left: int = 0
+
+    @property
+    def discharged(self) -> int:
+        """What batteries gave in all."""
+        return int(self.given.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def alone_steps(view: CommonView, strategy: Strategy, seed: int, alone: Alone) -
         _bill_separately(separate, interval, tariff, meter)
         _bill_collectively(collective, interval, tariff, meter)
         yield
-    collective.discharged, collective.left = separate.discharged, separate.left
+    collective.given, collective.left = separate.given, separate.left
 
 
 def play_tariff(world: World) -> Outcome:
@@ -161,7 +166,7 @@ def _intervals(
             bids = lookahead.bids(interval, view.quantiles, batteries)
         contracts = contract(bids, mechanism, prices, draw)
         moved = batteries.move(contracts.energy - view.surplus)
-        outcome.discharged += int(np.maximum(moved, 0).sum())
+        outcome.given[interval] = int(np.maximum(moved, 0).sum())
         history = history.with_price(tariff.import_price if contracts.price is None else contracts.price)
         outcome.left = int(batteries.stored.sum())
         yield interval, tariff, contracts, view.surplus + moved
@@ -186,7 +191,7 @@ def empty_outcome(world: World) -> Outcome:
         return np.zeros(world.intervals, np.int64)
 
     bills = np.zeros(world.homes, np.int64)
-    return Outcome(bills, 0, 0, zeros(), zeros(), zeros(), zeros(), np.zeros(world.intervals, bool))
+    return Outcome(bills, 0, 0, zeros(), zeros(), zeros(), zeros(), np.zeros(world.intervals, bool), zeros())
 
 
 def _bill_separately(outcome: Outcome, interval: int, tariff: TariffStep, meter: IntArray) -> None:

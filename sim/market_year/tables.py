@@ -36,6 +36,7 @@ COLUMNS = (
     Column("peak_export_kw", "peak out kW", ",.1f"),
     Column("carbon_kg", "CO2 kg", ",.0f"),
     Column("local_kwh", "local kWh", ",.0f"),
+    Column("discharged_kwh", "battery kWh", ",.0f"),
     Column("price_mean", "price", ".4f"),
     Column("price_deviation", "deviation", ".4f"),
     Column("jain", "Jain", ".3f"),

@@ -134,6 +134,11 @@ def as_recorded(recording: Recording, *, homes: int, days: int | None, seed: int
     """
     day = SECONDS_PER_DAY // recording.interval_s
     whole = recording.intervals // day
+    if not whole:
+        hours = recording.intervals * recording.interval_s / 3600
+        raise HouseholdError(
+            f"{recording.source}: {hours:g} hours of readings; at least one whole day of 24 hours is needed"
+        )
     if not 1 <= (whole if days is None else days) <= whole:
         raise HouseholdError(
             f"{recording.source}: {days} days asked for, but the recording has {whole} whole days: ask for 1 to {whole}"
@@ -199,7 +204,10 @@ def _chosen(recordings: Sequence[Recording], homes: int, seed: int) -> list[Reco
     kept = set.intersection(*complete)
     chosen = [record for record in ranked(recordings[0].records, seed) if record.id in kept][:homes]
     if not chosen:
-        raise HouseholdError(f"{recordings[0].source}: no home has a complete record")
+        raise HouseholdError(
+            f"{recordings[0].source}: no home has a complete record: each misses more than {MOST_MISSING:.0%} of its"
+            " readings"
+        )
     if homes < 1:
         raise HouseholdError(f"{recordings[0].source}: {homes} homes asked for: at least 1 is needed")
     return chosen

@@ -64,7 +64,7 @@ def test_a_file_is_played_as_it_is_as_table_and_page(
     )
     text = page.read_text("utf-8")
     assert text.startswith("<!doctype html>")
-    assert all(f'id="{name}"' in text for name in ("bills", "gains", "prices", "grid"))
+    assert all(f'id="{name}"' in text for name in ("bills", "gains", "prices", "batteries", "grid"))
 
 
 def test_a_home_that_misses_too_much_is_left_out_and_said(
