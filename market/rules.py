@@ -289,8 +289,6 @@ def _check_branches(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
             within(branch.parent, 0, index - 1, f"{where}.parent")
-    if rules.parent is not None and any(branch.loss for branch in rules.branches):
-        raise InvalidRules("parent", "a cell with losses cannot be below another one")
     try:
         Feeder(tuple(Branch(rule.name, rule.parent, fee=rule.fee, loss=rule.loss) for rule in rules.branches))
     except FeederError as error:
