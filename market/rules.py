@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
 from market.errors import FeederError, InvalidRules
-from market.federation.parent_rule import ParentRule, parent_from, parent_value
+from market.federation.parent_rule import ParentRule
 from market.feeder import Branch, Feeder, Grid
 from market.intervals import Calendar
+from market.loss_bearer import LossBearer, optional_from, optional_rules
 from market.losses import MAX_PATH_LOSS, price_of_injection, price_of_withdrawal
 from market.rule_fields import fields, integer, octets, optional_integer, rows, text, within
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
@@ -97,7 +98,7 @@ class CellRules:
     `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
-    the field. `parent` is the cell above, if there is one.
+    the field. `parent` is the cell above, if there is one; `loss_bearer` pays for losses beyond the contracted ones.
     """
 
     interval_s: int
@@ -111,6 +112,7 @@ class CellRules:
     correction_window: int = 96
     order_horizon: int = 192
     parent: ParentRule | None = None
+    loss_bearer: LossBearer = LossBearer.NOBODY
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
@@ -218,17 +220,17 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
-        # A cell without a parent is written as it was before there were any.
-        *(() if rules.parent is None else (parent_value(rules.parent),)),
+        # What a cell has not is not written: its rules are as they were before there was any of it.
+        *optional_rules(rules.parent, rules.loss_bearer),
     )
 
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if len(application) not in (11, 12) or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 or 12 fields")
+    if not 11 <= len(application) <= 13 or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to 13 fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
-    deadline, window, horizon, *above = windows
+    deadline, window, horizon, *optional = windows
     rules = CellRules(
         interval_s=integer(interval_s, "interval_s"),
         gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
@@ -244,7 +246,7 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         reading_deadline=integer(deadline, "reading_deadline"),
         correction_window=integer(window, "correction_window"),
         order_horizon=integer(horizon, "order_horizon"),
-        parent=parent_from(above[0]) if above else None,
+        **optional_from(optional),
     )
     gateway = None if rules.parent is None else rules.member(rules.parent.gateway)
     if rules.parent is not None and (gateway is None or gateway.branch != 0):
