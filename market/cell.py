@@ -36,6 +36,7 @@ from market.draft import StateDraft
 from market.errors import InvalidRules
 from market.federation.intake import delivered_transfer, is_gateway
 from market.intake import take_entries
+from market.loss_settlement import contracted_inside, settle_losses
 from market.outcomes import (
     BlockOutcomes,
     Confirmation,
@@ -81,6 +82,7 @@ class EnergyCell:
         take_entries(draft)
         cleared, clearing = hold_auction(draft)
         settlements = _settle_delivered(draft)
+        settle_losses(draft, settlements, state.records)
         services = pay_services(draft, settlements, state.records)
         outcomes = BlockOutcomes(
             height=block.height,
@@ -190,7 +192,11 @@ def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Re
         if reading.quality is Quality.ESTIMATED and meters
     }
     return replace(
-        record, readings=counted(draft.rules, known, meters), settled=True, meters=meters, guesses=guesses
+        record,
+        readings=counted(draft.rules, known, meters, contracted_inside(record, draft.rules)),
+        settled=True,
+        meters=meters,
+        guesses=guesses,
     )
 
 
@@ -233,7 +239,7 @@ def _told(
         lines,
         moved.supplier,
         moved.community,
-        mismatches(rules, record.interval, record.readings, record.meters),
+        mismatches(rules, record.interval, record.readings, record.meters, contracted_inside(record, rules)),
     )
 
 

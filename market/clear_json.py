@@ -41,7 +41,7 @@ def clearing_json(orders: Sequence[Order], feeder: Feeder, clearing: Clearing) -
         | ({"fees": money_text(clearing.fees)} if feeder.has_fees else {})
         | (
             {"losses_kwh": kwh_text(clearing.losses), "loss_money": money_text(clearing.loss_money)}
-            if feeder.has_losses
+            if feeder.has_losses or clearing.losses
             else {}
         )
     )

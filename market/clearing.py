@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from market.curves import HIGHEST_KEY, LOWEST_KEY, Ladder, price_keys
+from market.curves import HIGHEST_KEY, LOWEST_KEY, Curve, Ladder, price_keys
 from market.errors import OrderError
-from market.fee_curves import FeePassUp, pass_up_with_fees
+from market.fee_curves import FeePassUp, StepCurve, pass_up_with_fees
 from market.feeder import Feeder, Grid
 from market.losses import price_of_injection, price_of_withdrawal
 from market.lossy_clearing import LossyFlows, loss_money
@@ -64,13 +64,13 @@ def clear(book: OrderBook, feeder: Feeder) -> Clearing:
     if _outside(book, branches):
         raise OrderError(f"an order is on a branch that is not one of the feeder's {branches}")
     order_keys = price_keys(book)
-    if feeder.has_losses:
-        return _clear_with_losses(book, feeder, order_keys)
     return clear_ladder(book, order_keys, feeder, Ladder(book, order_keys, branches))
 
 
 def clear_ladder(book: OrderBook, order_keys: IntArray, feeder: Feeder, ladder: Ladder) -> Clearing:
     """Clear a book whose orders have these keys and are laid out in this ladder, which is used up."""
+    if feeder.has_losses:
+        return _clear_with_losses(book, feeder, order_keys, ladder)
     connection = _connection_limits(feeder)
     up = passed_up(feeder, ladder)
     top_key = _top_key(feeder, up, connection)
@@ -82,9 +82,9 @@ def clear_ladder(book: OrderBook, order_keys: IntArray, feeder: Feeder, ladder: 
     return _summary(book, feeder, ladder, fills, flows, top_key, keys)
 
 
-def _clear_with_losses(book: OrderBook, feeder: Feeder, order_keys: IntArray) -> Clearing:
+def _clear_with_losses(book: OrderBook, feeder: Feeder, order_keys: IntArray, ladder: Ladder) -> Clearing:
     """The same on a feeder with losses; its keys, flows and fills are those of `market.lossy_clearing`."""
-    ladder, connection = Ladder(book, order_keys, len(feeder.branches)), _connection_limits(feeder)
+    connection = _connection_limits(feeder)
     flows = LossyFlows(book, feeder, ladder, connection)
     (first, last), balanced = flows.root_intervals()
     root, grid = feeder.branches[feeder.root], feeder.grid
@@ -100,15 +100,15 @@ def _clear_with_losses(book: OrderBook, feeder: Feeder, order_keys: IntArray) ->
         top_price = grid.export_price if root_flow > 0 else grid.import_price
         top_key = min(max(top_key, first), last)
     flows.hand_down(top_key, root_flow)
-    fills = filled_below(book, order_keys, flows.keys)
-    for place, share in flows.shares.items():
-        fills[place] = share
-    return _lossy_summary(book, feeder, ladder, fills, flows, top_price)
+    return _lossy_summary(book, feeder, order_keys, ladder, flows, top_price)
 
 
 def _lossy_summary(
-    book: OrderBook, feeder: Feeder, ladder: Ladder, fills: IntArray, flows: LossyFlows, top_price: int
+    book: OrderBook, feeder: Feeder, order_keys: IntArray, ladder: Ladder, flows: LossyFlows, top_price: int
 ) -> Clearing:
+    fills = filled_below(book, order_keys, flows.keys)
+    for place, share in flows.shares.items():
+        fills[place] = share
     arrival = flows.arrivals[feeder.root]
     grid_import, grid_export = max(0, -arrival), max(0, arrival)
     bought = fills * (book.side == Side.BUY.value)
@@ -145,15 +145,17 @@ def clear_below(
     The root's key is the nearest to the one above at which the feeder's net supply is the flow; the rent has
     the difference. Raises OrderError where the orders, within the root's limit, cannot make up the flow.
     """
-    root = feeder.root
+    root, limit = feeder.root, feeder.branches[feeder.root].limit
+    if feeder.has_losses:
+        lossy = LossyFlows(book, feeder, ladder, _open_limits(limit))
+        _check_reach(lossy.curve_at_root(), flow)
+        first, last = lossy.keys_of(flow)
+        lossy.hand_down(min(max(key, first), last), flow)
+        return _lossy_summary(book, feeder, order_keys, ladder, lossy, key // 4)
     up = passed_up(feeder, ladder)
-    limit = feeder.branches[root].limit
     if limit is not None:
         up.first[root], up.last[root] = up.curve.clip(-limit, limit)
-    if not up.curve.base <= flow <= up.curve.top:
-        raise OrderError(
-            f"a transfer of {flow} mWh, where the cell's orders reach from {up.curve.base} to {up.curve.top}"
-        )
+    _check_reach(up.curve, flow)
     first, last = up.curve.clip(flow, flow)
     up.first[root], up.last[root] = max(up.first[root], first), min(up.last[root], last)
     keys, free = _keys(feeder, up, key)
@@ -161,6 +163,31 @@ def clear_below(
     fills = filled_below(book, order_keys, keys)
     flows = rationing.split(flow, fills)
     return _summary(book, feeder, ladder, fills, flows, key, keys)
+
+
+def curve_below(book: OrderBook, feeder: Feeder, ladder: Ladder) -> Curve | StepCurve:
+    """The curve of a feeder without a grid at its root, clipped to the root's limit; uses up the ladder.
+
+    With losses it is what is left of what the branches give, and what they need with what is lost on the way: the
+    very curve that a feeder above would make of the root as one of its branches.
+    """
+    limits = _open_limits(feeder.branches[feeder.root].limit)
+    if feeder.has_losses:
+        return LossyFlows(book, feeder, ladder, limits).curve_at_root()
+    curve = passed_up(feeder, ladder).curve
+    curve.clip(*limits)
+    return curve
+
+
+def _open_limits(limit: int | None) -> tuple[int, int]:
+    return (-UNLIMITED, UNLIMITED) if limit is None else (-limit, limit)
+
+
+def _check_reach(curve: Curve | StepCurve, flow: int) -> None:
+    if not curve.base <= flow <= curve.top:
+        raise OrderError(
+            f"a transfer of {flow} mWh, where the cell's orders reach from {curve.base} to {curve.top}"
+        )
 
 
 def passed_up(feeder: Feeder, ladder: Ladder) -> PassUp | FeePassUp:

@@ -37,9 +37,12 @@ class Mismatch:
 
 
 def counted(
-    rules: CellRules, readings: Mapping[bytes, Reading], meters: Mapping[int, Reading]
+    rules: CellRules, readings: Mapping[bytes, Reading], meters: Mapping[int, Reading], lost: int = 0
 ) -> dict[bytes, Reading]:
-    """The readings that a settlement counts: `readings` with the estimates among them fitted to the branch meters."""
+    """The readings that a settlement counts: `readings` with the estimates among them fitted to the branch meters.
+
+    `lost` is what is expected to be lost before the root's meter.
+    """
     fitted = dict(readings)
     if not meters:
         return fitted
@@ -49,7 +52,9 @@ def counted(
         missing = [rules.member_index[member] for member in below[branch] if member in open_members]
         if not missing:
             continue
-        lack = meters[branch].net - sum(fitted[member].net for member in below[branch])
+        lack = (
+            meters[branch].net + (0 if branch else lost) - sum(fitted[member].net for member in below[branch])
+        )
         for rule, share in zip(missing, _shares(lack, missing), strict=True):
             fitted[rule.member] = _moved(fitted[rule.member], share)
         open_members.difference_update(rule.member for rule in missing)
@@ -57,9 +62,16 @@ def counted(
 
 
 def mismatches(
-    rules: CellRules, interval: int, readings: Mapping[bytes, Reading], meters: Mapping[int, Reading]
+    rules: CellRules,
+    interval: int,
+    readings: Mapping[bytes, Reading],
+    meters: Mapping[int, Reading],
+    lost: int = 0,
 ) -> tuple[Mismatch, ...]:
-    """The metered branches that do not agree with the readings that were counted, ascending by branch."""
+    """The metered branches that do not agree with the readings that were counted, ascending by branch.
+
+    `lost` is what is expected to be lost before the root's meter.
+    """
     if not meters:
         return ()
     below = _members_below(rules, readings)
@@ -68,7 +80,7 @@ def mismatches(
     judged: set[bytes] = set()
     for branch in sorted(meters, reverse=True):
         members, meter = below[branch], meters[branch]
-        summed = sum(readings[member].net for member in members)
+        summed = sum(readings[member].net for member in members) - (0 if branch else lost)
         if abs(meter.net - summed) <= _error(meter, [readings[member] for member in members]):
             cleared.update(member for member in members if member not in judged)
         else:

@@ -81,6 +81,14 @@ class LossyFlows:
         root = self._feeder.root
         return self._full[root].interval(*self._connection), self._clipped[root].interval(0, 0)
 
+    def curve_at_root(self) -> StepCurve:
+        """The whole feeder's net supply at its root, within the connection's limits; not to be changed."""
+        return self._clipped[self._feeder.root]
+
+    def keys_of(self, flow: int) -> Interval:
+        """The keys at which the root's orders and branches together give a flow."""
+        return self._full[self._feeder.root].interval(flow, flow)
+
     def supply_at_root(self, key: int) -> int:
         """Net supply of the root within the connection's limits, below a key."""
         return self._clipped[self._feeder.root].around(key)[0]

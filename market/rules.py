@@ -14,9 +14,11 @@ from ledger.errors import PeerError
 from market.errors import FeederError, InvalidRules
 from market.federation.parent_rule import ParentRule
 from market.feeder import Branch, Feeder, Grid
-from market.formers import check_formers, decode_additions, encode_additions
+from market.formers import check_formers
 from market.intervals import Calendar
+from market.loss_bearer import LossBearer
 from market.losses import MAX_PATH_LOSS, price_of_injection, price_of_withdrawal
+from market.optional_rules import MOST_OPTIONAL, optional_from, optional_values
 from market.rule_fields import fields, integer, octets, optional_integer, rows, text, within
 from market.units import MAX_PRICE, MAX_QUANTITY, NS_PER_S, energy_of_power
 
@@ -98,7 +100,8 @@ class CellRules:
     `reading_deadline` is how many intervals after it is delivered an interval without all readings is settled
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
-    the field. `parent` is the cell above, if there is one; `formers` the rank of those that form an island's grid.
+    the field. `parent` is the cell above, if there is one; `formers` the rank of those that form an island's grid;
+    `loss_bearer` pays for losses beyond the contracted ones.
     """
 
     interval_s: int
@@ -113,6 +116,7 @@ class CellRules:
     order_horizon: int = 192
     parent: ParentRule | None = None
     formers: tuple[bytes, ...] = ()
+    loss_bearer: LossBearer = LossBearer.NOBODY
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
@@ -222,17 +226,16 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
-        *encode_additions(rules.parent, rules.formers),
+        *optional_values(rules.parent, rules.formers, rules.loss_bearer),
     )
 
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if not 11 <= len(application) <= 13 or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to 13 fields")
+    if not 11 <= len(application) <= 11 + MOST_OPTIONAL or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to {11 + MOST_OPTIONAL} fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
-    deadline, window, horizon, *more = windows
-    parent, formers = decode_additions(more)
+    deadline, window, horizon, *optional = windows
     rules = CellRules(
         interval_s=integer(interval_s, "interval_s"),
         gate_lead_s=integer(gate_lead_s, "gate_lead_s"),
@@ -248,8 +251,7 @@ def decode_rules(application: tuple[Value, ...]) -> CellRules:
         reading_deadline=integer(deadline, "reading_deadline"),
         correction_window=integer(window, "correction_window"),
         order_horizon=integer(horizon, "order_horizon"),
-        parent=parent,
-        formers=formers,
+        **optional_from(optional),
     )
     gateway = None if rules.parent is None else rules.member(rules.parent.gateway)
     if rules.parent is not None and (gateway is None or gateway.branch != 0):
@@ -292,8 +294,6 @@ def _check_branches(rules: CellRules) -> None:
             raise InvalidRules(f"{where}.parent", "the first branch, and only it, is the root")
         if branch.parent is not None:
             within(branch.parent, 0, index - 1, f"{where}.parent")
-    if rules.parent is not None and any(branch.loss for branch in rules.branches):
-        raise InvalidRules("parent", "a cell with losses cannot be below another one")
     try:
         Feeder(tuple(Branch(rule.name, rule.parent, fee=rule.fee, loss=rule.loss) for rule in rules.branches))
     except FeederError as error:

@@ -13,7 +13,8 @@ and feed-in x e for an export, which it pays. Every row is one posting set and s
 | interval corrected       | the row above with the new readings, less that row with the old ones    |
 | deposit (payout < 0)     | + amount         |                         |          |           | - amount |
 
-What grid services pay is a posting set of its own (`market.services.payments`).
+What grid services pay is a posting set of its own (`market.services.payments`), and so is what branches really
+lost against the contracts (`market.loss_settlement`).
 
 `agreed` is the exchange that the clearing contracted, `held` minus the sum of the positions that members hold
 at settlement (a frozen member holds none), `real` minus the sum of the metered energies. Imbalance money of d
@@ -66,6 +67,7 @@ class Reason(IntEnum):
     SETTLED = 3
     CORRECTED = 4
     DEPOSITED = 5
+    LOSSES = 6
     SERVICES = 32
 
 

@@ -15,6 +15,7 @@ from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
 from market.federation.parent_rule import ParentRule
 from market.feeder import Feeder
+from market.loss_bearer import LossBearer
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 from market.units import power_of_energy
 from node.config_file import config_text
@@ -49,6 +50,7 @@ class CellTerms:
     last_timely_round: int = 2
     parent: ParentRule | None = None
     formers: tuple[str, ...] = ()
+    loss_bearer: LossBearer = LossBearer.NOBODY
 
 
 def init_node(
@@ -188,4 +190,5 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         members=tuple(sorted(members, key=lambda rule: rule.member)),
         parent=terms.parent,
         formers=tuple(ids[name] for name in terms.formers),
+        loss_bearer=terms.loss_bearer,
     )

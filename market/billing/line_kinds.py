@@ -36,6 +36,10 @@ _KINDS: Mapping[int, tuple[LineKind, LineKind]] = {
         LineKind("correction-up", "Corrected readings: more injected or less withdrawn"),
         LineKind("correction-down", "Corrected readings: less injected or more withdrawn"),
     ),
+    Reason.LOSSES: (
+        LineKind("losses-saved", "Less lost in the lines than contracted"),
+        LineKind("losses-borne", "More lost in the lines than contracted"),
+    ),
     Reason.SERVICES: (
         LineKind("services", "Grid services"),
         LineKind("services-returned", "Grid services returned"),

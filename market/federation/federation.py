@@ -28,7 +28,7 @@ from market.orders import OrderBook
 class FederatedCell:
     """A cell: its orders and feeder, and the place above it, a branch of the cell of index `parent`.
 
-    The limit and the fee of the feeder's root are those of the connection. Only the top, which has no parent,
+    The limit, the fee and the loss of the feeder's root are those of the connection. Only the top, which has no parent,
     may have a grid.
     """
 
@@ -108,6 +108,16 @@ class FederatedClearing:
         """Pico-currency."""
         return sum(each.clearing.fees for each in self.cells)
 
+    @property
+    def losses(self) -> int:
+        """mWh lost in all branches and connections."""
+        return sum(each.clearing.losses for each in self.cells)
+
+    @property
+    def loss_money(self) -> int:
+        """Pico-currency: what the loss accounts keep."""
+        return sum(each.clearing.loss_money for each in self.cells)
+
 
 def clear_federation(federation: Federation, steps: int | None = None) -> FederatedClearing:
     """Clear every cell; with `steps`, each passes on a curve of at most so many. Raises OrderError, FeederError."""
@@ -144,8 +154,8 @@ def _connections(
     for place in federation.below[index]:
         cell, curve = federation.cells[place], curves[place]
         assert curve is not None, "curves go up from the outermost cells"
-        fee = cell.feeder.branches[cell.feeder.root].fee
-        connections.append(Connection(f"{cell.name}/", cell.branch, curve, fee))
+        root = cell.feeder.branches[cell.feeder.root]
+        connections.append(Connection(f"{cell.name}/", cell.branch, curve, root.fee, root.loss))
     return tuple(connections)
 
 

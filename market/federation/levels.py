@@ -11,25 +11,29 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from market.clearing import Clearing, clear_below, clear_ladder, passed_up
+from market.clearing import Clearing, clear_below, clear_ladder, curve_below
 from market.curves import Ladder, price_keys
 from market.errors import FeederError, OrderError
 from market.federation.cell_curve import BID, CellCurve, curve_of
 from market.feeder import Branch, Feeder
 from market.orders import MAX_ORDERS, IntArray, OrderBook, Side
-from market.units import MAX_LIMIT
+from market.units import MAX_LIMIT, MAX_PRICE
 
 OWN_GRID = "a cell below another has no grid of its own: what is above it is the other cell"
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A cell below: the branch it hangs on, its curve, and the fee of each kWh over the connection, µ/kWh."""
+    """A cell below: the branch it hangs on, its curve, and of the connection the fee, µ/kWh, and the loss, millionths.
+
+    The curve is at the cell's own end of the connection, and so are the fee and the transfer.
+    """
 
     name: str
     branch: int
     curve: CellCurve
     fee: int = 0
+    loss: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,8 @@ class CellClearing:
 
     In `clearing` everything is the cell's own: prices, keys and flows of its branches, fills of its book,
     volume and welfare of its orders (of the grid, where the cell has one), rent within it and at its own
-    limit. Its fees are those of its branches and of the connections below it. The grid's import and export
-    are, in a cell below another, what crosses its connection.
+    limit. Its fees, its losses and what the loss account keeps are those of its branches and of the connections
+    below it. The grid's import and export are, in a cell below another, what crosses its connection.
     """
 
     clearing: Clearing
@@ -67,13 +71,9 @@ def cell_curve(book: OrderBook, feeder: Feeder, below: Sequence[Connection] = ()
     if feeder.grid is not None:
         raise FeederError(OWN_GRID)
     level = _Level.of(book, feeder, below)
-    up = passed_up(level.feeder, level.ladder())
-    limit = feeder.branches[feeder.root].limit
-    if limit is not None:
-        up.curve.clip(-limit, limit)
+    curve = curve_below(level.book, level.feeder, level.ladder())
     return curve_of(
-        up.curve.base,
-        *up.curve.steps(),
+        *_within_prices(curve.base, *curve.steps()),
         lost=sum(each.curve.lost for each in below),
         hidden=sum(each.curve.hidden for each in below),
     )
@@ -112,19 +112,19 @@ class _Level:
     @staticmethod
     def of(book: OrderBook, feeder: Feeder, below: Sequence[Connection], *, top: bool = False) -> "_Level":
         count = len(feeder.branches)
-        if feeder.has_losses:
-            raise FeederError("cells of cells do not know losses: a branch of the feeder has one")
         if len(book) and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < count:
             raise OrderError(f"an order is on a branch that is not one of the feeder's {count}")
         branches = list(feeder.branches)
-        if not top:  # the fee of the connection is taken by the market above, which moves the key by it
-            branches[feeder.root] = replace(branches[feeder.root], fee=0)
+        if (
+            not top
+        ):  # fee and loss of the connection are taken by the market above, which moves the key by them
+            branches[feeder.root] = replace(branches[feeder.root], fee=0, loss=0)
         for each in below:
             if not 0 <= each.branch < count:
                 raise FeederError(
                     f"cell {each.name!r} hangs on a branch that is not one of the feeder's {count}"
                 )
-            branches.append(Branch(each.name, each.branch, None, each.fee))
+            branches.append(Branch(each.name, each.branch, None, each.fee, each.loss))
         keys = np.concatenate([price_keys(book), *(each.curve.keys for each in below)])
         quantities = np.concatenate([book.quantity, *(each.curve.quantities for each in below)])
         energy = sum(each.curve.top - each.curve.base for each in below) + sum(book.quantity.tolist())
@@ -162,8 +162,12 @@ class _Level:
         transfers = tuple(
             Transfer(cleared.keys[count + at], cleared.flows[count + at]) for at in range(below)
         )
+        # The steps of cells below are no orders: what they give is their flow.
+        given = int((fills - 2 * bought).sum()) + sum(each.flow for each in transfers)
+        losses = given - cleared.grid_export + cleared.grid_import if self.feeder.has_losses else 0
         own = replace(
             cleared,
+            losses=losses,
             prices=cleared.prices[:count],
             keys=cleared.keys[:count],
             fills=fills,
@@ -172,6 +176,16 @@ class _Level:
             welfare=welfare,
         )
         return CellClearing(own, transfers)
+
+
+def _within_prices(base: int, keys: IntArray, quantities: IntArray) -> tuple[int, IntArray, IntArray]:
+    """The curve without what no order above can reach: fees and losses may carry a price beyond the greatest.
+
+    An ask there is dearer than any bid may be, a bid worth less than any ask.
+    """
+    low, high = keys < -4 * MAX_PRICE, keys > 4 * MAX_PRICE + BID
+    kept = ~(low | high)
+    return base + int(quantities[low].sum()), keys[kept], quantities[kept]
 
 
 def _value(prices: IntArray, energies: IntArray) -> int:

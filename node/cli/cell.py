@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Literal
 
 from cyclopts import App
 
@@ -12,6 +13,7 @@ from ledger.records.genesis import Genesis
 from ledger.records.validators import TOLERANT_SIZE
 from market.feeder import Feeder
 from market.feeder_file import read_feeder
+from market.loss_bearer import LossBearer
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
 from node.cli import cell_protocol, dso, membership, operator
@@ -46,6 +48,7 @@ def init(
     gateway: str | None = None,
     gateway_above: str | None = None,
     former: tuple[str, ...] = (),
+    loss_bearer: Literal["nobody", "account", "community", "dso", "members"] = "nobody",
 ) -> None:
     """Found a cell from the cards of its members.
 
@@ -86,6 +89,8 @@ def init(
         Its name in the cell above, where it is another.
     former
         A member that may form the grid in an outage; once for each, the first of the rank first (docs/resilience.md).
+    loss_bearer
+        Who pays what branches lose beyond the contracts, as the dso meters it at the root (docs/settlement.md).
     """
     members = _read(cards, interval_s)
     plan = read_feeder(feeder)
@@ -100,6 +105,7 @@ def init(
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
         formers=former,
+        loss_bearer=LossBearer[loss_bearer.upper()],
     )
     sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above)))
 

@@ -195,7 +195,8 @@ class Linking:
                 continue
         feeder = state.rules.feeder_for(interval, state.limits, state.tariffs)
         tariff = state.rules.tariff_at(interval, state.tariffs)
-        return gateway_order(curve_of_cell(state.rules, feeder, curves), tariff)
+        at_root = state.rules.tariff_on(0, tariff)  # where the gateway stands
+        return gateway_order(curve_of_cell(state.rules, feeder, curves), at_root)
 
 
 def _child_side(

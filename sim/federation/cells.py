@@ -36,7 +36,10 @@ CREDIT = 10**18
 
 @dataclass
 class SmallCell:
-    """`names` are all metered validators; the first is the operator, too. `gateway` is the place of one of them."""
+    """`names` are all metered validators; the first is the operator, too. `gateway` is the place of one of them.
+
+    With a `loss`, millionths, all but the first live on a line that loses it.
+    """
 
     name: str
     names: tuple[str, ...]
@@ -45,6 +48,7 @@ class SmallCell:
     feed_in: int
     parent: tuple[Genesis, int, int] | None = None
     gateway: int = 0
+    loss: int = 0
     keys: list[SigningKey] = field(init=False)
     genesis: Genesis = field(init=False)
     tip: Tip[CellState] = field(init=False)
@@ -138,7 +142,11 @@ class SmallCell:
 
     def _founded(self, votes: list[SigningKey]) -> Genesis:
         public = [key.verify_key.encode() for key in self.keys]
-        points = (MemberRule(member_id(key), 0, POWER_MW, POWER_MW, CREDIT) for key in public)
+        line = int(self.loss > 0)
+        points = (
+            MemberRule(member_id(key), line if place else 0, POWER_MW, POWER_MW, CREDIT)
+            for place, key in enumerate(public)
+        )
         parent = None
         if self.parent is not None:
             above, lead_s, place = self.parent
@@ -147,7 +155,7 @@ class SmallCell:
             interval_s=INTERVAL_S,
             gate_lead_s=self.gate_lead_s,
             currency="EUR",
-            branches=(BranchRule("substation"),),
+            branches=(BranchRule("substation"), BranchRule("line", 0, None, 0, self.loss))[: 1 + line],
             grid=GridRule(),
             tariff=(TariffStep(0, self.retail, self.feed_in),),
             members=tuple(sorted(points, key=lambda rule: rule.member)),

@@ -24,6 +24,8 @@ from sim.federation.lies import Lie, lie_about
 ABOVE_LEAD_S, OWN_LEAD_S = 2700, 900
 MARGIN_NS = 60 * NS_PER_S
 TICK_NS = 30 * NS_PER_S
+LINE_LOSS = 31_007
+"""What the lines of the streets lose in every second seed, millionths."""
 MOST_LATE_TICKS = 20
 """An answer may take ten minutes of cell time, and the gates are half an hour apart."""
 
@@ -100,7 +102,13 @@ class FederatedWorld:
     def _street(self, place: int, name: str) -> Street:
         people = ("gateway", "ada", "ben", "cy")
         cell = SmallCell(
-            f"{name} street", people, OWN_LEAD_S, 300, 50, parent=(self.district.genesis, ABOVE_LEAD_S, place)
+            f"{name} street",
+            people,
+            OWN_LEAD_S,
+            300,
+            50,
+            parent=(self.district.genesis, ABOVE_LEAD_S, place),
+            loss=LINE_LOSS * (self.seed % 2),
         )
         rule = cell.rules.parent
         assert rule is not None
@@ -228,4 +236,5 @@ def _offer(state: CellState, cell: SmallCell, interval: int) -> Curve:
     """What the street could give and take, of the orders that its members have said."""
     rules, tariff = state.rules, state.rules.tariff_at(interval, state.tariffs)
     curves = cell.open_orders(interval)
-    return gateway_order(curve_of_cell(rules, rules.feeder_for(interval), curves), tariff)
+    reaching = rules.tariff_on(0, tariff)
+    return gateway_order(curve_of_cell(rules, rules.feeder_for(interval), curves), reaching)

@@ -8,27 +8,37 @@ from market.orders import Order, OrderBook, Side
 
 
 @st.composite
-def feeders(draw: st.DrawFn, *, top: bool, fees: bool) -> Feeder:
+def feeders(draw: st.DrawFn, *, top: bool, fees: bool, losses: bool = False, scale: int = 1) -> Feeder:
     """Up to three branches; only the top may have a grid."""
     count = draw(st.integers(1, 3))
-    limits = st.none() | st.integers(0, 30)
-    fee = st.integers(0, 4) if fees else st.just(0)
+    limits = st.none() | st.integers(0, 30 * scale)
+    fee = st.integers(0, 4 * scale) if fees else st.just(0)
+    loss = st.sampled_from([0, 0, 1, 30_000, 117_003]) if losses else st.just(0)
     branches = [
-        Branch(f"b{index}", draw(st.integers(0, index - 1)) if index else None, draw(limits), draw(fee))
+        Branch(
+            f"b{index}",
+            draw(st.integers(0, index - 1)) if index else None,
+            draw(limits),
+            draw(fee),
+            draw(loss),
+        )
         for index in range(count)
     ]
     grid = None
     if top and draw(st.booleans()):
-        feed_in = draw(st.integers(-5, 12))
-        grid = Grid(feed_in + draw(st.integers(0, 8)), feed_in, draw(limits), draw(limits))
+        feed_in = draw(st.integers(0 if losses else -5, 12)) * scale
+        grid = Grid(feed_in + draw(st.integers(0, 8)) * scale, feed_in, draw(limits), draw(limits))
     return Feeder(tuple(branches), grid)
 
 
 @st.composite
-def books(draw: st.DrawFn, branches: int, most: int) -> OrderBook:
+def books(draw: st.DrawFn, branches: int, most: int, *, scale: int = 1, lowest: int = -8) -> OrderBook:
     """Orders over all branches of a feeder."""
     order = st.tuples(
-        st.integers(0, branches - 1), st.sampled_from(Side), st.integers(-8, 20), st.integers(1, 25)
+        st.integers(0, branches - 1),
+        st.sampled_from(Side),
+        st.integers(lowest * scale, 20 * scale),
+        st.integers(1, 25 * scale),
     )
     drawn = draw(st.lists(order, max_size=most))
     return OrderBook.from_orders([Order(index, b"m", *fields) for index, fields in enumerate(drawn)])
@@ -53,3 +63,27 @@ def federations(draw: st.DrawFn, levels: int, most: int = 10) -> Federation:
         book = draw(books(len(feeder.branches), most))
         cells.append(FederatedCell(f"c{index}", book, feeder, parent, branch))
     return Federation(tuple(cells))
+
+
+@st.composite
+def lossy_federations(draw: st.DrawFn, levels: int, most: int = 8, *, lowest: int = -8) -> Federation:
+    """The same with losses in branches and connections, in small numbers, where rounding counts, and in large ones."""
+    scale = draw(st.sampled_from([1, 997]))
+    plain = draw(federations(levels, most))
+    cells = []
+    for cell in plain.cells:
+        feeder = draw(feeders(top=cell.parent is None, fees=draw(st.booleans()), losses=True, scale=scale))
+        book = draw(books(len(feeder.branches), most, scale=scale, lowest=lowest))
+        cells.append((cell, feeder, book))
+    return Federation(
+        tuple(
+            FederatedCell(
+                cell.name,
+                book,
+                feeder,
+                cell.parent,
+                0 if cell.parent is None else cell.branch % len(cells[cell.parent][1].branches),
+            )
+            for cell, feeder, book in cells
+        )
+    )

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_federations import federations
+from random_federations import federations, lossy_federations
 
 from market.errors import OrderError
 from market.federation.cell_curve import CellCurve
 from market.federation.compression import compressed, loss_bound
 from market.federation.federation import Federation, clear_federation, flat
+from market.losses import SCALE
 
 EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 40
 
@@ -91,6 +92,25 @@ def check_loss(federation: Federation, steps: int) -> None:
     loss = (together.welfare - together.fees) - (apart.welfare - apart.fees)
     assert 0 <= loss <= apart.lost
     assert all(each.clearing.rent >= 0 for each in apart.cells)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    lossy_federations(levels=2, most=12, lowest=0) | lossy_federations(levels=3, lowest=0), st.integers(2, 5)
+)
+def test_with_losses_they_lose_at_most_that_and_what_rounding_may(federation: Federation, steps: int) -> None:
+    market, apart = flat(federation), clear_federation(federation, steps)
+    together = market.clear()
+    keys = [*together.keys, *(key for each in apart.cells for key in each.clearing.keys)]
+    if min(keys) < 0:
+        return
+    # Whatever the best plan in real numbers is, no more crosses a branch than all orders together have.
+    energy, price = int(market.book.quantity.sum()), max(keys) // 4 + 1
+    rounding = sum(
+        (2 * energy + price) * SCALE // (SCALE - branch.loss) + 1 for branch in market.feeder.branches
+    )
+    lost = (together.welfare - together.fees) - (apart.welfare - apart.fees)
+    assert -rounding <= lost <= apart.lost + rounding
 
 
 def test_a_curve_that_is_short_enough_stays_as_it_is() -> None:

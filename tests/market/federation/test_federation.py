@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from random_federations import federations
+from random_federations import federations, lossy_federations
 
 from market.errors import FeederError, OrderError
 from market.federation.federation import (
@@ -17,6 +17,7 @@ from market.federation.federation import (
 from market.federation.levels import Transfer, cell_curve, clear_cell
 from market.feeder import Branch, Feeder, Grid
 from market.orders import Order, OrderBook, Side
+from market.units import MAX_PRICE
 
 EXAMPLES = int(os.environ.get("WATTSWARM_SOAK", "0")) or 40
 
@@ -35,6 +36,7 @@ def check_same_as_flat(federation: Federation) -> None:
     together, apart = market.clear(), clear_federation(federation)
     assert (apart.welfare, apart.volume) == (together.welfare, together.volume)
     assert (apart.rent, apart.fees) == (together.rent, together.fees)
+    assert (apart.losses, apart.loss_money) == (together.losses, together.loss_money)
     for index, cell in enumerate(apart.cells):
         branches = slice(market.branches[index], market.branches[index + 1])
         orders = slice(market.orders[index], market.orders[index + 1])
@@ -53,6 +55,12 @@ def test_two_levels_give_what_one_flat_market_gives(federation: Federation) -> N
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(federations(levels=3))
 def test_three_levels_give_what_one_flat_market_gives(federation: Federation) -> None:
+    check_same_as_flat(federation)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(lossy_federations(levels=2) | lossy_federations(levels=3))
+def test_with_losses_too_cells_give_what_one_flat_market_gives(federation: Federation) -> None:
     check_same_as_flat(federation)
 
 
@@ -87,9 +95,38 @@ def test_the_fee_of_a_connection_stands_between_the_two_prices() -> None:
     assert (cleared.fees, cleared.cells[0].clearing.fees, cleared.rent) == (28, 28, 0)
 
 
+def test_what_a_street_gives_arrives_less_its_losses_and_is_paid_as_much_more() -> None:
+    district = FederatedCell("district", book((Side.BUY, 300_000, 9_000, 0)), Feeder.single())
+    lines = Feeder((Branch("street", loss=100_000), Branch("line", 0, loss=200_000)))
+    street = FederatedCell("street", book((Side.SELL, 72_000, 10_000, 1)), lines, 0)
+    cleared = clear_federation(Federation((district, street)))
+    curve, transfer = cleared.curves[1], cleared.transfers[1]
+    assert curve is not None
+    assert transfer is not None
+    # 10 kWh at 0.072 are 8 kWh at 0.09 at the street's end of the connection, and 7.2 kWh at 0.10 beyond it.
+    assert (curve.keys.tolist(), curve.quantities.tolist()) == ([4 * 90_000], [8_000])
+    assert (transfer.flow, transfer.price) == (8_000, 270_000)
+    assert cleared.cells[1].clearing.fills.tolist() == [10_000]
+    assert cleared.cells[0].clearing.fills.tolist() == [7_200]
+    assert [each.clearing.losses for each in cleared.cells] == [800, 2_000]
+
+
+def test_what_fees_and_losses_carry_beyond_any_price_is_left_out_of_a_curve() -> None:
+    lines = Feeder((Branch("street"), Branch("line", 0, fee=5, loss=100_000)))
+    dear = book((Side.SELL, MAX_PRICE, 3, 1), (Side.BUY, -MAX_PRICE, 4, 1), (Side.SELL, 30, 100, 1))
+    curve = cell_curve(dear, lines)
+    assert (curve.base, curve.top, len(curve.keys)) == (0, 90, 1)
+
+
 def test_a_transfer_that_the_orders_cannot_make_up_is_refused() -> None:
     with pytest.raises(OrderError, match=r"a transfer of 4 mWh, .* from 0 to 3"):
         clear_cell(book((Side.SELL, 10, 3, 0)), Feeder.single(), Transfer(40, 4))
+
+
+def test_on_a_feeder_with_losses_too() -> None:
+    lines = Feeder((Branch("street"), Branch("line", 0, loss=100_000)))
+    with pytest.raises(OrderError, match=r"a transfer of 10 mWh, .* from 0 to 9"):
+        clear_cell(book((Side.SELL, 10, 10, 1)), lines, Transfer(100, 10))
 
 
 def test_a_cell_below_another_with_a_grid_of_its_own_is_refused() -> None:

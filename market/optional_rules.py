@@ -1,0 +1,65 @@
+"""What a genesis may leave out of its rules: the cell above, the rank of those that form a grid, who bears losses.
+
+They end the rules, in this order, each null where there is none of it; behind the last that is there nothing is written,
+so that a genesis without them has the bytes that it had before there were any.
+"""
+
+from typing import TypedDict
+
+from ledger.encoding import Value
+from market.errors import InvalidRules
+from market.federation.parent_rule import ParentRule, parent_from, parent_value
+from market.loss_bearer import LossBearer
+from market.rule_fields import integer, octets, rows
+
+MOST_OPTIONAL = 3
+
+
+class OptionalRules(TypedDict, total=False):
+    """Fields of `CellRules` that a genesis may leave out."""
+
+    parent: ParentRule | None
+    formers: tuple[bytes, ...]
+    loss_bearer: LossBearer
+
+
+def optional_values(
+    parent: ParentRule | None, formers: tuple[bytes, ...], bearer: LossBearer
+) -> tuple[Value, ...]:
+    """The end of the rules of a genesis, none to `MOST_OPTIONAL` values."""
+    values: list[Value] = [
+        None if parent is None else parent_value(parent),
+        formers or None,
+        int(bearer) or None,
+    ]
+    while values and values[-1] is None:
+        values.pop()
+    return tuple(values)
+
+
+def optional_from(values: list[Value]) -> OptionalRules:
+    """What `optional_values` was given. Raises `InvalidRules` naming the field."""
+    if values and values[-1] is None:
+        raise InvalidRules("application", "ends with null, which is left out")
+    parent, formers, bearer = [*values, *[None] * (MOST_OPTIONAL - len(values))]
+    found: OptionalRules = {}
+    if parent is not None:
+        found["parent"] = parent_from(parent)
+    if formers is not None:
+        found["formers"] = _formers(formers)
+    if bearer is not None:
+        found["loss_bearer"] = _bearer(integer(bearer, "loss_bearer"))
+    return found
+
+
+def _formers(value: Value) -> tuple[bytes, ...]:
+    ranked = rows(value, "formers")
+    if not ranked:
+        raise InvalidRules("formers", "is empty; it is left out then")
+    return tuple(octets(each, f"formers[{index}]") for index, each in enumerate(ranked))
+
+
+def _bearer(number: int) -> LossBearer:
+    if number not in set(LossBearer) or not number:
+        raise InvalidRules("loss_bearer", f"must be one of 1 to {max(LossBearer)}, not {number}")
+    return LossBearer(number)
