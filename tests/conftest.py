@@ -11,7 +11,7 @@ import sys
 import pytest
 from hypothesis import settings
 
-# Tests start some two hundred processes. Where the shell forbids to keep what was compiled, each would compile all anew.
+# Tests start some two hundred processes. Each would compile everything anew where the shell forbids to keep it.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
