@@ -22,7 +22,7 @@ pytestmark = pytest.mark.processes
 @pytest.fixture(scope="module")
 def cell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cell]:
     """Four daemons that run through all tests of this file; stopped and verified at the end."""
-    with running(tmp_path_factory.mktemp("four") / "cell", 4, interval_real_s=2.0) as cell, ended(cell):
+    with running(tmp_path_factory.mktemp("four") / "cell", 4) as cell, ended(cell):
         yield cell
         assert set(trio.run(cell.stop).values()) == {0}
         cell.expect_sound()
@@ -93,7 +93,7 @@ async def test_a_lost_ledger_is_fetched_from_peers_up_to_what_the_guard_remember
 
 
 async def test_who_says_two_things_in_one_place_is_proved_frozen_and_kept_out(tmp_path: Path) -> None:
-    cell = found(tmp_path / "cell", 4, interval_real_s=2.0)
+    cell = found(tmp_path / "cell", 4)
     member, *honest = cell.daemons
     with ended(cell):
         await cell.start()

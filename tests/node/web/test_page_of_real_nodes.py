@@ -71,7 +71,7 @@ def battery(client: httpx.Client) -> dict[str, float]:
     return next(unit for unit in client.get("ders").json()["units"] if unit["kind"] == "battery")
 
 
-def test_the_page_shows_what_the_ledger_holds_and_goes_on(chromium: Browser, cell: Cell, url: str) -> None:
+def test_the_page_shows_what_the_ledger_holds_and_goes_on(cell: Cell, chromium: Browser, url: str) -> None:
     with page_of(chromium, url, "ledger") as page:
         first = int(page.locator("tbody tr td").first.inner_text())
         page.wait_for_function(
@@ -91,7 +91,7 @@ def test_the_page_shows_what_the_ledger_holds_and_goes_on(chromium: Browser, cel
 
 
 def test_a_raised_reserve_is_held_by_the_device_and_undone_by_one_click(
-    chromium: Browser, cell: Cell, url: str
+    cell: Cell, chromium: Browser, url: str
 ) -> None:
     secret = TokenBook(cell.prepared.nodes[0]).add("owner", Role.OWNER, 1)
     with page_of(chromium, url, "settings") as page, owner(cell, url, "looks") as client:
@@ -115,7 +115,7 @@ def test_a_raised_reserve_is_held_by_the_device_and_undone_by_one_click(
 
 
 def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(
-    chromium: Browser, cell: Cell, url: str
+    cell: Cell, chromium: Browser, url: str
 ) -> None:
     secret = TokenBook(cell.prepared.nodes[0]).add("stopper", Role.OWNER, 1)
     with page_of(chromium, url, "settings") as page, owner(cell, url, "watches") as client:
