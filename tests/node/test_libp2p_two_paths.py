@@ -22,6 +22,9 @@ HOSTS = ("127.0.0.1", "127.0.0.2")
 SOON_S = 2.5
 """Far below the eight seconds after which pings find a dead path with the real settings."""
 
+IN_THE_END_S = 25.0
+"""Where it matters that things arrive and not how soon: paths are replaced meanwhile, and the machine may be busy."""
+
 
 @dataclass
 class Scene:
@@ -80,19 +83,19 @@ async def test_of_two_addresses_each_has_a_connection_and_a_frame_arrives_once(s
     assert (one.ups(other), one.downs(other)) == (1, 0)
 
 
-async def everything_passes(one: Running, other: Running, name: bytes) -> None:
-    """A frame, a request, and gossip each way. TooSlowError when one does not arrive soon."""
+async def everything_passes(one: Running, other: Running, name: bytes, within_s: float = SOON_S) -> None:
+    """A frame, a request, and gossip each way. TooSlowError when one does not arrive within so many seconds."""
     for sender, receiver in ((one, other), (other, one)):
         assert sender.transport.send(receiver.key, b"frame " + name)
         await sender.transport.publish("entries", b"entry " + name)
-    assert await one.transport.request(other.key, name, SOON_S) == one.key + name
+    assert await one.transport.request(other.key, name, within_s) == one.key + name
     for sender, receiver in ((one, other), (other, one)):
         await until(
             lambda sender=sender, receiver=receiver: (  # type: ignore[misc]
                 receiver.frames(sender).count(b"frame " + name) == 1
                 and (sender.key, b"entry " + name) in receiver.gossip()
             ),
-            SOON_S,
+            within_s,
         )
 
 
@@ -135,7 +138,7 @@ async def test_a_dead_path_is_replaced_and_taken_again_when_it_is_back() -> None
         scene.die()
         await until(lambda: sum(scene.count("pings_unanswered")) >= 1)
         await until(lambda: min(scene.count("connections")) >= 2)
-        await everything_passes(one, other, b"over one address")
+        await everything_passes(one, other, b"over one address", IN_THE_END_S)
         assert (one.downs(other), other.downs(one)) == (0, 0)
         before = scene.count("connections_beside")
         for wire in scene.wires:
@@ -146,7 +149,7 @@ async def test_a_dead_path_is_replaced_and_taken_again_when_it_is_back() -> None
             )
         )
         await meshed(scene)
-        await everything_passes(one, other, b"over both again")
+        await everything_passes(one, other, b"over both again", IN_THE_END_S)
 
 
 async def test_of_connections_beside_a_member_has_one_and_a_stranger_none() -> None:

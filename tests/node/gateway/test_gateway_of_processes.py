@@ -15,7 +15,7 @@ from sim.testnet.processes import Daemon
 
 pytestmark = pytest.mark.processes
 
-REAL_S = 8.0
+REAL_S = 6.0
 """Real seconds of an interval: a machine under load still gets from gate to gate."""
 INTERVALS = 7
 STILL_AFTER, STILL_FOR = 2, 2

@@ -13,7 +13,7 @@ from ledger.records.votes import NO_ROUND, SignedVote
 from sim.agreement.twins import LIVENESS_NS, PHASE_NS, main, run_scenario, search
 from sim.agreement.twins_scenarios import INSTANCES, ROUNDS, WHOLE, Scenario, ScenarioValidators, all_splits
 
-SAMPLE = 2_000
+SAMPLE = 1_000
 """`make soak` runs 100,000."""
 
 Plant = Callable[[pytest.MonkeyPatch], None]
