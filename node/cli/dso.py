@@ -14,10 +14,12 @@ from market.services.payloads import (
     Cause,
     ServiceRequest,
     ServiceTerms,
+    Sharing,
     encode_request,
     encode_terms,
 )
 from market.units import MW_PER_W, NS_PER_S, energy_from_kwh, price_from_text, price_text
+from node.cli.withdrawal import requests, withdraw
 from node.errors import InputRefusedError
 from node.speaking import Speaker, branch_index, cell_time_ns, speaker
 
@@ -33,6 +35,8 @@ def add_commands(app: App) -> None:
     """Give `wattswarm cell` the commands of this module."""
     app.command(service)
     app.command(request)
+    app.command(requests)
+    app.command(withdraw)
     app.command(limit)
     app.command(meter)
 
@@ -120,10 +124,11 @@ def request(
     branch: str | None = None,
     reach: int | None = None,
     cause: Literal["frequency", "voltage", "demand-surge", "peak"] = "demand-surge",
+    equalise: bool = False,
 ) -> None:
     """Call power of a requested service: members that armed it share it, each by what it has armed.
 
-    It acts as soon as it reaches the members, and ends by itself.
+    It acts as soon as it reaches the members, and ends by itself or by `wattswarm cell withdraw`.
 
     Example: wattswarm cell request village-flex 20000 --for-s 1800 --branch north --node ./home-1
 
@@ -145,6 +150,8 @@ def request(
         Instead of those below it: the branches at most so many steps along the feeder away from the branch.
     cause
         Why it is asked for.
+    equalise
+        Let the fullest give first (or the emptiest take), cheap ones before worn ones, in place of equal parts.
     """
     said = _dso(node, "requests")
     steps = said.tip.state.services.terms.get(service.encode(), ())
@@ -168,6 +175,7 @@ def request(
             duration_s=for_s,
             branch=None if branch is None else branch_index(said.rules, branch),
             reach=reach,
+            sharing=Sharing.EQUALISED if equalise else Sharing.PROPORTIONAL,
         )
     except MalformedPayload as error:
         raise InputRefusedError(str(error)) from error

@@ -92,6 +92,8 @@ def test_commands_to_devices_name_them_by_key(first: int, monkeypatch: pytest.Mo
             "does not count; those of home-0",
         ),
         ("cell request flex 500 --for-s 60 --node home-0", "no requested service of this dso"),
+        ("cell withdraw 00 --node home-0", "there is none that has not ended"),
+        ("cell withdraw 00 --node home-1", "does not count; those of home-0"),
         ("cell limit lane 500 --first {later} --last {later} --node home-0", "it has street"),
         ("cell limit street 500 --first 5 --last 5 --node home-0", "is before"),
         ("devices stop --everybody --node home-1", "may not give this command"),
