@@ -23,7 +23,7 @@ from market.payloads import (
     decode_record,
     decode_tariff,
 )
-from market.services.taking import take_arming, take_report, take_request, take_terms
+from market.services.taking import take_arming, take_report, take_request, take_terms, take_withdrawal
 from market.settlement import Reason, deposit
 
 MAX_OPEN_STEPS = 1024
@@ -177,6 +177,7 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.ARMING: take_arming,
     Kind.SERVICE_REPORT: take_report,
     Kind.REQUEST: take_request,
+    Kind.WITHDRAWAL: take_withdrawal,
     Kind.ACKNOWLEDGEMENT: take_acknowledgement,
     Kind.DEVICE_RIGHTS: take_rights,
     Kind.DEVICE_COMMAND: take_command,

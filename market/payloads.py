@@ -41,6 +41,7 @@ class Kind(IntEnum):
     ACKNOWLEDGEMENT = 52
     DEVICE_RIGHTS = 53
     DEVICE_COMMAND = 54
+    WITHDRAWAL = 57
     METER = 64
     TRANSFER = 65
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from market.units import MAX_PRICE
 from node.constants import CAPACITY, CAPACITY_AGAIN_NS, CAPACITY_CHANGE, CAPACITY_PER_MEMBER_NS
 from node.events import Effect, Now, Publish
 from node.trading import Trading
@@ -22,7 +23,8 @@ class Capacities:
         up, down, soc = trading.headroom_mw(now)
         up_energy, down_energy, health = trading.stored(now)
         branch = trading.rule.branch
-        capacity = Capacity(now.cell_ns, up, down, soc, health, branch, up_energy, down_energy)
+        wear = min(MAX_PRICE, max(0, trading.wear)) if soc is not None else 0
+        capacity = Capacity(now.cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear)
         if self.said is not None and now.real_ns < self._again_ns and not _differs(capacity, self.said):
             return []
         self.said = capacity

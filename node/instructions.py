@@ -29,6 +29,7 @@ INSTRUCTION_KINDS: Final = frozenset(
         int(Kind.METER),
         int(Kind.SERVICE_TERMS),
         int(Kind.REQUEST),
+        int(Kind.WITHDRAWAL),
         int(Kind.ACKNOWLEDGEMENT),
         int(Kind.DEVICE_RIGHTS),
         int(Kind.DEVICE_COMMAND),

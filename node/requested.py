@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from devices.fast_response import Activation
 from devices.orders import Activate
-from devices.swarm.shares import proportional
+from devices.swarm.shares import equalised, proportional
 from devices.swarm.view import Member, Request, SwarmView
 from ledger.membership.members import Membership
 from ledger.records.entries import SignedEntry
@@ -19,7 +19,7 @@ from market.errors import MalformedPayload
 from market.outcomes import BlockOutcomes
 from market.payloads import Kind
 from market.services.book import StandingRequest
-from market.services.payloads import decode_request
+from market.services.payloads import Sharing, decode_request, decode_withdrawal
 from market.services.shares import bought, eligible_branches
 from market.services.taking import MOST_REQUESTS
 from market.units import MW_PER_W, NS_PER_S
@@ -30,6 +30,9 @@ LONGEST_LEASE_S = 3_000.0
 """Real seconds that one order covers at most; it is given again before."""
 REVOKED_S = 60.0
 """Real seconds for which a request that no longer counts is held at nothing: longer than any lease of it."""
+
+BALANCE_S = 3_600
+"""Seconds in which an equalised request brings the states of charge together, however long it lasts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,19 @@ class Requested:
 
     member: bytes
     _heard: dict[bytes, StandingRequest] = field(default_factory=dict)
+    _withdrawn: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    """By the id of a withdrawal: the request that it names, and who says so."""
     _told: dict[bytes, _Told] = field(default_factory=dict)
 
     def heard(self, entries: Iterable[SignedEntry], membership: Membership, state: CellState) -> None:
         """Entries that came just now: those that are requests by who may ask act at once."""
         for signed in entries:
             author = membership.by_feed_key(signed.entry.author)
-            if signed.entry.kind != Kind.REQUEST or author is None or author.frozen_at is not None:
+            if author is None or author.frozen_at is not None:
+                continue
+            if signed.entry.kind == Kind.WITHDRAWAL:
+                self._withdraw(signed, author.id)
+            if signed.entry.kind != Kind.REQUEST:
                 continue
             if not author.roles & Role.DSO or len(self._heard) >= MOST_REQUESTS:
                 continue
@@ -65,8 +74,18 @@ class Requested:
             if request.branch is None or request.branch < branches:
                 self._heard[signed.id] = StandingRequest(signed.id, author.id, request)
 
+    def _withdraw(self, signed: SignedEntry, author: bytes) -> None:
+        try:
+            request = decode_withdrawal(signed.entry.payload)
+        except MalformedPayload:
+            return
+        if len(self._withdrawn) < MOST_REQUESTS:
+            self._withdrawn[signed.id] = request, author
+
     def decided(self, outcomes: BlockOutcomes) -> list[Effect]:
-        """What a block refused does not act any longer."""
+        """What a block refused does not act any longer; a request whose withdrawal it refused does again."""
+        for each in outcomes.rejected:
+            self._withdrawn.pop(each.entry_id, None)
         refused = [each for each in outcomes.rejected if each.entry_id in self._heard]
         for each in refused:
             del self._heard[each.entry_id]
@@ -84,11 +103,16 @@ class Requested:
         now: Now,
     ) -> list[Effect]:
         """Tell the devices what has changed of our shares. `seen` is what others said, by feed key."""
-        requests = {each.id: each for each in state.services.requests} | self._heard
+        requests = self._heard | {each.id: each for each in state.services.requests}
         self._heard = {id_: each for id_, each in self._heard.items() if each.request.end_ns > now.cell_ns}
+        taken_back = set(self._withdrawn.values())
         acting = [
-            each for each in requests.values() if each.request.start_ns <= now.cell_ns < each.request.end_ns
+            each
+            for each in requests.values()
+            if each.request.start_ns <= now.cell_ns < each.end_ns and (each.id, each.author) not in taken_back
         ]
+        # Both the request and its withdrawal are forgotten when the request would have ended.
+        self._withdrawn = {id_: said for id_, said in self._withdrawn.items() if said[0] in requests}
         effects: list[Effect] = []
         for each in acting:
             effects += self._tell(each, self._share(each, state, membership, seen, own, now), now)
@@ -127,9 +151,11 @@ class Requested:
                 down_mw=min(span.down_mw, said[member].down_mw),
                 up_energy=said[member].up_energy,
                 down_energy=said[member].down_energy,
-                stored=0,
-                capacity=0,
+                # Above the owners' reserves: the level that comes together is of what may be given.
+                stored=said[member].up_energy if stores(said[member]) else 0,
+                capacity=said[member].up_energy + said[member].down_energy if stores(said[member]) else 0,
                 health=said[member].health,
+                wear=said[member].wear,
             )
             for member, span in bought(state.services, request.name, interval).items()
             if member in said and (rule := rules.member(member)) is not None
@@ -139,7 +165,10 @@ class Requested:
         asked = Request(
             each.id.hex(), request.power_mw, left_s, tuple(str(branch) for branch in sorted(branches))
         )
-        return proportional(SwarmView(members), asked).of(self.member.hex())
+        view = SwarmView(members)
+        if request.sharing is Sharing.EQUALISED:
+            return equalised(view, asked, balance_s=BALANCE_S).of(self.member.hex())
+        return proportional(view, asked).of(self.member.hex())
 
     def _tell(self, each: StandingRequest, share_mw: int, now: Now) -> list[Effect]:
         """Order a share that is new, or whose order is about to run out."""
@@ -157,6 +186,11 @@ class Requested:
         self._told[each.id] = _Told(each, share_mw, until_ns)
         said = Report("share", {"request": each.id.hex()[:16], "power_mw": share_mw})
         return [_order(each, share_mw, lasts_s), said]
+
+
+def stores(capacity: Capacity) -> bool:
+    """Whether a member has a state of charge; one without counts as full."""
+    return capacity.state_of_charge is not None
 
 
 def _order(each: StandingRequest, share_mw: int, lasts_s: float) -> Order:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ledger.encoding import Value, decode, encode
 from ledger.errors import Malformed
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
+from market.units import MAX_PRICE
 from node.constants import ADDRESSES_PER_MEMBER, FRAME_BYTES
 
 _VOTE, _PROPOSAL, _STATUS, _CERTIFICATE, _STANDING = 1, 2, 3, 4, 5
@@ -87,8 +88,8 @@ def decode_frame(data: bytes) -> Frame:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """What a member can do now: headroom (mW, both non-negative), state of charge (per mille, None without storage),
-    health (per mille) and its branch, and the energy (mWh) that it can give above its reserve and take. Gossiped, never
-    agreed."""
+    health (per mille) and its branch, the energy (mWh) that it can give above its reserve and take, and what moving
+    energy costs it (µ/kWh). Gossiped, never agreed."""
 
     cell_ns: int
     up_mw: int
@@ -98,6 +99,7 @@ class Capacity:
     branch: int
     up_energy: int = 0
     down_energy: int = 0
+    wear: int = 0
 
 
 CAPACITY_BYTES = 64
@@ -117,6 +119,7 @@ def encode_capacity(capacity: Capacity) -> bytes:
             capacity.branch,
             capacity.up_energy,
             capacity.down_energy,
+            *((capacity.wear,) if capacity.wear else ()),
         )
     )
 
@@ -134,13 +137,16 @@ def decode_capacity(data: bytes) -> Capacity:
             int(branch),
             int(up_energy),
             int(down_energy),
+            *more,
         ) if (
             min(cell_ns, up, down, health, branch, up_energy, down_energy) >= 0
+            and (not more or (len(more) == 1 and isinstance(more[0], int) and 0 < more[0] <= MAX_PRICE))
             and max(up, down, up_energy, down_energy) <= MOST_CAPACITY
             and health <= 1000
             and (soc is None or 0 <= soc <= 1000)
         ):
-            return Capacity(cell_ns, up, down, soc, health, branch, up_energy, down_energy)
+            wear = next((each for each in more if isinstance(each, int)), 0)
+            return Capacity(cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear)
     raise Malformed("not a capacity message")
 
 

@@ -48,11 +48,17 @@ class ArmedSpan:
 
 @dataclass(frozen=True, slots=True)
 class StandingRequest:
-    """A request that counts, by the id of its entry."""
+    """A request that counts, by the id of its entry; `withdrawn_ns`: when its dso took it back, None: it did not."""
 
     id: bytes
     author: bytes
     request: ServiceRequest
+    withdrawn_ns: int | None = None
+
+    @property
+    def end_ns(self) -> int:
+        """The cell time at which it ends, or has ended."""
+        return self.request.end_ns if self.withdrawn_ns is None else self.withdrawn_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,11 @@ class ServiceBook:
             key = interval.to_bytes(_INTERVAL_BYTES, "big") + member + name
             yield LEAF_KEY + b"report/" + key, encode(encode_report(report))
         if self.requests:
-            asked = tuple((each.id, each.author, encode_request(each.request)) for each in self.requests)
+            asked = tuple(
+                (each.id, each.author, encode_request(each.request))
+                + (() if each.withdrawn_ns is None else (each.withdrawn_ns,))
+                for each in self.requests
+            )
             yield LEAF_KEY + b"requests", encode(asked)
 
 
@@ -162,6 +172,10 @@ def _request_from(row: Value) -> StandingRequest:
     match row:
         case (bytes(id_), bytes(author), tuple(payload)) if len(id_) == len(author) == ID_BYTES:
             return StandingRequest(id_, author, decode_request(payload))
+        case (bytes(id_), bytes(author), tuple(payload), int(withdrawn_ns)) if (
+            len(id_) == len(author) == ID_BYTES
+        ):
+            return StandingRequest(id_, author, decode_request(payload), withdrawn_ns)
     raise Malformed("a request has an id, an author and what it says")
 
 

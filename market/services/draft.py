@@ -50,9 +50,7 @@ class BookDraft:
                 for key, report in sorted(self.reports.items(), key=itemgetter(0))
                 if key[0] >= oldest
             },
-            requests=tuple(
-                each for each in self.requests if (each.request.end_ns - 1) // interval_ns >= oldest
-            ),
+            requests=tuple(each for each in self.requests if (each.end_ns - 1) // interval_ns >= oldest),
         )
 
 

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from ledger.encoding import Value
+from ledger.limits import ID_BYTES
 from market.errors import MalformedPayload
 from market.rules import MAX_POWER_MW
 from market.units import MAX_PRICE, MAX_QUANTITY
@@ -108,12 +109,19 @@ class ServiceReport:
         _within(self.delivered_down, 0, self.asked_down, "delivered_down")
 
 
+class Sharing(IntEnum):
+    """How members share a request: in proportion to headroom, or so that their states of charge come together."""
+
+    PROPORTIONAL = 0
+    EQUALISED = 1
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
     """A dso's call: so much power (positive up, negative down) from `start_ns` (cell time) on, for `duration_s`.
 
     `branch` is the branch at which it is needed, and all below it count; None: the whole cell. With `reach` those
-    count whose branch is at most so many hops of the feeder away instead.
+    count whose branch is at most so many hops of the feeder away instead. `sharing`: who gives how much of it.
     """
 
     name: bytes
@@ -123,6 +131,7 @@ class ServiceRequest:
     duration_s: int
     branch: int | None = None
     reach: int | None = None
+    sharing: Sharing = Sharing.PROPORTIONAL
 
     def __post_init__(self) -> None:
         _name(self.name)
@@ -209,6 +218,8 @@ def encode_request(request: ServiceRequest) -> tuple[Value, ...]:
         request.duration_s,
         request.branch,
         request.reach,
+        # One that is shared in proportion is written as it was before there was another way.
+        *((int(request.sharing),) if request.sharing else ()),
     )
 
 
@@ -223,11 +234,30 @@ def decode_request(payload: tuple[Value, ...]) -> ServiceRequest:
             int(duration_s),
             (int() | None) as branch,
             (int() | None) as reach,
+            *more,
         ):
             if cause not in set(Cause):
                 raise MalformedPayload(f"{cause} is no cause of a request")
-            return ServiceRequest(name, Cause(cause), power_mw, start_ns, duration_s, branch, reach)
+            if more not in ([], [int(Sharing.EQUALISED)]):
+                raise MalformedPayload("the eighth field of a request is 1 where there is one")
+            sharing = Sharing.EQUALISED if more else Sharing.PROPORTIONAL
+            return ServiceRequest(name, Cause(cause), power_mw, start_ns, duration_s, branch, reach, sharing)
     raise MalformedPayload("a request has a name, a cause, power, start, duration, branch and reach")
+
+
+def encode_withdrawal(request: bytes) -> tuple[Value, ...]:
+    """Payload of a WITHDRAWAL entry: the id of the request's entry, which ends at the time of this one."""
+    if len(request) != ID_BYTES:
+        raise MalformedPayload(f"a request is named by the {ID_BYTES} bytes of its entry's id")
+    return (request,)
+
+
+def decode_withdrawal(payload: tuple[Value, ...]) -> bytes:
+    """The id of the request that a WITHDRAWAL payload withdraws."""
+    match payload:
+        case (bytes(request),) if len(request) == ID_BYTES:
+            return request
+    raise MalformedPayload("a withdrawal has the id of a request")
 
 
 def _integers(values: list[Value]) -> list[int]:

@@ -135,15 +135,33 @@ def corrected_lines(new: tuple[ServiceLine, ...], old: tuple[ServiceLine, ...]) 
 def _count_call(call: Call, shown: dict[bytes, int], parts: Mapping[tuple[bytes, bytes], _Part]) -> None:
     """Attribute a request to those that answered it; `shown` keeps what no service has taken yet."""
     left = {member: max(0, call.sign * shown.get(member, 0)) for member in call.required}
-    given = {member: min(asked, left[member]) for member, asked in call.required.items()}
-    missing = sum(call.required.values()) - sum(given.values())
-    more = {member: min(call.most[member], left[member]) - given[member] for member in call.required}
-    for member, energy in split(missing, more).items():
-        given[member] += energy
-    for member, asked in call.required.items():
+    required = call.required
+    if call.equalised:
+        given, required = _together(call, left)
+    else:
+        given = {member: min(asked, left[member]) for member, asked in required.items()}
+        missing = sum(required.values()) - sum(given.values())
+        more = {member: min(call.most[member], left[member]) - given[member] for member in required}
+        for member, energy in split(missing, more).items():
+            given[member] += energy
+    for member, asked in required.items():
         _add(parts[call.name, member], call.sign, asked, given[member])
         if given[member]:
             shown[member] -= call.sign * given[member]
+
+
+def _together(call: Call, left: Mapping[bytes, int]) -> tuple[dict[bytes, int], dict[bytes, int]]:
+    """Of an equalised request: what each gave, by what the meter shows, and what each owed.
+
+    Nobody owes more than it gave but for what is missing in all, which is owed by those that had more to give.
+    """
+    asked = sum(call.required.values())
+    nothing = dict.fromkeys(call.required, 0)
+    shown = {member: min(call.most[member], left[member]) for member in call.required}
+    given = nothing | split(asked, shown)
+    unused = {member: call.most[member] - given[member] for member in call.required}
+    owed = nothing | split(asked - sum(given.values()), unused)
+    return given, {member: given[member] + owed[member] for member in call.required}
 
 
 def _count_reports(

@@ -14,6 +14,7 @@ import numpy as np
 from market.rationing import pro_rata
 from market.rules import CellRules
 from market.services.book import ArmedSpan, ServiceBook, StandingRequest
+from market.services.payloads import Sharing
 from market.units import NS_PER_S
 
 MW_NS_PER_MWH: Final = 3_600 * NS_PER_S
@@ -24,13 +25,15 @@ MW_NS_PER_MWH: Final = 3_600 * NS_PER_S
 class Call:
     """One request in one interval: what it asks of each member that has armed for it, and how much at most.
 
-    Energies at least 0, in the direction of `sign` (1 up, -1 down), by member ascending by id.
+    Energies at least 0, in the direction of `sign` (1 up, -1 down), by member ascending by id. An `equalised` one asks
+    of all together: who gives less because others are fuller owes nothing, as long as all of it came.
     """
 
     name: bytes
     sign: int
     required: Mapping[bytes, int]
     most: Mapping[bytes, int]
+    equalised: bool = False
 
 
 def split(total: int, weights: Mapping[bytes, int]) -> dict[bytes, int]:
@@ -72,7 +75,7 @@ def eligible_branches(rules: CellRules, branch: int | None, reach: int | None) -
 def overlap_ns(rules: CellRules, each: StandingRequest, interval: int) -> int:
     """How long a request lasts within an interval."""
     first = max(each.request.start_ns, rules.calendar.start_ns(interval))
-    return max(0, min(each.request.end_ns, rules.calendar.end_ns(interval)) - first)
+    return max(0, min(each.end_ns, rules.calendar.end_ns(interval)) - first)
 
 
 def calls(book: ServiceBook, rules: CellRules, interval: int) -> tuple[Call, ...]:
@@ -99,6 +102,7 @@ def _call(book: ServiceBook, rules: CellRules, each: StandingRequest, interval: 
         1 if up else -1,
         {member: power_mw * lasts_ns // MW_NS_PER_MWH for member, power_mw in shares.items()},
         {member: headroom[member] * lasts_ns // MW_NS_PER_MWH for member in shares},
+        request.sharing is Sharing.EQUALISED,
     )
 
 

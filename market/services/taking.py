@@ -1,6 +1,7 @@
 """What entries about grid services do to a draft: terms, arming, reports and requests; refused with a reason."""
 
 from bisect import insort
+from dataclasses import replace
 from operator import attrgetter
 
 from ledger.records.entries import SignedEntry
@@ -16,6 +17,7 @@ from market.services.payloads import (
     decode_report,
     decode_request,
     decode_terms,
+    decode_withdrawal,
 )
 
 MOST_SERVICES = 64
@@ -111,6 +113,25 @@ def take_request(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refus
     if len(draft.services.requests) >= MOST_REQUESTS:
         return Refusal.FULL
     draft.services.requests = (*draft.services.requests, StandingRequest(signed.id, member, request))
+    return None
+
+
+def take_withdrawal(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    """The dso takes its own request back, from the time of this entry on; what was given until then is paid."""
+    id_ = decode_withdrawal(signed.entry.payload)
+    found = next((each for each in draft.services.requests if each.id == id_), None)
+    if found is None or found.author != member:
+        return Refusal.NOT_ENTITLED
+    if signed.entry.interval != draft.rules.calendar.index_of(found.request.start_ns):
+        return Refusal.MALFORMED
+    ends_ns = max(signed.entry.time_ns, found.request.start_ns)
+    ended = draft.rules.calendar.index_of(ends_ns)
+    record = draft.records.get(ended)
+    if ended < draft.last_delivered or (record is not None and record.settled) or ends_ns >= found.end_ns:
+        return Refusal.WINDOW_CLOSED
+    draft.services.requests = tuple(
+        replace(each, withdrawn_ns=ends_ns) if each.id == id_ else each for each in draft.services.requests
+    )
     return None
 
 

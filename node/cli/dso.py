@@ -10,6 +10,7 @@ from market.errors import MalformedPayload
 from market.payloads import BranchReading, Kind, Reading, encode_meter
 from market.services.payloads import ServiceTerms, encode_terms
 from market.units import MW_PER_W, energy_from_kwh, price_from_text, price_text
+from node.cli.withdrawal import requests, withdraw
 from node.errors import InputRefusedError
 from node.saying.grid import CauseName, say_limit, say_request, start_after
 from node.saying.tariffs import soonest
@@ -20,6 +21,8 @@ def add_commands(app: App) -> None:
     """Give `wattswarm cell` the commands of this module."""
     app.command(service)
     app.command(request)
+    app.command(requests)
+    app.command(withdraw)
     app.command(limit)
     app.command(meter)
 
@@ -107,10 +110,11 @@ def request(
     branch: str | None = None,
     reach: int | None = None,
     cause: CauseName = "demand-surge",
+    equalise: bool = False,
 ) -> None:
     """Call power of a requested service: members that armed it share it, each by what it has armed.
 
-    It acts as soon as it reaches the members, and ends by itself.
+    It acts as soon as it reaches the members, and ends by itself or by `wattswarm cell withdraw`.
 
     Example: wattswarm cell request village-flex 20000 --for-s 1800 --branch north --node ./home-1
 
@@ -132,6 +136,8 @@ def request(
         Instead of those below it: the branches at most so many steps along the feeder away from the branch.
     cause
         Why it is asked for.
+    equalise
+        Let the fullest give first (or the emptiest take), cheap ones before worn ones, in place of equal parts.
     """
     said = say_request(
         speaker(node),
@@ -142,6 +148,7 @@ def request(
         branch=branch,
         reach=reach,
         cause=cause,
+        equalise=equalise,
     )
     sys.stdout.write(f"{said} It waits for the node.\n")
 

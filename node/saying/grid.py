@@ -6,7 +6,7 @@ from ledger.records.genesis import Role
 from market.errors import MalformedPayload
 from market.payloads import Kind, encode_limit
 from market.rules import BranchLimit
-from market.services.payloads import Cause, ServiceRequest, encode_request
+from market.services.payloads import Cause, ServiceRequest, Sharing, encode_request
 from market.units import MW_PER_W, NS_PER_S
 from node.errors import InputRefusedError
 from node.speaking import Speaker, branch_index
@@ -49,8 +49,11 @@ def say_request(
     branch: str | None = None,
     reach: int | None = None,
     cause: CauseName = "demand-surge",
+    equalise: bool = False,
 ) -> str:
     """Call power of a requested service from a cell time on; what was left, in words.
+
+    With `equalise` the fullest give first (or the emptiest take), cheap ones before worn ones.
 
     Raises `InputRefusedError` or OSError.
     """
@@ -70,6 +73,7 @@ def say_request(
             duration_s=for_s,
             branch=None if branch is None else branch_index(said.rules, branch),
             reach=reach,
+            sharing=Sharing.EQUALISED if equalise else Sharing.PROPORTIONAL,
         )
     except MalformedPayload as error:
         raise InputRefusedError(str(error)) from error

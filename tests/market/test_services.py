@@ -7,20 +7,22 @@ from cell_histories import RELAXED, histories, play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.encoding import Value
+from ledger.encoding import Value, decode
 from ledger.errors import PeerError
 from market.cell_state import member_account
 from market.errors import MalformedPayload
 from market.outcomes import Refusal
+from market.services.book import LEAF_KEY, book_of_leaves
 from market.services.payloads import (
     ServiceReport,
     decode_armed,
     decode_report,
     decode_request,
     decode_terms,
+    decode_withdrawal,
 )
-from market.services.payments import ServiceLine
-from market.services.shares import eligible_branches, split
+from market.services.payments import ServiceLine, _count_call, _Part
+from market.services.shares import Call, eligible_branches, split
 from market.settlement import Reason
 
 FIRST, DSO = 100, 5
@@ -99,6 +101,73 @@ def test_who_gives_more_makes_up_for_who_drops_out_and_only_that(world: Any) -> 
     assert sum(line.activated for line in lines.values()) == 600
     # 200 are missing; beyond its share one has 190 more and the other 90.
     assert [lines[member].activated for member in range(3)] == [336, 264, 0]
+
+
+def test_a_request_that_is_taken_back_asks_and_pays_for_what_was_until_then(world: Any) -> None:
+    armed(world, (400, 0))
+    start_ns = world.rules.calendar.start_ns(FIRST + 2)
+    request = world.request(400, start_ns)
+    withdrawal = world.withdrawal(request, start_ns + 900 * 10**9)
+    lines = settled(world, FIRST + 2, {0: 150}, request, withdrawal)
+    assert (lines[0].required, lines[0].activated) == (100, 100)
+    assert lines[0].energy_money == 100 * 100
+    # The rest of what the meter shows is a surplus like any other.
+    assert world.balance(0) == FEED_IN * 50 + 10_000
+
+
+def test_a_request_that_never_began_is_worth_nothing_once_it_is_taken_back(world: Any) -> None:
+    armed(world, (400, 0))
+    start_ns = world.rules.calendar.start_ns(FIRST + 2)
+    request = world.request(400, start_ns)
+    withdrawal = world.withdrawal(request, start_ns - 60 * 10**9)
+    lines = settled(world, FIRST + 2, {0: 400}, request, withdrawal)
+    assert (lines[0].required, lines[0].activated, world.balance(0)) == (0, 0, FEED_IN * 400)
+
+
+def test_only_who_asked_takes_back_and_only_what_has_not_ended(world: Any) -> None:
+    armed(world, (400, 0))
+    start_ns = world.rules.calendar.start_ns(FIRST + 2)
+    request = world.request(400, start_ns)
+    at_ns = start_ns + 60 * 10**9
+    strange = world.withdrawal(world.request(1, start_ns), at_ns)
+    stranger = world.withdrawal(request, at_ns, member=0)
+    late = world.withdrawal(request, start_ns + 3600 * 10**9)
+    outcomes = world.block(request, strange, stranger, late)
+    assert sorted(refusals(outcomes)) == [*[Refusal.NOT_ENTITLED] * 2, Refusal.WINDOW_CLOSED]
+    again = world.block(world.withdrawal(request, at_ns), world.withdrawal(request, at_ns))
+    assert refusals(again) == [Refusal.WINDOW_CLOSED]
+    leaves = {
+        key.removeprefix(LEAF_KEY): decode(leaf, max_bytes=10**6)
+        for key, leaf in world.state.services.leaves()
+    }
+    assert book_of_leaves(leaves) == world.state.services
+    assert world.state.services.requests[-1].end_ns == at_ns
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=4),
+    st.integers(1, 2000),
+)
+def test_of_an_equalised_request_nobody_owes_what_another_gave(
+    powers: list[tuple[int, int]], asked: int
+) -> None:
+    """Each pair is what a member armed and what its meter shows; the sums are exact, whoever gave."""
+    armed_mwh = {bytes([m]) * 32: armed for m, (armed, _) in enumerate(powers)}
+    shown = {bytes([m]) * 32: shown for m, (_, shown) in enumerate(powers)}
+    required = split(asked, armed_mwh)
+    most = {member: armed_mwh[member] for member in required}
+    parts = {(b"flex", member): _Part() for member in required}
+    _count_call(Call(b"flex", 1, required, most, equalised=True), dict(shown), parts)
+    given = {member: parts[b"flex", member].delivered[0] for member in required}
+    owed = {member: parts[b"flex", member].required[0] for member in required}
+    possible = sum(min(most[member], shown[member]) for member in required)
+    assert sum(given.values()) == min(sum(required.values()), possible)
+    assert sum(owed.values()) == sum(required.values())
+    for member in required:
+        assert 0 <= given[member] <= min(shown[member], most[member])
+        assert given[member] <= owed[member] <= most[member]
+        if sum(given.values()) == sum(required.values()):
+            assert owed[member] == given[member]
 
 
 def test_half_an_hour_asks_for_half_the_energy(world: Any) -> None:
@@ -265,9 +334,9 @@ PAYLOADS: st.SearchStrategy[tuple[Value, ...]] = st.lists(
 
 @given(PAYLOADS)
 def test_a_payload_reads_or_is_malformed(payload: tuple[Value, ...]) -> None:
-    for decode in (decode_terms, decode_armed, decode_report, decode_request):
+    for read in (decode_terms, decode_armed, decode_report, decode_request, decode_withdrawal):
         try:
-            decode(payload)
+            read(payload)
         except MalformedPayload:
             continue
 

@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 
 from ledger.files.directory import LEDGER_FILE
+from ledger.files.keys import load_key
+from ledger.records.entries import Entry, author_entry
 from ledger.records.genesis import Genesis, member_id
 from ledger.store.store import Store
 from market.administration.payloads import Action, decode_command, decode_rights, device_key
 from market.payloads import Kind, decode_limit
-from market.services.payloads import decode_terms
+from market.services.payloads import (
+    Cause,
+    ServiceRequest,
+    Sharing,
+    decode_terms,
+    decode_withdrawal,
+    encode_request,
+)
 from node.cli.root import main
 from node.member_card import read_card
 from node.spool import Spool
@@ -82,6 +91,33 @@ def test_commands_to_devices_name_them_by_key(first: int, monkeypatch: pytest.Mo
     assert (said.member, said.device, said.priority) == (other, device_key(other, "freezer"), 0)
 
 
+def test_a_dso_lists_and_withdraws_what_its_node_has_asked(
+    first: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genesis = Genesis.decode(Path("home-0/genesis.cbor").read_bytes())
+    key = load_key(Path("home-0/identity.key"), None)
+    start_ns = first * 900 * 10**9
+    asked = ServiceRequest(b"flex", Cause.PEAK, 500_000, start_ns, 86_400, sharing=Sharing.EQUALISED)
+    entry = Entry(
+        key.verify_key.encode(), 0, 0, None, int(Kind.REQUEST), first, start_ns, encode_request(asked)
+    )
+    signed = author_entry(key, genesis.cell_id, entry)
+    store = Store.open(Path("home-0") / LEDGER_FILE, genesis.cell_id, create=False)
+    store.append(member_id(key.verify_key.encode()), signed, start_ns)
+    store.commit()
+    store.close()
+    assert run(monkeypatch, "cell", "requests", "--node", "home-0", "--json") == 0
+    ((row,),) = json.loads(capsys.readouterr().out).values()
+    assert (row["id"], row["power_w"], row["withdrawn"]) == (signed.id.hex(), 500.0, False)
+    assert run(monkeypatch, "cell", "withdraw", row["id"][:12], "--node", "home-0") == 0
+    ((_, left),) = Spool(Path("home-0")).waiting()
+    assert (left.kind, left.interval, decode_withdrawal(left.payload)) == (Kind.WITHDRAWAL, first, signed.id)
+    capsys.readouterr()
+    assert run(monkeypatch, "cell", "requests", "--node", "home-0") == 0
+    assert "500 W of flex, withdrawn" in capsys.readouterr().out
+    assert run(monkeypatch, "cell", "withdraw", row["id"], "--node", "home-0") != 0
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -92,6 +128,8 @@ def test_commands_to_devices_name_them_by_key(first: int, monkeypatch: pytest.Mo
             "does not count; those of home-0",
         ),
         ("cell request flex 500 --for-s 60 --node home-0", "no requested service of this dso"),
+        ("cell withdraw 00 --node home-0", "there is none that has not ended"),
+        ("cell withdraw 00 --node home-1", "does not count; those of home-0"),
         ("cell limit lane 500 --first {later} --last {later} --node home-0", "it has street"),
         ("cell limit street 500 --first 5 --last 5 --node home-0", "is before"),
         ("devices stop --everybody --node home-1", "may not give this command"),

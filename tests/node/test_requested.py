@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from cell_world import CellWorld
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devices.control_messages import DeviceAccess, MeterRecord, Mode, ServiceEnergy
 from devices.orders import Activate, Admit, Enter, Release
@@ -20,7 +22,7 @@ from market.administration.payloads import (
 )
 from market.outcomes import Refusal, Rejected
 from market.payloads import Kind
-from market.services.payloads import decode_armed, decode_report
+from market.services.payloads import Sharing, decode_armed, decode_report, encode_withdrawal
 from market.services.shares import calls
 from node.commands import Commands
 from node.events import Effect, Now, Order, Report, SignEntry
@@ -34,6 +36,10 @@ HOUR_NS = 3600 * 10**9
 
 @pytest.fixture
 def cell() -> CellWorld:
+    return armed_cell()
+
+
+def armed_cell() -> CellWorld:
     """Four members, of which three have armed 400, 300 and 100 mW for `flex` from interval 102 on."""
     world = CellWorld()
     world.block(world.terms(FIRST + 1))
@@ -57,15 +63,22 @@ def heard(world: Any, author: int, kind: Kind, payload: Any, number: int = 1) ->
     return SignedEntry(entry, b"", bytes(64), bytes([number]) * 32)
 
 
-def shares(world: Any, request: SignedEntry, now: Now, gone: tuple[int, ...] = ()) -> list[int | None]:
+def shares(
+    world: Any,
+    request: SignedEntry,
+    now: Now,
+    gone: tuple[int, ...] = (),
+    capacity: dict[int, Capacity] | None = None,
+) -> list[int | None]:
     """What each member tells its devices, in mW; None for nothing."""
-    capacity = {m: Capacity(0, 1000, 1000, 500, 1000, m % 3, 10**9, 10**9) for m in range(4)}
+    if capacity is None:
+        capacity = {m: Capacity(0, 1000, 1000, 500, 1000, m % 3, 10**9, 10**9) for m in range(4)}
     found: list[int | None] = []
     for member in range(4):
         requested = Requested(world.ids[member])
         requested.heard([request], world.membership, world.state)
         seen = {key(world, m): each for m, each in capacity.items() if m != member and m not in gone}
-        effects = requested.due(world.state, world.membership, seen, capacity[member], now)
+        effects = requested.due(world.state, world.membership, seen, capacity.get(member), now)
         found.append(told(effects))
     return found
 
@@ -126,6 +139,80 @@ def test_a_share_is_told_once_and_taken_back_when_a_block_refuses_the_request(ce
     assert isinstance(report, Report)
     assert told(due(3)) == 0
     assert due(4) == []
+
+
+def test_a_request_that_is_taken_back_ends_at_once_and_acts_again_when_that_is_refused(cell: Any) -> None:
+    requested, capacity = Requested(cell.ids[0]), Capacity(0, 1000, 1000, 500, 1000, 0, 10**9, 10**9)
+    request = call(cell, 400)
+
+    def due(seconds: float) -> int | None:
+        now = at(cell, FIRST + 2, seconds)
+        return told(requested.due(cell.state, cell.membership, {}, capacity, now))
+
+    requested.heard([request], cell.membership, cell.state)
+    assert due(1) == 400
+    stranger = heard(cell, 0, Kind.WITHDRAWAL, encode_withdrawal(request.id), 7)
+    requested.heard([stranger], cell.membership, cell.state)
+    assert due(2) is None, "nobody else takes it back"
+    withdrawal = heard(cell, DSO, Kind.WITHDRAWAL, encode_withdrawal(request.id), 8)
+    requested.heard([withdrawal], cell.membership, cell.state)
+    assert due(3) == 0
+    assert due(4) is None
+    refused = Rejected(cell.ids[DSO], withdrawal.id, int(Kind.WITHDRAWAL), FIRST + 2, Refusal.WINDOW_CLOSED)
+    requested.decided(replace(cell.block(), rejected=(refused,)))
+    assert due(5) == 400
+
+
+def test_a_request_that_a_block_has_as_withdrawn_gives_nothing(cell: Any) -> None:
+    start_ns = cell.rules.calendar.start_ns(FIRST + 2)
+    request = cell.request(400, start_ns)
+    cell.block(request, cell.withdrawal(request, start_ns + 10 * 10**9))
+    requested, capacity = Requested(cell.ids[0]), Capacity(0, 1000, 1000, 500, 1000, 0, 10**9, 10**9)
+    for second, share in ((5, 400), (10, 0), (11, None)):
+        now = at(cell, FIRST + 2, second)
+        assert told(requested.due(cell.state, cell.membership, {}, capacity, now)) == share
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 10**6), st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 200_000)
+        ),
+        min_size=4,
+        max_size=4,
+    ),
+    st.integers(-900, 900).filter(bool),
+)
+def test_equal_views_of_an_equalised_request_sum_up_and_touch_no_reserve(
+    said: list[tuple[int, int, int, int]], power_mw: int
+) -> None:
+    """Each says its power, what it can give above its reserve, what it can take, and its wear."""
+    world = armed_cell()
+    request = call(world, power_mw, sharing=Sharing.EQUALISED)
+    capacity = {
+        m: Capacity(0, power, power, 500, 1000, m % 3, up, down, wear)
+        for m, (power, up, down, wear) in enumerate(said)
+    }
+    given = [each or 0 for each in shares(world, request, at(world, FIRST + 2, 5), capacity=capacity)]
+    headroom = [0] * 4
+    for m, armed_mw in enumerate((400, 300, 100)):
+        power, up, down, _ = said[m]
+        lasting_mw = (up if power_mw > 0 else down) * 3600 // 3595
+        headroom[m] = min(armed_mw, power, lasting_mw)
+    assert sum(given) == (1 if power_mw > 0 else -1) * min(abs(power_mw), sum(headroom))
+    for share, most in zip(given, headroom, strict=True):
+        assert share * power_mw >= 0 and abs(share) <= most
+
+
+def test_the_fullest_give_first_and_who_stores_nothing_counts_as_full(cell: Any) -> None:
+    request = call(cell, 300, sharing=Sharing.EQUALISED)
+    capacity = {
+        0: Capacity(0, 1000, 1000, 100, 1000, 0, 1_000, 9_000),
+        1: Capacity(0, 1000, 1000, 900, 1000, 1, 9_000, 1_000),
+    }
+    assert shares(cell, request, at(cell, FIRST + 2, 5), capacity=capacity) == [None, 300, None, None]
+    worn = capacity | {1: replace(capacity[1], wear=100_000)}
+    assert shares(cell, request, at(cell, FIRST + 2, 5), capacity=worn)[0] == 300
 
 
 def test_a_member_that_is_sick_or_empty_gives_nothing(cell: Any) -> None:

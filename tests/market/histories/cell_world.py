@@ -46,6 +46,7 @@ from market.services.payloads import (
     encode_report,
     encode_request,
     encode_terms,
+    encode_withdrawal,
 )
 
 FIRST_INTERVAL = 100
@@ -112,9 +113,9 @@ class CellWorld:
         return self.state.balance_of(self.ids[member])
 
     def entry(
-        self, member: int, kind: int, interval: int, payload: tuple[Value, ...]
+        self, member: int, kind: int, interval: int, payload: tuple[Value, ...], time_ns: int = 0
     ) -> tuple[bytes, SignedEntry]:
-        entry = Entry(bytes(32), 0, self._sequence, None, kind, interval, 0, payload)
+        entry = Entry(bytes(32), 0, self._sequence, None, kind, interval, time_ns, payload)
         self._sequence += 1
         entry_id = hashlib.sha256(self._sequence.to_bytes(8, "big")).digest()
         return self.ids[member], SignedEntry(entry, b"", bytes(64), entry_id)
@@ -182,6 +183,12 @@ class CellWorld:
         request = ServiceRequest(**said, power_mw=power_mw, start_ns=start_ns, duration_s=duration_s)
         interval = self.rules.calendar.index_of(start_ns)
         return self.entry(member, Kind.REQUEST, interval, encode_request(request))
+
+    def withdrawal(
+        self, request: tuple[bytes, SignedEntry], time_ns: int, member: int = DSO
+    ) -> tuple[bytes, SignedEntry]:
+        payload = encode_withdrawal(request[1].id)
+        return self.entry(member, Kind.WITHDRAWAL, request[1].entry.interval, payload, time_ns)
 
     def freeze(self, member: int) -> None:
         self.membership = self.membership.with_frozen((self.ids[member],), self.height + 1)
