@@ -40,6 +40,7 @@ def main(url: str, folder: Path, token: str | None = None) -> None:
                     page.locator("#token").fill(token)
                     page.get_by_role("button", name="Log in").click()
                     page.get_by_text("Logged in as").wait_for()
+                    page.locator("section[aria-label='What was changed'] td").first.wait_for()
                     page.locator("#notice").wait_for(state="hidden")
                 page.wait_for_timeout(SETTLE_MS)
                 whole = token is not None and name == "settings"

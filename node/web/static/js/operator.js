@@ -17,9 +17,9 @@ export function operatorCards(context) {
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
-    element.hidden = !may;
-    if (!may) return;
+    if (!may) { element.hidden = true; return; }
     const [held, members] = await Promise.all([get("control"), get("members")]);
+    element.hidden = false;
     replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
     drawEmergency(parts.emergency, held, context);
     drawTariff(parts.tariff, held, context);
