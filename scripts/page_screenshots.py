@@ -1,7 +1,7 @@
 """Shell: takes the pictures of the pages in the documents: python scripts/page_screenshots.py URL [FOLDER [TOKEN]]
 
-URL is a node's page, or a testnet's with /nodes/NAME/ behind it. With a token of the node the settings are shown from
-top to bottom as its role may change them. Needs the system's Chromium.
+URL is a node's page, or a testnet's with /nodes/NAME/ behind it. With a token of the node the settings are shown as its
+role may change them, in light from top to bottom. Needs the system's Chromium.
 """
 
 import os
@@ -43,7 +43,7 @@ def main(url: str, folder: Path, token: str | None = None) -> None:
                     page.locator("section[aria-label='What was changed'] td").first.wait_for()
                     page.locator("#notice").wait_for(state="hidden")
                 page.wait_for_timeout(SETTLE_MS)
-                whole = token is not None and name == "settings"
+                whole = token is not None and (name, kind) == ("settings", "light")
                 page.screenshot(path=folder / f"{name}-{kind}.png", full_page=whole)
                 page.close()
         browser.close()
