@@ -1,6 +1,7 @@
-"""Shell: takes the pictures of the pages that the documents show: python scripts/page_screenshots.py URL [FOLDER]
+"""Shell: takes the pictures of the pages in the documents: python scripts/page_screenshots.py URL [FOLDER [TOKEN]]
 
-URL is a node's page, or a testnet's with /nodes/NAME/ behind it. Needs the system's Chromium.
+URL is a node's page, or a testnet's with /nodes/NAME/ behind it. With a token of the node the settings are shown as its
+role may change them, in light from top to bottom. Needs the system's Chromium.
 """
 
 import os
@@ -18,9 +19,10 @@ KINDS: dict[str, tuple[int, int, Any]] = {
     "phone": (390, 844, "light"),
 }
 SETTLE_MS = 1500
+WAIT_MS = 120_000
 
 
-def main(url: str, folder: Path) -> None:
+def main(url: str, folder: Path, token: str | None = None) -> None:
     """One picture of each page in light, dark and phone size."""
     folder.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -29,15 +31,24 @@ def main(url: str, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
         for kind, (width, height, scheme) in KINDS.items():
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            context.set_default_timeout(WAIT_MS)
             for name in PAGES:
                 page = context.new_page()
                 page.goto(f"{url.rstrip('/')}/#{name}")
                 page.wait_for_selector(f'main[data-page="{name}"]')
+                if token is not None and name == "settings":
+                    page.locator("#token").fill(token)
+                    page.get_by_role("button", name="Log in").click()
+                    page.get_by_text("Logged in as").wait_for()
+                    page.locator("section[aria-label='What was changed'] td").first.wait_for()
+                    page.locator("#notice").wait_for(state="hidden")
                 page.wait_for_timeout(SETTLE_MS)
-                page.screenshot(path=folder / f"{name}-{kind}.png")
+                whole = token is not None and (name, kind) == ("settings", "light")
+                page.screenshot(path=folder / f"{name}-{kind}.png", full_page=whole)
                 page.close()
         browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2] if len(sys.argv) > 2 else "docs/pages"))
+    _, address, *rest = sys.argv
+    main(address, Path(rest[0] if rest else "docs/pages"), rest[1] if len(rest) > 1 else None)

@@ -155,18 +155,21 @@ class LiveFeed:
             *lines, rest = pending.split(b"\n")
             pending = bytearray(rest)
             for line in lines:
-                answer = self._act(bytes(line))
+                answer = await self._act(bytes(line))
                 with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
                     inward.send_nowait(answer)
         scope.cancel()
 
-    def _act(self, line: bytes) -> bytes:
+    async def _act(self, line: bytes) -> bytes:
         try:
             number, action = read_action(line)
         except MessageError as fault:
             return answer_line(0, str(fault))
         if self.steering is None:
             return answer_line(number, "this daemon takes no actions now")
+        # Forecasters take a second to load the first time, for which neither control nor agreement waits.
+        if self.steering.needs_forecasts(action):
+            await trio.to_thread.run_sync(self.steering.prepare)
         try:
             answer = answer_line(number, self.steering.carry_out(action))
         except OSError as fault:

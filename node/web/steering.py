@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from devices.control_config import parse_config
 from devices.control_messages import Mode
 from devices.fast_response import Arming
+from market.bidders.expectations import Expectations
 from market.units import MW_PER_W
 from node.assembly import S_PER_DAY
 from node.bidding import configured_bidder, configured_expectations
@@ -49,6 +50,7 @@ class Steering:
     settings: OwnerSettings
     now: Callable[[], Now]
     look: Callable[[], None] = lambda: None
+    _prepared: Expectations | None = None
 
     def begin(self) -> None:
         """What was set before this start holds again, also for trading that begins only later."""
@@ -133,6 +135,20 @@ class Steering:
                 return "no action that is known here"
         return ""
 
+    def needs_forecasts(self, action: dict[str, Any]) -> bool:
+        """Whether an action is quicker carried out after `prepare`."""
+        trading = self.core.trading
+        looks_ahead = action.get("name") == "preferences" and action.get("goal") != "cheapest"
+        return looks_ahead and self._prepared is None and trading is not None and trading.expectations is None
+
+    def prepare(self) -> None:
+        """Learn from the past what a bidder that looks ahead expects; may run in a thread of its own."""
+        trading = self.core.trading
+        if trading is not None:
+            self._prepared = self._expectations(
+                trading, self.config.bidding.preferring("independent", None, None)
+            )
+
     def _reserve(self, device: str, share: float) -> str:
         if device not in self.batteries:
             return f"{device!r} is no battery of this node"
@@ -148,10 +164,9 @@ class Steering:
             return fault
         self.settings.wanted = wanted
         self.settings.save()
-        now = self.now()
         if self.core.trading is not None:
-            self._give_goal(self.core.trading, now)
-            self.core.trading.bid_again(now)
+            self._give_goal(self.core.trading)
+            self.core.trading.bid_again(self.now())
         return ""
 
     def _set_arming(self, service: str, up_w: float, down_w: float) -> str:
@@ -185,17 +200,22 @@ class Steering:
         """Trading that begins, as the owner has set it."""
         if trading is not None:
             if self.settings.wanted is not None:
-                self._give_goal(trading, now)
+                self._give_goal(trading)
             trading.pause(self.settings.paused, now)
         return trading
 
-    def _give_goal(self, trading: Trading, now: Now) -> None:
+    def _give_goal(self, trading: Trading) -> None:
         """The bidder that the owner wants; what was learned for one that looks ahead stays."""
         section, season = self.bidding, S_PER_DAY // trading.rules.interval_s
         trading.bidder = configured_bidder(section, season)
         if trading.expectations is None:
-            as_wanted = self.config.model_copy(update={"bidding": section})
-            trading.expectations = configured_expectations(as_wanted, trading.rules, season, now)
+            self._prepared, prepared = None, self._prepared
+            trading.expectations = prepared or self._expectations(trading, section)
+
+    def _expectations(self, trading: Trading, section: BiddingSection) -> Expectations | None:
+        as_wanted = self.config.model_copy(update={"bidding": section})
+        season = S_PER_DAY // trading.rules.interval_s
+        return configured_expectations(as_wanted, trading.rules, season, self.now())
 
     def _section(self, wanted: Wanted) -> BiddingSection:
         return wanted.of(self.config.bidding)

@@ -31,8 +31,8 @@ BLOCKS_PER_LOOK = 16
 """blocks followed before others have their turn."""
 LOOK_EVERY_S = 2.0
 """real seconds between looks at the ledger when no block was told of."""
-ANSWER_S = 3.0
-"""real seconds for the daemon to carry out an action."""
+ANSWER_S = 10.0
+"""real seconds for the daemon to carry out an action: far above what it takes, also where the machine is busy."""
 RETRY_S = 0.25
 STATUS_EVERY_S = 1.0
 

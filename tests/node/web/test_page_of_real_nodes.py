@@ -96,11 +96,11 @@ def test_a_raised_reserve_is_held_by_the_device_and_undone_by_one_click(
     secret = TokenBook(cell.prepared.nodes[0]).add("owner", Role.OWNER, 1)
     with page_of(chromium, url, "settings") as page, owner(cell, url, "looks") as client:
         before = battery(client)["reserve"]
-        expect(page.get_by_role("button", name="Set")).to_be_disabled()
+        expect(page.get_by_role("button", name="Set", exact=True)).to_be_disabled()
         page.locator("#token").fill(secret)
         page.get_by_role("button", name="Log in").click()
         page.locator("#reserve-battery").fill("95")
-        page.get_by_role("button", name="Set").click()
+        page.get_by_role("button", name="Set", exact=True).click()
         expect(page.locator("#notice")).to_contain_text("is now 95 %")
         assert battery(client)["reserve"] == 0.95
 
@@ -150,6 +150,24 @@ def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: s
         auction = client.get(f"auctions/{newest}").json()
         assert [step for step in (*auction["buys"], *auction["sells"]) if step["mine"]] == []
         client.post("trading", json={"paused": False})
+
+
+def test_what_the_owner_wants_holds_in_the_daemon_and_what_it_says_of_a_device_in_the_cell(
+    cell: Cell, url: str
+) -> None:
+    def priority() -> str | None:
+        held: str | None = next(
+            each["priority"] for each in client.get("access").json() if each["name"] == "battery"
+        )
+        return held
+
+    with owner(cell, url, "prefers") as client:
+        wanted = {"goal": "independent", "price_floor": 0.01, "price_cap": None}
+        assert client.post("preferences", json=wanted).status_code == 200
+        assert trio.run(until, lambda: client.get("settings").json()["goal"] == "independent", 10.0)
+        assert client.post("access", json={"device": "battery", "priority": "essential"}).status_code == 200
+        assert trio.run(until, lambda: priority() == "essential", 60.0)
+        client.post("preferences", json={"goal": "cheapest"})
 
 
 def test_a_web_server_that_dies_is_started_again_and_nothing_else_notices(cell: Cell, url: str) -> None:

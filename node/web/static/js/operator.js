@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
 import * as f from "./format.js";
 
+const STEPS_SHOWN = 4;
 const quiet = (text) => h("p", { class: "quiet" }, text);
 const small = (text) => h("p", { class: "quiet small" }, text);
 
@@ -17,9 +18,9 @@ export function operatorCards(context) {
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
-    element.hidden = !may;
-    if (!may) return;
+    if (!may) { element.hidden = true; return; }
     const [held, members] = await Promise.all([get("control"), get("members")]);
+    element.hidden = false;
     replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
     drawEmergency(parts.emergency, held, context);
     drawTariff(parts.tariff, held, context);
@@ -56,17 +57,18 @@ function drawEmergency(element, held, context) {
 }
 
 function drawTariff(element, held, context) {
-  const plan = held.tariffs.length ? table("Tariff", [brief("from"), num("buying"), num("selling")], held.tariffs.map((step, index) => ({
+  const plan = held.tariffs.length ? table("Tariff", [brief("from"), num("buying"), num("selling")], held.tariffs.slice(0, STEPS_SHOWN).map((step, index) => ({
     cells: [index ? f.moment(step.start) : "now", f.price(step.import_price), f.price(step.export_price)],
   }))) : null;
+  const more = held.tariffs.length > STEPS_SHOWN ? small(`and ${held.tariffs.length - STEPS_SHOWN} later steps`) : null;
   const fault = barred(held.operator);
-  if (fault) { replace(element, plan, fault); return; }
-  const now = held.tariffs[held.tariffs.length - 1];
+  if (fault) { replace(element, plan, more, fault); return; }
+  const now = held.tariffs[0];
   const text = (price) => (price / 1e6).toFixed(6);
   const [buying, buyingLabel] = field("Buying", { id: "tariff-import", type: "number", step: 0.000001, value: now ? now.import_price / 1e6 : 0.3 });
   const [selling, sellingLabel] = field("Selling", { id: "tariff-export", type: "number", step: 0.000001, value: now ? now.export_price / 1e6 : 0.05 });
   const [from, fromLabel] = field("In intervals from now", { id: "tariff-from", type: "number", min: 1, max: 10000, value: 1 });
-  replace(element, plan, h("div", { class: "spaced" }, form("Set the tariff", [[buyingLabel, sellingLabel, h("span", { class: "quiet small" }, f.priceUnit())], [fromLabel, small(`1 is ${f.moment(held.first_start)}, the first that can still change`)]], (shown) => {
+  replace(element, plan, more, h("div", { class: "spaced" }, form("Set the tariff", [[buyingLabel, sellingLabel, h("span", { class: "quiet small" }, f.priceUnit())], [fromLabel, small(`1 is ${f.moment(held.first_start)}, the first that can still change`)]], (shown) => {
     const first = held.first_interval + Number(from.value) - 1;
     const body = { import_price: buying.value, export_price: selling.value, from_interval: first };
     const before = [...held.tariffs].reverse().find((step) => step.from_interval <= first) || now;

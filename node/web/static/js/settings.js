@@ -26,11 +26,11 @@ export async function open(context) {
     drawTrading(parts.trading, held, may, context);
     drawGoal(parts.goal, held, may, context);
     drawServices(parts.services, held, may, context);
-    drawDevices(parts.devices, await get("access"), may, context);
     drawPrivacy(parts.privacy, held, may, context);
     drawAccess(parts.access, held, context);
-    await operator.renew(held.role === "operator");
-    if (may) drawLog(parts.log, await get("actions"));
+    const [devices, done] = await Promise.all([get("access"), may ? get("actions") : null, operator.renew(held.role === "operator")]);
+    drawDevices(parts.devices, devices, may, context);
+    if (may) drawLog(parts.log, done);
     else replace(parts.log, h("p", { class: "quiet" }, "Log in with an owner's token to see who changed what."));
   }
   await renew();
