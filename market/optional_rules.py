@@ -1,7 +1,7 @@
 """What a genesis may leave out of its rules: the cell above, the rank of those that form a grid, who bears losses.
 
-They end the rules, in this order, each null where there is none of it; behind the last that is there nothing is written,
-so that a genesis without them has the bytes that it had before there were any.
+They end the rules, in this order, each null where there is none of it; nothing is written behind the last that is there, so
+that a genesis without them has the bytes that it had before there were any.
 """
 
 from typing import TypedDict
@@ -41,7 +41,8 @@ def optional_from(values: list[Value]) -> OptionalRules:
     """What `optional_values` was given. Raises `InvalidRules` naming the field."""
     if values and values[-1] is None:
         raise InvalidRules("application", "ends with null, which is left out")
-    parent, formers, bearer = [*values, *[None] * (MOST_OPTIONAL - len(values))]
+    filled = [*values, *[None] * (MOST_OPTIONAL - len(values))]
+    parent, formers, bearer = filled[0], filled[1], filled[2]
     found: OptionalRules = {}
     if parent is not None:
         found["parent"] = parent_from(parent)

@@ -232,8 +232,9 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
 
 def decode_rules(application: tuple[Value, ...]) -> CellRules:
     """The rules that a genesis holds. Raises `InvalidRules` naming the field that is wrong."""
-    if not 11 <= len(application) <= 11 + MOST_OPTIONAL or application[0] != RULES_VERSION:
-        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to {11 + MOST_OPTIONAL} fields")
+    most = 11 + MOST_OPTIONAL
+    if not 11 <= len(application) <= most or application[0] != RULES_VERSION:
+        raise InvalidRules("application", f"is not version {RULES_VERSION} with 11 to {most} fields")
     _, interval_s, gate_lead_s, currency, branches, grid, tariff, members, *windows = application
     deadline, window, horizon, *optional = windows
     rules = CellRules(

@@ -65,7 +65,8 @@ class Protocols:
 
     def news(self, tip: Tip[State]) -> list[Effect]:
         """What the tip's block brought: a switch that is proposed, agreed or refused, each once."""
-        protocol, effects = tip.membership.protocol, []
+        protocol = tip.membership.protocol
+        effects: list[Effect] = []
         refused = protocol.refused
         if refused is not None and refused.at == tip.height:
             fields: dict[str, object] = {"reason": refused.reason.name.lower()}
