@@ -1,8 +1,8 @@
 """The `[openadr]` table of a node's configuration: which VTN it listens to, who it is there, and what it does of it."""
 
+import re
 from ipaddress import ip_address
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -11,6 +11,10 @@ from node.section import Section, Texts, list_is_tuple
 Share = Annotated[float, Field(ge=0, le=1)]
 Power = Annotated[float, Field(ge=0, le=1e9)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+ADDRESS = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
+"""Without user, query or fragment."""
 
 
 class OpenAdrSection(Section):
@@ -49,10 +53,10 @@ class OpenAdrSection(Section):
     def _safe_address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        parts = ADDRESS.fullmatch(value)
+        if parts is None:
             raise ValueError("must be an address like https://vtn.example/openadr3/3.0.1")
-        if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        if parts["scheme"] == "http" and not _is_loopback(parts["host"].strip("[]")):
             raise ValueError(
                 "must begin with https:// unless the VTN is on this machine: a secret is sent to it"
             )

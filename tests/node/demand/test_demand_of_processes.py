@@ -4,6 +4,7 @@ import json
 import tomllib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -48,6 +49,26 @@ def follows(daemon: Daemon, url: str, offered: dict[str, object] | None = None, 
     secret_file(daemon.directory)
 
 
+def events(operator: Daemon, neighbour: Daemon) -> list[dict[str, Any]]:
+    """From the next hour on: a limit for the neighbour's site, and a call for the operator's cell."""
+    when = {"start_ns": (operator.view.interval + 1) * HOUR_NS}
+
+    def made(identity: str, payload: str, value: float, daemon: Daemon, report: str) -> dict[str, Any]:
+        return event(
+            identity,
+            payload,
+            *[value] * 60,
+            **when,
+            targets=[{"type": "VEN_NAME", "values": [daemon.name]}],
+            reportDescriptors=[{"payloadType": report, **HOURLY}],
+        )
+
+    return [
+        made("limit", "IMPORT_CAPACITY_LIMIT", LIMIT_KW, neighbour, "USAGE"),
+        made("call", "SIMPLE", 1, operator, "DELTA_USAGE"),
+    ]
+
+
 def said(daemon: Daemon, what: str) -> list[dict[str, object]]:
     lines = (daemon.directory / DAEMON_LOG).read_text("utf-8").splitlines()
     events = (json.loads(line) for line in lines if line.startswith("{"))
@@ -64,33 +85,16 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         follows(operator, vtn.url, FLEX, acts_for="dso", service="utility-flex", level_w=level_w)
         follows(neighbour, vtn.url)
         await cell.start()
-        interval = operator.view.interval
         dso.service(
             "utility-flex",
             node=operator.directory,
-            from_interval=interval + 4,
+            from_interval=operator.view.interval + 4,
             requested=True,
             up_w=1500,
             up_energy_price="0.50",
         )
         vtn.put("programs", PROGRAM)
-        limit = event(
-            "limit",
-            "IMPORT_CAPACITY_LIMIT",
-            *[LIMIT_KW] * 60,
-            start_ns=(interval + 1) * HOUR_NS,
-            targets=[{"type": "VEN_NAME", "values": [neighbour.name]}],
-            reportDescriptors=[{"payloadType": "USAGE", **HOURLY}],
-        )
-        call = event(
-            "call",
-            "SIMPLE",
-            *[1] * 60,
-            start_ns=(interval + 1) * HOUR_NS,
-            targets=[{"type": "VEN_NAME", "values": [operator.name]}],
-            reportDescriptors=[{"payloadType": "DELTA_USAGE", **HOURLY}],
-        )
-        vtn.put("events", limit, call)
+        vtn.put("events", *events(operator, neighbour))
         await cell.wait(
             lambda: any(each["minimum_w"] == -1000 * LIMIT_KW for each in said(neighbour, "demand_limit")),
             120,
