@@ -94,16 +94,11 @@ def init(
     """
     members = _read(cards, interval_s)
     plan = read_feeder(feeder)
+    lead_s = interval_s // 2 if gate_lead_s is None else gate_lead_s
+    first = _soon(interval_s) if first_interval is None else first_interval
+    prices, debt = _tariff(tariff, plan, feeder), credit * MONEY_PER_UNIT
     founded = CellTerms(
-        name=name,
-        interval_s=interval_s,
-        gate_lead_s=interval_s // 2 if gate_lead_s is None else gate_lead_s,
-        currency=currency,
-        first_interval=_soon(interval_s) if first_interval is None else first_interval,
-        feeder=plan,
-        tariff=_tariff(tariff, plan, feeder),
-        credit_limit=credit * MONEY_PER_UNIT,
-        operator=operator,
+        *(name, interval_s, lead_s, currency, first, plan, prices, debt, operator),
         formers=former,
         loss_bearer=LossBearer[loss_bearer.upper()],
     )
