@@ -79,18 +79,16 @@ def run(
     as_json
         Print the summary as one JSON object, the last line of standard output.
     """
+    _check_options(speed, chaos, nodes, intervals, page=page, device=device)
+    devices = [] if device is None else read_devices(device)
     parameters = Parameters(nodes, intervals, speed, data, season, seed, page and chaos is None)
     try:
         neighbourhood = load_households(data, season, homes=nodes, seed=seed, intervals=intervals)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
-    _check_speed(speed)
-    names = branch_names(default_feeder(neighbourhood, intervals))
-    _check_chaos(chaos, nodes, intervals, page=page, device=device)
-    devices = [] if device is None else read_devices(device)
     heed_interrupts()
     try:
-        with ProgressView(names, intervals) as view:
+        with ProgressView(branch_names(default_feeder(neighbourhood, intervals)), intervals) as view:
             arguments = (data_dir, parameters, neighbourhood, view.update)
             summary: Summary | ChaosSummary
             if chaos is None:
@@ -112,12 +110,11 @@ def _tell(summary: Summary | ChaosSummary, *, as_json: bool) -> None:
         sys.exit(ExitCode.FAILED)
 
 
-def _check_speed(speed: int) -> None:
+def _check_options(
+    speed: int, seed: int | None, nodes: int, intervals: int, *, page: bool, device: Path | None
+) -> None:
     if speed < 1:
         raise ConfigError([f"--speed: must be at least 1, not {speed}"])
-
-
-def _check_chaos(seed: int | None, nodes: int, intervals: int, *, page: bool, device: Path | None) -> None:
     if seed is None:
         return
     if device is not None:
