@@ -59,15 +59,15 @@ def random_tree(book: OrderBook, branches: int) -> Feeder:
     return Feeder(limited, GRID)
 
 
-def changed(feeder: Feeder, **most: int) -> Feeder:
+def changed(feeder: Feeder, *, fee: int = 0, loss: int = 0) -> Feeder:
     """The feeder with up to so much of a fee or a loss on every branch but the root, at least a tenth of it."""
     rng = np.random.default_rng(SEED + 2)
+
+    def drawn(most: int) -> int:
+        return int(rng.integers(most // 10, most + 1)) if most else 0
+
     branches = tuple(
-        branch
-        if branch.parent is None
-        else replace(
-            branch, **{name: int(rng.integers(up_to // 10, up_to + 1)) for name, up_to in most.items()}
-        )
+        branch if branch.parent is None else replace(branch, fee=drawn(fee), loss=drawn(loss))
         for branch in feeder.branches
     )
     return replace(feeder, branches=branches)

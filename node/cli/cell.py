@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +23,9 @@ from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, 
 from node.gateway.founding import Above, below
 from node.member_card import MemberCard, read_card
 from node.tariff_file import load_tariff
+
+Bearer = Literal["nobody", "account", "community", "dso", "members"]
+"""Who bears losses beyond the contracted ones, in words of the command line."""
 
 app = App(name="cell", help="Found a cell, and change who belongs to it.")
 membership.add_commands(app)
@@ -48,12 +52,11 @@ def init(
     gateway: str | None = None,
     gateway_above: str | None = None,
     former: tuple[str, ...] = (),
-    loss_bearer: Literal["nobody", "account", "community", "dso", "members"] = "nobody",
+    loss_bearer: Bearer = "nobody",
 ) -> None:
     """Found a cell from the cards of its members.
 
-    Writes genesis.cbor (its hash is the cell's id), members.toml (addresses) and operator.key (admits members; keep it
-    offline) into DIRECTORY. Give genesis.cbor and members.toml to every member.
+    Writes genesis.cbor and members.toml, for every member, and operator.key, which admits members; keep it offline.
 
     Example: wattswarm cell init ./cell home-*/member.toml --feeder feeder.toml --operator home-1
 
@@ -92,17 +95,20 @@ def init(
     loss_bearer
         Who pays what branches lose beyond the contracts, as the dso meters it at the root (docs/settlement.md).
     """
-    members = _read(cards, interval_s)
-    plan = read_feeder(feeder)
-    lead_s = interval_s // 2 if gate_lead_s is None else gate_lead_s
-    first = _soon(interval_s) if first_interval is None else first_interval
-    prices, debt = _tariff(tariff, plan, feeder), credit * MONEY_PER_UNIT
+    members, plan = _read(cards, interval_s), read_feeder(feeder)
     founded = CellTerms(
-        *(name, interval_s, lead_s, currency, first, plan, prices, debt, operator),
+        name=name,
+        interval_s=interval_s,
+        gate_lead_s=interval_s // 2 if gate_lead_s is None else gate_lead_s,
+        currency=currency,
+        first_interval=_soon(interval_s) if first_interval is None else first_interval,
+        feeder=plan,
+        tariff=_tariff(tariff, plan, feeder),
+        credit_limit=credit * MONEY_PER_UNIT,
+        operator=operator,
         formers=former,
-        loss_bearer=LossBearer[loss_bearer.upper()],
     )
-    sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above)))
+    sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above), loss_bearer))
 
 
 def _read(cards: tuple[Path, ...], interval_s: int) -> list[MemberCard]:
@@ -119,9 +125,9 @@ def _soon(interval_s: int) -> int:
     return time.time_ns() // (interval_s * NS_PER_S) + 2
 
 
-def _found(directory: Path, members: list[MemberCard], terms: CellTerms, above: Above) -> str:
+def _found(directory: Path, members: list[MemberCard], terms: CellTerms, above: Above, bearer: Bearer) -> str:
     """Found the cell; what to tell about it."""
-    terms = below(terms, above, members)
+    terms = below(replace(terms, loss_bearer=LossBearer[bearer.upper()]), above, members)
     genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     return _founded(directory, genesis, members)
 

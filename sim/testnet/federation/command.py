@@ -12,7 +12,7 @@ from market.losses import SCALE
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from sim.homes.households import load_households
-from sim.homes.neighbourhood import HouseholdError
+from sim.homes.neighbourhood import HouseholdError, Neighbourhood
 from sim.interrupts import heed_interrupts
 from sim.testnet.federation.run import run_cells
 from sim.testnet.federation.show import CellsProgress, show_cells
@@ -69,6 +69,35 @@ def cells_command(
     as_json
         Print the summary as one JSON object, the last line of standard output.
     """
+    homes, chosen = _asked(cells, nodes, intervals, speed, loss, data, season, seed)
+    parameters = Parameters(cells * nodes, intervals, chosen, data, season, seed)
+    heed_interrupts()
+    progress = CellsProgress(intervals, homes.interval_s)
+    arguments = (data_dir, parameters, homes, cells, round(loss * SCALE), progress.update)
+    try:
+        summary = trio.run(run_cells, *arguments)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
+        raise
+    if as_json:
+        sys.stdout.write(json.dumps(summary) + "\n")
+    else:
+        show_cells(summary, homes.interval_s)
+    if not summary["ok"]:
+        sys.exit(ExitCode.FAILED)
+
+
+def _asked(
+    cells: int,
+    nodes: int,
+    intervals: int,
+    speed: int | None,
+    loss: float,
+    data: str,
+    season: str,
+    seed: int,
+) -> tuple[Neighbourhood, int]:
+    """The homes and the speed. Raises `ConfigError` naming the option."""
     if not 2 <= cells <= MOST_CELLS or nodes < 1:
         raise ConfigError([f"--cells: 2 to {MOST_CELLS} streets, and --nodes: at least 1 home in each"])
     if not 0 <= loss < 0.5:
@@ -85,18 +114,4 @@ def cells_command(
                 f"--speed: must be from 1 to {fastest}, not {chosen}: an interval needs {LEAST_REAL_S} s for two levels"
             ]
         )
-    parameters = Parameters(cells * nodes, intervals, chosen, data, season, seed)
-    heed_interrupts()
-    progress = CellsProgress(intervals, homes.interval_s)
-    arguments = (data_dir, parameters, homes, cells, round(loss * SCALE), progress.update)
-    try:
-        summary = trio.run(run_cells, *arguments)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"Interrupted; all nodes are stopped, and what they wrote is in {data_dir}.\n")
-        raise
-    if as_json:
-        sys.stdout.write(json.dumps(summary) + "\n")
-    else:
-        show_cells(summary, homes.interval_s)
-    if not summary["ok"]:
-        sys.exit(ExitCode.FAILED)
+    return homes, chosen
