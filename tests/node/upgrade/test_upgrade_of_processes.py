@@ -149,7 +149,7 @@ class Supervised:
             attached = len(self.events("control"))
             return view.starts >= starts and view.active and attached >= starts
 
-        trio.run(self.cell.wait, again, 90.0, f"start {starts}")
+        trio.run(self.cell.wait, again, 500.0, f"start {starts}")
         assert view.starts == starts
         trio.run(self.cell.blocks, 1)
 
