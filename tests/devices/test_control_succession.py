@@ -28,7 +28,7 @@ from devices.metering import Meter
 from devices.standing_orders import StandingOrders
 from sim.testnet.waiting import until
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 HOUR_NS = 3600 * 10**9
 Build = Callable[..., Any]
 
@@ -134,10 +134,14 @@ async def gone(process: subprocess.Popen[Any]) -> int:
 
 async def listens(node: Any, pid: int) -> None:
     """Wait until this process holds the devices and answers; somebody holds them all the time."""
-    while True:
-        assert await until((node.data_dir / "control.sock").exists, PATIENCE_S)
+
+    def holds() -> bool:
         with pytest.raises(AlreadyControlledError):
             lock_directory(node.data_dir)
+        return node.controller() == pid and (node.data_dir / "control.sock").exists()
+
+    while True:
+        assert await until(lambda: (node.data_dir / "control.lock").exists() and holds(), PATIENCE_S)
         try:
             async with node.observing() as observer:
                 greeting = await observer.hear()
