@@ -36,7 +36,7 @@ from devices.control_files import (
 from devices.control_messages import Downward, ImageReport, Stop, TakeOver
 from devices.control_socket import ControlSocket, DaemonAttached
 from devices.control_state import SavedState
-from devices.control_succession import Heir, succeed
+from devices.control_succession import Heir, name_holder, succeed
 from devices.cycle_record import CycleRecord
 from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
@@ -114,6 +114,7 @@ def control(config: ControlConfig, *, take_over: bool = False) -> None:
             heir.give(lock, handed, leases)
             if not heir.outlived():
                 return
+            name_holder(lock)
             # What the successor saved is newer than what it was given.
             ended = holding.hold(load_state(directory), (handed, leases))
 

@@ -100,10 +100,15 @@ def succeed(directory: Path) -> Taken:
         raise NotHandedOverError(f"{directory}: {fault}") from fault
     finally:
         os.close(place)
+    name_holder(lock)
+    return Taken(lock, handed, leases, link)
+
+
+def name_holder(lock: IO[str]) -> None:
+    """Write into the lock of a directory that this process holds it."""
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
-    return Taken(lock, handed, leases, link)
 
 
 def _rest(link: socket.socket) -> bytes:

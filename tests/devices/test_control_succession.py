@@ -26,8 +26,9 @@ from devices.image import DerKind, DeviceImage, ProcessImage, Reading
 from devices.json_codec import from_json, to_json
 from devices.metering import Meter
 from devices.standing_orders import StandingOrders
+from sim.testnet.waiting import until
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 HOUR_NS = 3600 * 10**9
 Build = Callable[..., Any]
 
@@ -127,23 +128,27 @@ def start(node: Any) -> subprocess.Popen[bytes]:
 
 
 async def gone(process: subprocess.Popen[Any]) -> int:
-    while (code := process.poll()) is None:
-        await trio.sleep(0.02)
-    return code
+    assert await until(lambda: process.poll() is not None, PATIENCE_S)
+    return process.wait()
 
 
 async def listens(node: Any, pid: int) -> None:
     """Wait until this process holds the devices and answers; somebody holds them all the time."""
-    while True:
+
+    def holds() -> bool:
         with pytest.raises(AlreadyControlledError):
             lock_directory(node.data_dir)
+        return node.controller() == pid and (node.data_dir / "control.sock").exists()
+
+    while True:
+        assert await until(lambda: (node.data_dir / "control.lock").exists() and holds(), PATIENCE_S)
         try:
             async with node.observing() as observer:
                 greeting = await observer.hear()
                 if isinstance(greeting, Attached) and greeting.pid == pid:
                     return
         except (OSError, trio.BrokenResourceError):
-            await trio.sleep(0.01)
+            await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.processes
@@ -153,8 +158,6 @@ async def test_a_successor_follows_the_position_and_one_that_dies_gives_it_back(
     granted = orders.want_position(Position(node.interval(), -500_000), time.monotonic_ns(), time.time_ns())
     first = node.start()
     with trio.fail_after(PATIENCE_S):
-        while not (node.data_dir / "control.sock").exists():
-            await trio.sleep(0.02)
         await listens(node, first.pid)
         async with node.observing() as observer:
             for message in granted:

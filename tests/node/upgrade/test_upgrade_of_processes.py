@@ -149,7 +149,7 @@ class Supervised:
             attached = len(self.events("control"))
             return view.starts >= starts and view.active and attached >= starts
 
-        trio.run(self.cell.wait, again, 90.0, f"start {starts}")
+        trio.run(self.cell.wait, again, 500.0, f"start {starts}")
         assert view.starts == starts
         trio.run(self.cell.blocks, 1)
 
@@ -162,7 +162,7 @@ class Supervised:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     """A node under its supervisor, running the installation's own release, with a block."""
-    cell = found(tmp_path_factory.mktemp("upgrade") / "cell", 1, interval_real_s=1.0)
+    cell = found(tmp_path_factory.mktemp("upgrade") / "cell", 1, interval_real_s=2.0, intervals=390)
     (daemon,) = cell.daemons
     (daemon.directory / "release-root.json").write_bytes(ROOT_METADATA)
     path = daemon.directory / CONFIG_FILE
