@@ -178,15 +178,16 @@ def test_an_operator_changes_the_tariff_on_the_page_and_takes_it_back(node: Serv
     secret = token(node, Role.OPERATOR)
     with browser() as opened, page_of(opened, node.url, "settings") as page:
         page.locator("#token").fill(secret)
-        # Live news draw the page anew: what was typed, and where, stays.
-        page.evaluate("document.querySelector('#token').dataset.old = 1")
-        node.do(lambda: node.watcher._take(settings_line(paused=True)))
-        expect(page.locator("#token[data-old]")).to_have_count(0, timeout=60_000)
-        expect(page.locator("#token")).to_have_value(secret)
-        expect(page.locator("#token")).to_be_focused()
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("heading", name="The cell", exact=True)).to_be_visible(timeout=60_000)
         assert violations(page) == []
+        # Live news draw the page anew: what was typed, and where, stays.
+        page.locator("#price-floor").fill("0.02")
+        page.evaluate("document.querySelector('#price-floor').dataset.old = 1")
+        node.do(lambda: node.watcher._take(settings_line(paused=True)))
+        expect(page.locator("#price-floor[data-old]")).to_have_count(0, timeout=60_000)
+        expect(page.locator("#price-floor")).to_have_value("0.02")
+        expect(page.locator("#price-floor")).to_be_focused()
         page.locator("#tariff-import").fill("0.27")
         page.get_by_role("button", name="Set the tariff").click()
         page.get_by_role("button", name="Change it").click()

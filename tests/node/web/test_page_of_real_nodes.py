@@ -162,9 +162,9 @@ def test_what_the_owner_wants_holds_in_the_daemon_and_what_it_says_of_a_device_i
         return held
 
     with owner(cell, url, "prefers") as client:
-        wanted = {"goal": "independent", "price_floor": 0.01, "price_cap": None}
+        wanted = {"goal": "cheapest", "price_floor": 0.01, "price_cap": None}
         assert client.post("preferences", json=wanted).status_code == 200
-        assert trio.run(until, lambda: client.get("settings").json()["goal"] == "independent", 10.0)
+        assert trio.run(until, lambda: client.get("settings").json()["price_floor"] == 0.01, 10.0)
         assert client.post("access", json={"device": "battery", "priority": "essential"}).status_code == 200
         assert trio.run(until, lambda: priority() == "essential", 60.0)
         client.post("preferences", json={"goal": "cheapest"})

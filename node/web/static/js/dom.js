@@ -72,6 +72,13 @@ export function replace(element, ...children) {
   if (cursor) putCursor(element.querySelector(`#${CSS.escape(active.id)}`), cursor);
 }
 
+// Draws only where what it shows, told by a key, is not what stands there.
+export function redraw(element, key, ...children) {
+  if (element.dataset.key === key) return;
+  element.dataset.key = key;
+  replace(element, ...children);
+}
+
 function take(control, was) {
   if (isChoice(control)) control.checked = was.checked;
   else control.value = was.value;

@@ -1,6 +1,6 @@
 // Settings: what the owner may change. Each change says what it will do, and is undone by one click where that can be.
 import { get } from "./api.js";
-import { h, replace, settle, card, table, brief, col } from "./dom.js";
+import { h, redraw, replace, settle, card, table, brief, col } from "./dom.js";
 import { operatorCards } from "./operator.js";
 import * as f from "./format.js";
 
@@ -165,12 +165,12 @@ function drawPrivacy(element, held, may, context) {
 
 function drawAccess(element, held, context) {
   if (held.name) {
-    replace(element, h("p", null, `Logged in as ${held.name}, role ${held.role}.`),
+    redraw(element, `${held.name}, ${held.role}`, h("p", null, `Logged in as ${held.name}, role ${held.role}.`),
       h("div", { class: "tools spaced" }, h("button", { type: "button", onclick: context.logout }, "Log out")));
     return;
   }
   const secret = h("input", { type: "password", id: "token", autocomplete: "current-password", required: true });
-  replace(element, h("p", null, "To change something, show a token; on the node's machine ", h("code", null, "wattswarm node token add NAME --role owner --config node.toml"), " makes one."),
+  redraw(element, "nobody", h("p", null, "To change something, show a token; on the node's machine ", h("code", null, "wattswarm node token add NAME --role owner --config node.toml"), " makes one."),
     h("form", { class: "tools spaced", onsubmit: (event) => { event.preventDefault(); settle(secret); context.login(secret.value); } },
       h("label", null, "Token ", secret), h("button", { type: "submit", class: "primary" }, "Log in")));
 }
