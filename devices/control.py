@@ -12,7 +12,7 @@ from devices.alarms import AlarmBoard
 from devices.allocation import Setpoint
 from devices.cell_clock import Instant
 from devices.circuit_guard import CircuitGuard
-from devices.control_config import ControlConfig, reversions
+from devices.control_config import ControlConfig
 from devices.control_messages import (
     Acknowledge,
     AlarmCode,
@@ -29,9 +29,8 @@ from devices.control_messages import (
     Stop,
     TakeOver,
     Upward,
-    WatchedReport,
 )
-from devices.control_state import SavedState, StoredEnergy
+from devices.control_state import SavedState, stored_energies
 from devices.cycle_alarms import device_conditions, site_conditions, standing_conditions
 from devices.cycle_record import CycleRecord
 from devices.der import Der, GridMeter
@@ -50,6 +49,7 @@ from devices.profiles import Profile
 from devices.resilience.island_control import IslandControl
 from devices.resilience.modes import State
 from devices.resilience.switchgear import Switchgear
+from devices.reversions import reversions
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
@@ -195,7 +195,7 @@ class ControlCore:
                 replace(
                     shown,
                     health=self._health.reports(self._image),
-                    watched=self._watched(asleep),
+                    watched=self._hub.reports(asleep),
                     island=State.CONNECTED.value if self._island is None else self._island.state.value,
                     tiers=tiers,
                 )
@@ -234,26 +234,14 @@ class ControlCore:
 
     def saved_state(self) -> SavedState:
         """What a restarted control process needs."""
-        stored = tuple(
-            StoredEnergy(device.name, device.stored_wh.value)
-            for device in self._image.devices
-            if device.stored_wh.value is not None
-        )
         return SavedState(
             mode=self._mandate.mode,
             limits=self._mandate.limits_to_save(),
-            stored=stored,
+            stored=stored_energies(self._image),
             records=tuple(self._records.values()),
             cell_ns=self._now.cell_ns,
             trips=self._guard.trips,
             health=self._health.histories,
-        )
-
-    def _watched(self, asleep: tuple[Setpoint, ...]) -> tuple[WatchedReport, ...]:
-        sleeping = {each.name for each in asleep}
-        return tuple(
-            WatchedReport(name, found.kind.value, found.why, name in sleeping)
-            for name, found in self._hub.learned.items()
         )
 
     def _release(self, name: str, now: Instant) -> Outcome:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from devices.circuit_guard import HeldTrip
 from devices.control_messages import MeterRecord, Mode
 from devices.health.monitor import History
+from devices.image import ProcessImage
 from devices.limits import PowerRange
 
 
@@ -37,3 +38,12 @@ class SavedState:
 
 FRESH = SavedState(Mode.GRID_SUPPORT, None, (), (), 0)
 """The state of a control process that never ran before."""
+
+
+def stored_energies(image: ProcessImage) -> tuple[StoredEnergy, ...]:
+    """Of every device whose stored energy is known."""
+    return tuple(
+        StoredEnergy(device.name, device.stored_wh.value)
+        for device in image.devices
+        if device.stored_wh.value is not None
+    )

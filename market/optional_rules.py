@@ -1,7 +1,7 @@
 """What a genesis may leave out of its rules: the cell above, the rank of those that form a grid, who bears losses.
 
-They end the rules, in this order, each null where there is none of it; nothing is written behind the last that is there, so
-that a genesis without them has the bytes that it had before there were any.
+They end the rules, in this order, each null where there is none of it. Behind the last one nothing is written,
+so a genesis without them has the bytes that it had before there were any.
 """
 
 from typing import TypedDict

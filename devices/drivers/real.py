@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from devices.cell_clock import Instant
-from devices.control_config import ControlConfig, reversions
+from devices.control_config import ControlConfig
 from devices.drivers.hardware import Hardware
 from devices.drivers.polled import PolledDer
 from devices.dsmr.meter import SmartMeter, Source
 from devices.hardware_config import DSMR, MQTT, NUT, SUNSPEC_METER, HardwareConfig
 from devices.nut.ups import NutUps
+from devices.reversions import reversions
 
 MS_PER_S = 1000
 FIRST_ANSWER_S = 2.0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from devices.cell_clock import Instant
-from devices.control_config import BatteryConfig, ControlConfig, ModelConfig, ReplayedConfig, reversions
+from devices.control_config import BatteryConfig, ControlConfig, ModelConfig, ReplayedConfig
 from devices.der import Der, Nameplate
 from devices.drivers.modelled import AttachedLoad, ModelledDer
 from devices.drivers.simulated_battery import SimulatedBattery
@@ -15,6 +15,7 @@ from devices.image import DerKind
 from devices.models.model import Surroundings
 from devices.models.simulation import Simulation
 from devices.profiles import Profile, Series
+from devices.reversions import reversions
 from devices.sensor_port import ExpansionPort
 
 

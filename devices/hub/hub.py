@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from devices.allocation import Setpoint
+from devices.control_messages import WatchedReport
 from devices.hub.advice import Advice, DayOfUse, advise
 from devices.hub.clusters import Cluster, SocketUse, clusters, standby
 from devices.hub.demand import NS_PER_S, Demand, DemandMeter, samples, usual_day
@@ -78,6 +79,14 @@ class Hub:
     def learned(self) -> Mapping[str, Recognised]:
         """What each device was recognised as when that was last worked out."""
         return {name: found for name, (_, found) in self._learned.items()}
+
+    def reports(self, asleep: tuple[Setpoint, ...]) -> tuple[WatchedReport, ...]:
+        """What the daemon is told of each device: what it is, why, and whether it is among the `asleep`."""
+        sleeping = {each.name for each in asleep}
+        return tuple(
+            WatchedReport(name, found.kind.value, found.why, name in sleeping)
+            for name, found in self.learned.items()
+        )
 
     def clusters(self) -> tuple[Cluster, ...]:
         """Devices that are used together."""

@@ -3,11 +3,11 @@
 import os
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from ledger.files.directory import GENESIS_FILE
 from ledger.records.genesis import Genesis
@@ -34,6 +34,26 @@ operator.add_commands(app)
 dso.add_commands(app)
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class CellAbove:
+    """Options of a cell below another one.
+
+    Parameters
+    ----------
+    parent
+        The genesis.cbor of the cell above, if there is one (docs/federation.md).
+    gateway
+        The member that stands in both cells; needed with a parent.
+    gateway_above
+        Its name in the cell above, where it is another.
+    """
+
+    parent: Path | None = None
+    gateway: str | None = None
+    gateway_above: str | None = None
+
+
 @app.command
 def init(
     directory: Path,
@@ -48,9 +68,7 @@ def init(
     credit: int = 100,
     operator: str | None = None,
     tariff: Path | None = None,
-    parent: Path | None = None,
-    gateway: str | None = None,
-    gateway_above: str | None = None,
+    above: CellAbove | None = None,
     former: tuple[str, ...] = (),
     loss_bearer: Bearer = "nobody",
 ) -> None:
@@ -84,12 +102,6 @@ def init(
         The member that may set the tariff and, as dso, branch limits.
     tariff
         CSV of the supplier's prices (from_interval, import_price, export_price per kWh); else the feeder's hold.
-    parent
-        The genesis.cbor of the cell above, if there is one (docs/federation.md).
-    gateway
-        The member that stands in both cells; needed with a parent.
-    gateway_above
-        Its name in the cell above, where it is another.
     former
         A member that may form the grid in an outage; once for each, the first of the rank first (docs/resilience.md).
     loss_bearer
@@ -107,8 +119,12 @@ def init(
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
         formers=former,
+        loss_bearer=LossBearer[loss_bearer.upper()],
     )
-    sys.stdout.write(_found(directory, members, founded, Above(parent, gateway, gateway_above), loss_bearer))
+    over = above or CellAbove()
+    terms = below(founded, Above(over.parent, over.gateway, over.gateway_above), members)
+    genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
+    sys.stdout.write(_founded(directory, genesis, members))
 
 
 def _read(cards: tuple[Path, ...], interval_s: int) -> list[MemberCard]:
@@ -123,13 +139,6 @@ def _read(cards: tuple[Path, ...], interval_s: int) -> list[MemberCard]:
 def _soon(interval_s: int) -> int:
     """The interval after the next one."""
     return time.time_ns() // (interval_s * NS_PER_S) + 2
-
-
-def _found(directory: Path, members: list[MemberCard], terms: CellTerms, above: Above, bearer: Bearer) -> str:
-    """Found the cell; what to tell about it."""
-    terms = below(replace(terms, loss_bearer=LossBearer[bearer.upper()]), above, members)
-    genesis = found_cell(members, terms, directory, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
-    return _founded(directory, genesis, members)
 
 
 def _tariff(path: Path | None, feeder: Feeder, feeder_path: Path) -> tuple[TariffStep, ...]:

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from devices.cell_clock import Instant
-from devices.control_config import ControlConfig, parse_config, reversions
+from devices.control_config import ControlConfig, parse_config
 from devices.control_files import lock_directory
 from devices.drivers.hardware import HardwareError
 from devices.drivers.real import open_hardware, source_of
@@ -21,6 +21,7 @@ from devices.hardware_config import DSMR, MODBUS_PORT, MQTT, SUNSPEC, SUNSPEC_ME
 from devices.image import DerKind
 from devices.mqtt.device import broker_of, every_topic
 from devices.nut.ups import NutUps
+from devices.reversions import reversions
 from devices.sunspec.survey import Found, ShownValue, survey
 from devices.sunspec.survey import every_value as every_point
 from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device

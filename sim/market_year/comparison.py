@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from market.bidders.strategies import Strategy
 from market.mechanisms.names import Mechanism
-from sim.market_year.common_view import CommonView
 from sim.market_year.foresight import Foresight, foresight
 from sim.market_year.measures import Measures, measures_of, measures_of_bound
 from sim.market_year.play import (
@@ -21,6 +20,7 @@ from sim.market_year.play import (
     play_tariff,
 )
 from sim.market_year.world import World
+from sim.market_year.world_view import WorldView
 
 TARIFF, BOUND = "tariff only", "perfect foresight"
 
@@ -66,7 +66,7 @@ def compare(
     tariff = play_tariff(world)
     progress(BOUND)
     best = foresight(world, tariff.grid_export - tariff.grid_import)
-    view = CommonView(world, known=known)
+    view = WorldView(world, known=known)
     baselines: dict[Strategy, Alone] = {}
     rows: dict[Strategy, dict[str, Outcome]] = {}
     steps: list[Iterator[None]] = []

@@ -4,7 +4,7 @@ Energies are mWh (injection positive), prices µ/kWh, money pico-currency. Each 
 surplus (expected.py), bids, gets its contract, and holds its meter at the contract as far as its
 battery can, as the control process does; then its meter is settled by the rules of market/settlement.py. Everything
 is an integer, and what members pay is to the last pico what the supplier and the community account get. Ways that are
-played on one world share a `CommonView` and go through it side by side, interval by interval.
+played on one world share a `WorldView` and go through it side by side, interval by interval.
 """
 
 from collections.abc import Iterator
@@ -24,8 +24,8 @@ from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import Needs, bids_of
 from sim.market_year.clearing import Contracts, contract
-from sim.market_year.common_view import CommonView
 from sim.market_year.world import World
+from sim.market_year.world_view import WorldView
 
 IntArray = npt.NDArray[np.int64]
 HISTORY_DAYS = 3
@@ -73,13 +73,13 @@ def play_market(
 ) -> Outcome:
     """The market; with `known` every home knows its load and solar of the interval that it bids for."""
     outcome = empty_outcome(world)
-    for _ in market_steps(CommonView(world, known=known), strategy, mechanism, seed, outcome):
+    for _ in market_steps(WorldView(world, known=known), strategy, mechanism, seed, outcome):
         pass
     return outcome
 
 
 def market_steps(
-    view: CommonView, strategy: Strategy, mechanism: Mechanism, seed: int, outcome: Outcome
+    view: WorldView, strategy: Strategy, mechanism: Mechanism, seed: int, outcome: Outcome
 ) -> Iterator[None]:
     """Plays the market into an empty outcome, one interval for each step; the last one is followed by the end."""
     for interval, tariff, contracts, meter in _intervals(view, strategy, mechanism, seed, outcome):
@@ -96,7 +96,7 @@ def market_steps(
         yield
 
 
-def alone_steps(view: CommonView, strategy: Strategy, seed: int, alone: Alone) -> Iterator[None]:
+def alone_steps(view: WorldView, strategy: Strategy, seed: int, alone: Alone) -> Iterator[None]:
     """Plays, as `market_steps`, each home with its battery and the supplier only, steered by the same strategy; and,
     with the same meters, collective self-consumption: what some feed in while others draw is shared in proportion, at
     the middle of the supplier's prices, buyers' and sellers' side alike.
@@ -146,7 +146,7 @@ def share_surplus(meter: IntArray, tariff: TariffStep) -> tuple[IntArray, int]:
 
 
 def _intervals(
-    view: CommonView, strategy: Strategy, mechanism: Mechanism | None, seed: int, outcome: Outcome
+    view: WorldView, strategy: Strategy, mechanism: Mechanism | None, seed: int, outcome: Outcome
 ) -> Iterator[tuple[int, TariffStep, Contracts, IntArray]]:
     """Each interval with its tariff, contracts and meters; counts what batteries do into the outcome."""
     world = view.world

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from devices.control_config import parse_config, reversions
+from devices.control_config import parse_config
 from devices.errors import ConfigurationError
+from devices.reversions import reversions
 
 Settings = Callable[..., dict[str, Any]]
 

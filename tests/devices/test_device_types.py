@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from devices.cell_clock import Instant
 from devices.control import ControlCore
-from devices.control_config import reversions
 from devices.control_state import FRESH
 from devices.cycle_record import CycleRecord, replays
 from devices.der import Der
@@ -20,6 +19,7 @@ from devices.flexible_loads import FlexibleInput, permit, room_w
 from devices.image import DerKind, DeviceImage, Reading
 from devices.json_codec import from_json, to_json
 from devices.limits import PowerRange
+from devices.reversions import reversions
 
 MS_NS = 1_000_000
 

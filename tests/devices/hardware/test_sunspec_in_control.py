@@ -11,10 +11,11 @@ import trio
 from sunspec_bench import table
 
 from devices.control_client import ControlClient
-from devices.control_config import parse_config, reversions
+from devices.control_config import parse_config
 from devices.control_messages import Alarm, AlarmCode, DeviceReport, ImageReport
 from devices.drivers.simulated import build_ders
 from devices.errors import ConfigurationError
+from devices.reversions import reversions
 from sim.counterparts.started import Counterpart, counterpart
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]

@@ -12,7 +12,7 @@ from sim.market_year.lookahead import Lookahead
 from sim.market_year.world import World
 
 
-class CommonView:
+class WorldView:
     """The current interval of a world: `surplus` is what each home will have (mWh, injection positive), `quantiles`
     what it expects of that, `prices` the supplier's import and export price (µ/kWh).
 
