@@ -12,22 +12,25 @@ jitter of the control loop and latency of agreement. The reference for all of th
 import csv
 import itertools
 import json
+import os
 import random
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import trio
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from node.web.web_process import WEB_ADDRESS_FILE
 from sim.measuring.live_cell import SPEED, LiveCell, live_cell
 from sim.measuring.pace import spread, without_extra
 from sim.measuring.process_use import cpu_s, memory_mb, with_words
-from sim.measuring.watched_page import Loaded, load_afresh, watch_flows
 from sim.testnet.layout import PROFILE_FILE
 from sim.testnet.preparation import Prepared
 from sim.testnet.waiting import until
@@ -45,6 +48,21 @@ LOADS_W = (1200, 2300)
 SAID = ("uses 1.2 kW", "uses 2.3 kW")
 LOG = "cycles.jsonl"
 NS_PER_S, NS_PER_MS = 1_000_000_000, 1_000_000
+WAIT_MS = 60_000
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+SHOWN = 'main[data-page="home"] .flow'
+OBSERVE = """() => {
+  const flow = document.querySelector(".flow");
+  window.seen = [];
+  new MutationObserver(() => requestAnimationFrame(() => {
+    window.seen.push([performance.timeOrigin + performance.now(), flow.getAttribute("aria-label")]);
+  })).observe(flow, { attributes: true, attributeFilter: ["aria-label"] });
+}"""
+FIGURES = """() => {
+  const loaded = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+  const paint = performance.getEntriesByName("first-contentful-paint")[0];
+  return [loaded.length, loaded.reduce((sum, each) => sum + each.transferSize, 0), paint.startTime, performance.now()];
+}"""
 
 
 @dataclass
@@ -195,6 +213,63 @@ def _median(loads: list[Loaded]) -> dict[str, float]:
         "first_render_ms": spread(each.first_render_ms for each in loads).p50,
         "shown_ms": spread(each.shown_ms for each in loads).p50,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One load of the page with nothing cached: ms from the navigation's start to something on the screen and to the
+    power flow with its figures.
+    """
+
+    requests: int
+    transferred_kb: float
+    first_render_ms: float
+    shown_ms: float
+
+
+def load_afresh(address: str, times: int) -> list[Loaded]:
+    """Load the page so many times, each with nothing cached."""
+    found = []
+    with _browser() as browser:
+        for _ in range(times):
+            with _page(browser, address) as page:
+                requests, transferred, first, shown = page.evaluate(FIGURES)
+                found.append(Loaded(requests, transferred / 1000, first, shown))
+    return found
+
+
+def watch_flows(address: str, seconds: float) -> list[tuple[float, str]]:
+    """When the power flow was drawn anew, and what it then said in words."""
+    with _browser() as browser, _page(browser, address) as page:
+        page.evaluate(OBSERVE)
+        page.wait_for_timeout(seconds * 1000)
+        return [(at, words) for at, words in page.evaluate("() => window.seen")]
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert program is not None, "no Chromium on this machine: run scripts/system_packages.sh"
+    arguments = ["--no-sandbox"] if os.getuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def _page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(f"{address}/#home")
+    page.wait_for_selector(SHOWN)
+    try:
+        yield page
+    finally:
+        context.close()
 
 
 if __name__ == "__main__":
