@@ -65,6 +65,18 @@ FIGURES = """() => {
 }"""
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One load of the page with nothing cached: ms from the navigation's start to something on the screen and to the
+    power flow with its figures.
+    """
+
+    requests: int
+    transferred_kb: float
+    first_render_ms: float
+    shown_ms: float
+
+
 @dataclass
 class Phases:
     """What was measured without viewers, or with them, over all rounds."""
@@ -213,18 +225,6 @@ def _median(loads: list[Loaded]) -> dict[str, float]:
         "first_render_ms": spread(each.first_render_ms for each in loads).p50,
         "shown_ms": spread(each.shown_ms for each in loads).p50,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One load of the page with nothing cached: ms from the navigation's start to something on the screen and to the
-    power flow with its figures.
-    """
-
-    requests: int
-    transferred_kb: float
-    first_render_ms: float
-    shown_ms: float
 
 
 def load_afresh(address: str, times: int) -> list[Loaded]:

@@ -18,6 +18,7 @@ from tidy_rules import imports
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"ledger", "market", "devices", "node", "sim"}
 IMPORT_NAMES = {
+    "_pytest": "pytest",
     "nacl": "pynacl",
     "paho": "paho-mqtt",
     "pytest_trio": "pytest-trio",
