@@ -155,7 +155,11 @@ class HeightTally:
         return self._rounds[round_]
 
     def add(self, signed: SignedVote | SignedProposal) -> Heard:
-        """Count a message in its round."""
+        """Count a message in its round.
+
+        From a log, too: a message that counts is not heard again, so its signer's round is remembered here.
+        """
+        self.note_round(signed)
         tally = self.of(signed.content.round)
         return tally.add_vote(signed) if isinstance(signed, SignedVote) else tally.add_proposal(signed)
 

@@ -47,6 +47,16 @@ def test_a_restarted_validator_casts_its_newest_vote_again_and_no_other() -> Non
     assert votes_in(again.feed(TimeoutExpired(PROPOSE, 1, 0))) == []
 
 
+def test_a_restarted_validator_is_in_the_round_that_others_had_reached() -> None:
+    """What its log holds of a later round is not heard again, so nothing else would ever bring it there."""
+    node = Node()
+    node.hear(proposal(A))
+    node.check(A)
+    node.hear(vote(PREVOTE, 1, A, round_=2), vote(PREVOTE, 2, A, round_=2))
+    assert node.agreement.round == 2
+    assert Node(records=persisted(node)).agreement.round == 2
+
+
 def test_a_restarted_proposer_proposes_the_same_again() -> None:
     node = Node(own=1)
     cast = of(node.feed(ValueReady(1, 0, A)), CastProposal)
