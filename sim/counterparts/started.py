@@ -1,4 +1,4 @@
-"""Shell: a SunSpec server in a process of its own, for whoever starts one and tells it what to do."""
+"""Shell: servers in processes of their own, for whoever starts one and tells it what to do."""
 
 import json
 import subprocess
@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Counterpart:
-    """A SunSpec server in a process of its own; `arguments` are those of `sim.counterparts.sunspec_server`."""
+class Started:
+    """A module of this package in a process of its own: it takes commands and answers them, a line of JSON each."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, module: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sim.counterparts.sunspec_server", *arguments],
+            [sys.executable, "-m", f"sim.counterparts.{module}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -27,10 +27,6 @@ class Counterpart:
         self.process.stdin.flush()
         return self._hear()
 
-    def get(self, place: str) -> float:
-        """The scaled value of a point, named like `701.W`."""
-        return float(self.ask(get=[place])[place])
-
     def end(self) -> None:
         """Pull the plug: the process is killed, and nobody listens any more."""
         self.process.kill()
@@ -40,6 +36,17 @@ class Counterpart:
         assert self.process.stdout is not None
         heard: dict[str, Any] = json.loads(self.process.stdout.readline())
         return heard
+
+
+class Counterpart(Started):
+    """A SunSpec server; `arguments` are those of `sim.counterparts.sunspec_server`."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__("sunspec_server", *arguments)
+
+    def get(self, place: str) -> float:
+        """The scaled value of a point, named like `701.W`."""
+        return float(self.ask(get=[place])[place])
 
 
 @contextmanager

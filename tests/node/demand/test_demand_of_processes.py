@@ -112,7 +112,7 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
             "what the call changed is reported",
         )
         await shown_by_command(neighbour, capsys)
-        vtn.tell(delete={"events": ["limit", "call"]})
+        vtn.ask(delete={"events": ["limit", "call"]})
         await cell.wait(
             lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 120, "the site is free again"
         )

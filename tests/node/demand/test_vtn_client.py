@@ -33,7 +33,7 @@ def one_vtn() -> Iterator[VtnProcess]:
 @pytest.fixture
 def vtn(one_vtn: VtnProcess) -> VtnProcess:
     """As new, with one event."""
-    one_vtn.tell(reset=True)
+    one_vtn.ask(reset=True)
     one_vtn.put("programs", PROGRAM)
     one_vtn.put("events", LIMIT)
     return one_vtn
@@ -68,7 +68,7 @@ async def test_what_is_modified_and_deleted_between_polls_is_seen(vtn: VtnProces
     book = await asked(config)
     vtn.put("events", event("limit", "IMPORT_CAPACITY_LIMIT", 1.0))
     assert value_of(await asked(config, book)) == 1_000
-    vtn.tell(delete={"events": ["limit"]})
+    vtn.ask(delete={"events": ["limit"]})
     assert value_of(await asked(config, book)) is None
 
 
@@ -77,9 +77,9 @@ async def test_an_event_that_a_list_lacks_stands_until_the_vtn_says_that_it_is_g
 ) -> None:
     config = configured(tmp_path, vtn.url)
     book = await asked(config)
-    vtn.tell(fault="forgets-events")
+    vtn.ask(fault="forgets-events")
     assert value_of(await asked(config, book)) == 3_500
-    vtn.tell(delete={"events": ["limit"]})
+    vtn.ask(delete={"events": ["limit"]})
     assert value_of(await asked(config, book)) is None
 
 
@@ -88,7 +88,7 @@ async def test_pages_are_put_together(vtn: VtnProcess, tmp_path: Path, fault: st
     count = 40 if fault == "ignores-skip" else 120
     vtn.put("events", *(event(f"e{number}", "IMPORT_CAPACITY_LIMIT", 5 + number) for number in range(count)))
     if fault is not None:
-        vtn.tell(fault=fault)
+        vtn.ask(fault=fault)
     book = await asked(configured(tmp_path, vtn.url))
     assert len(book.events) == count + 1
 
@@ -114,12 +114,12 @@ async def test_a_vtn_in_trouble_is_named_with_a_remedy_and_changes_nothing(
     config = configured(tmp_path, vtn.url, programs=["evening"])
     book = await asked(config)
     vtn.put("events", event("limit", "IMPORT_CAPACITY_LIMIT", 0.0))
-    vtn.tell(fault=fault)
+    vtn.ask(fault=fault)
     with pytest.raises(OpenAdrError) as caught:
         await asked(config, book)
     assert says in str(caught.value) and str(caught.value).startswith(vtn.url)
     assert value_of(book) == 3_500
-    vtn.tell(fault="")
+    vtn.ask(fault="")
     assert value_of(await asked(config, book)) == 0
 
 
@@ -177,12 +177,12 @@ async def test_a_token_that_the_vtn_forgot_is_fetched_again(vtn: VtnProcess, tmp
     book = EventBook(client_of(config))
     async with connected(config) as client:
         await learn(client, book, DAY_NS)
-        before = vtn.tell(see="requests")["requests"].count("POST auth/token")
+        before = vtn.ask(see="requests")["requests"].count("POST auth/token")
         await learn(client, book, DAY_NS)
-        assert vtn.tell(see="requests")["requests"].count("POST auth/token") == before == 1
-        vtn.tell(expire=True)
+        assert vtn.ask(see="requests")["requests"].count("POST auth/token") == before == 1
+        vtn.ask(expire=True)
         await learn(client, book, DAY_NS)
-    assert vtn.tell(see="requests")["requests"].count("POST auth/token") == 2
+    assert vtn.ask(see="requests")["requests"].count("POST auth/token") == 2
 
 
 async def test_a_wrong_secret_is_told_apart(vtn: VtnProcess, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ async def test_one_wrong_event_is_refused_and_its_earlier_version_stands(
 ) -> None:
     config = configured(tmp_path, vtn.url)
     book = await asked(config)
-    vtn.tell(
+    vtn.ask(
         raw={
             "events": [
                 event("limit", "IMPORT_CAPACITY_LIMIT", -1.0),
@@ -251,7 +251,7 @@ async def test_what_was_known_holds_over_a_restart_without_the_vtn(vtn: VtnProce
     first = Following(config, following(config), lambda: Now(0, DAY_NS, 1), log)
     async with connected(config) as client:
         await first._look(client)
-    vtn.tell(fault="down")
+    vtn.ask(fault="down")
     demand = following(config)
     second = Following(config, demand, lambda: Now(0, DAY_NS, 1), log)
     second._recall()

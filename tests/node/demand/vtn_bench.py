@@ -1,61 +1,40 @@
 """A VTN in a process of its own that checks everything against the published schema, and configurations for it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from node.config import Config, load_config
 from sim.counterparts.openadr_vtn import CLIENT
+from sim.counterparts.started import Started
 
 HOUR_NS = 3_600 * 10**9
 DAY_NS = 1_700_006_400 * 10**9
 """2023-11-15T00:00:00Z: cell time of the tests' cells begins there."""
 
 
-class VtnProcess:
+class VtnProcess(Started):
     """The VTN; every command waits until it is done."""
 
     def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sim.counterparts.openadr_vtn", "--check", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        super().__init__("openadr_vtn", "--check", *arguments)
         version = "3.1.0" if "3.1" in arguments else "3.0.1"
-        self.port = int(self._hear()["port"])
         scheme = "https" if "--certificate" in arguments else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}/openadr3/{version}"
 
-    def tell(self, **command: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(command) + "\n")
-        self.process.stdin.flush()
-        return self._hear()
-
     def put(self, kind: str, *values: dict[str, Any]) -> None:
-        self.tell(put={kind: values})
+        self.ask(put={kind: values})
 
     def see(self, kind: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.tell(see=kind)[kind]
+        found: list[dict[str, Any]] = self.ask(see=kind)[kind]
         return found
 
     def expect_no_problems(self) -> None:
         """Whatever a client sent was what the schema says."""
-        assert self.tell(see="requests")["problems"] == []
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-    def _hear(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        heard: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return heard
+        assert self.ask(see="requests")["problems"] == []
 
 
 @contextmanager
@@ -69,8 +48,6 @@ def vtn_process(*arguments: str) -> Iterator[VtnProcess]:
 
 def time_text(at_ns: int) -> str:
     """As the VTN writes it."""
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
