@@ -52,6 +52,9 @@ UNITS: Final = {"KW": 1_000.0, "W": 1.0}
 """W to one unit of power; KW is the enumeration's own."""
 
 
+Rank = tuple[int, int, str, int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One value of one event, from `start_ns` until just before `end_ns`."""
@@ -65,9 +68,9 @@ class Action:
     event: str
 
     @property
-    def rank(self) -> tuple[int, int, str]:
-        """What goes first, when sorted."""
-        return self.priority, -self.created_ns, self.event
+    def rank(self) -> Rank:
+        """What goes first, when sorted; of intervals of one event that overlap, the earlier."""
+        return self.priority, -self.created_ns, self.event, self.start_ns, self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ NO_STEPS: Final = Steps()
 def _steps(actions: list[Action]) -> Steps:
     """Sweep over the edges with what is on in a heap; what is over leaves it when it comes to the top."""
     waiting = sorted(actions, key=lambda each: each.start_ns)
-    on: list[tuple[tuple[float, tuple[int, int, str]], int, int, Action]] = []
+    on: list[tuple[tuple[float, Rank], int, int, Action]] = []
     edges, holds, begun = [], [], 0
     for at_ns in sorted({at for each in actions for at in (each.start_ns, each.end_ns)}):
         while begun < len(waiting) and waiting[begun].start_ns <= at_ns:

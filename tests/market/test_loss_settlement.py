@@ -197,7 +197,9 @@ def test_the_bearer_is_written_and_read_again_and_checked(cell_world: Any) -> No
         rules = cell_world(loss_bearer=bearer).rules
         written = encode_rules(rules)
         assert decode_rules(written).loss_bearer is bearer
-        assert len(written) == (13 if bearer else 11)
-    for wrong in (0, 5, None):
+        assert len(written) == (14 if bearer else 11)
+    for wrong in (0, 5):
         with pytest.raises(InvalidRules, match="loss_bearer"):
             decode_rules((*written[:-1], wrong))
+    with pytest.raises(InvalidRules, match="null"):
+        decode_rules((*written[:-1], None))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidGenesis
 from market.errors import InvalidRules
+from market.loss_bearer import LossBearer
 from market.rules import (
     BranchLimit,
     BranchRule,
@@ -43,6 +44,13 @@ def test_rules_survive_the_genesis() -> None:
     application = decode(signed, max_bytes=10**6)
     assert isinstance(application, tuple)
     assert decode_rules(application) == RULES
+
+
+def test_what_is_optional_survives_in_every_combination() -> None:
+    for formers in ((), (b"a" * 32,)):
+        for bearer in LossBearer:
+            rules = replace(RULES, formers=formers, loss_bearer=bearer)
+            assert decode_rules(encode_rules(rules)) == rules
 
 
 def test_a_rank_of_formers_survives_and_is_left_out_where_there_is_none() -> None:

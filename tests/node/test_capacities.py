@@ -22,6 +22,7 @@ class Devices:
 
     headroom: tuple[int, int, int | None]
     rule: MemberRule
+    wear: int = 0
 
     def headroom_mw(self, now: Now) -> tuple[int, int, int | None]:
         return self.headroom

@@ -1,12 +1,13 @@
 """Founding a cell below another, and the section of a gateway's configuration."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger.records.genesis import Genesis, member_id
 from market.rules import decode_rules
-from node.cli.cell import init
+from node.cli.cell import CellAbove, init
 from node.config import load_config
 from node.errors import ConfigError
 from node.founding import init_node
@@ -37,14 +38,14 @@ def files(tmp_path: Path) -> Path:
 
 def found(files: Path, **options: object) -> Genesis:
     cards = [files / name / "member.toml" for name in ("gate", "ada")]
-    given = {
-        "gate_lead_s": 200,
+    above: dict[str, Any] = {
         "parent": files / "district" / "genesis.cbor",
         "gateway": "gate",
         "gateway_above": "mill-lane",
-        **options,
     }
-    init(files / "street", *cards, feeder=files / "feeder.toml", first_interval=9, **given)  # type: ignore[arg-type]
+    terms: dict[str, Any] = {"gate_lead_s": 200, **{key: options[key] for key in options if key not in above}}
+    over = CellAbove(**above | {key: options[key] for key in options if key in above})
+    init(files / "street", *cards, feeder=files / "feeder.toml", first_interval=9, above=over, **terms)
     return Genesis.decode((files / "street" / "genesis.cbor").read_bytes())
 
 
