@@ -1,7 +1,6 @@
 """Shell: the API of one node, version 1: read-only answers, events, proofs and audits. The schema is served with it."""
 
 import time
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import trio
@@ -16,17 +15,17 @@ from market.light_statement import statement_of
 from node.errors import InputRefusedError
 from node.proving import What, prove
 from node.web import answers as a
-from node.web.access import Access, Principal
+from node.web.access import Principal
 from node.web.event_stream import READERS, EventResponse
 from node.web.faults import Refusal
 from node.web.invoice_api import add_invoice_routes
+from node.web.served import Served
 from node.web.tokens import Role
 from node.web.views.cell_view import block_detail_of, block_of, feeder_of, members_of
 from node.web.views.feed_view import entries_of
 from node.web.views.market_view import auction_of, fills_of, orders_of, prices_of, schedule_of
 from node.web.views.node_view import alarm_of, ders_of, event_of, flows_of, status_of
 from node.web.views.owner_view import story_of, today_of
-from node.web.watcher import Watcher
 
 BIG = 2**53 - 1
 """The largest number that every reader of JSON has exactly."""
@@ -42,21 +41,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 MISSING: dict[int | str, dict[str, Any]] = {404: {"model": a.ErrorAnswer, "description": "there is none"}}
 BUSY: dict[int | str, dict[str, Any]] = {503: {"model": a.ErrorAnswer, "description": "busy; try again"}}
-
-
-@dataclass(slots=True)
-class Served:
-    """What the API of one node stands on. `heavy` lets one costly question be worked on at a time."""
-
-    watcher: Watcher
-    access: Access
-    heavy: trio.CapacityLimiter
-
-    def alone(self) -> trio.CapacityLimiter:
-        """The right to work on a costly question. Raises `Refusal` while another one is worked on."""
-        if not self.heavy.available_tokens:
-            raise Refusal(503, "busy", "another proof or audit is being worked on; try again")
-        return self.heavy
 
 
 def api_of(served: Served) -> APIRouter:

@@ -14,11 +14,12 @@ from node.web.acting import Acting
 from node.web.action_api import action_api
 from node.web.action_log import ActionLog
 from node.web.alarm_api import alarm_api
-from node.web.api import Served, api_of
+from node.web.api import api_of
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.membership_api import membership_api
 from node.web.operator_api import operator_api
 from node.web.pages import SecureHeaders, static_file
+from node.web.served import Served
 from node.web.watcher import Watcher
 
 API_VERSION = "1.0"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import trio
 from fastapi import APIRouter, Query
@@ -23,11 +23,9 @@ from market.billing.source import journal_of, zone_named
 from market.errors import InputError
 from node.web import answers as a
 from node.web.faults import Refusal
+from node.web.served import Served
 from node.web.settings_answers import InvoiceMonth
 from node.web.watched_node import WatchedNode
-
-if TYPE_CHECKING:
-    from node.web.api import Served
 
 MONTHS_SHOWN = 240
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
@@ -66,7 +64,7 @@ class Journals:
         return self._known[1]
 
 
-def add_invoice_routes(router: APIRouter, served: "Served") -> None:
+def add_invoice_routes(router: APIRouter, served: Served) -> None:
     """The routes of this member's invoices."""
     node = served.watcher.node
     journals = Journals(node.config.directory)
