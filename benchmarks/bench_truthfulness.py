@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from market.comparison import SHADES, gain_of_lie
+from market.comparing.comparison import SHADES, gain_of_lie
 from market.mechanisms.names import Mechanism
 from market.mechanisms.run import run
 from market.orders import Order, Side

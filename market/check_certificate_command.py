@@ -12,7 +12,7 @@ from market.certificates.certificate import Certificate
 from market.certificates.check import check
 from market.certificates.json_form import certificate_from_json
 from market.certificates.of_blocks import check_block
-from market.compare_source import of_first_node, replay_node
+from market.comparing.source import of_first_node, replay_node
 from market.errors import CertificateError, FileError, InputError
 from market.feeder_file import read_feeder
 from market.orders_file import read_orders

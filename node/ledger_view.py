@@ -24,7 +24,7 @@ from market.cell_state import CellState, account_key, member_account
 from market.errors import MalformedPayload
 from market.outcomes import BlockOutcomes, ClearingOutcome
 from market.payloads import Kind, Quality, decode_order, decode_reading
-from market.report_source import candidates
+from market.reporting.source import candidates
 from market.units import kwh_text, price_text
 from node.errors import InputRefusedError
 

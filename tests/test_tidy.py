@@ -211,7 +211,7 @@ def test_the_size_rule_bites() -> None:
 def test_the_integer_rule_bites_where_nodes_agree(source: str) -> None:
     assert len(list(tidy_rules.integers("market/clearing.py", tree_of(source)))) == 1
     assert len(list(tidy_rules.integers("ledger/chain/journal.py", tree_of(source)))) == 1
-    for elsewhere in ("market/bidding.py", "market/report_page.py", "devices/dispatch.py"):
+    for elsewhere in ("market/bidding.py", "market/reporting/page.py", "devices/dispatch.py"):
         expect_none(list(tidy_rules.integers(elsewhere, tree_of(source))))
 
 

@@ -12,7 +12,7 @@ from market.billing.movements import BookedBlock
 from market.cell import EnergyCell
 from market.errors import InputError
 from market.outcomes import BlockOutcomes
-from market.report_source import candidates, opened_ledger
+from market.reporting.source import candidates, opened_ledger
 
 
 def read_journal(directory: Path) -> tuple[Path, Journal]:

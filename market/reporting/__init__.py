@@ -1,1 +1,1 @@
-"""What a report shows beside its sums: merit order, duration curves, and who supplied whom."""
+"""Reports: what the blocks of a cell say about prices, energy and money, as tables, a page, files and SQL."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from market.orders import Side
-from market.report import Report
+from market.reporting.report import Report
 
 SUPPLIER = None
 """Stands for the supplier behind the grid connection where a member's id could be."""

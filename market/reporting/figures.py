@@ -4,11 +4,11 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from market.report import OrderReport, Report
-from market.report_tables import kwh, start_time, unit_price
 from market.reporting.duration import falling
 from market.reporting.energy_flows import EnergyFlow, energy_flows, name_of
 from market.reporting.merit_order import MeritOrder
+from market.reporting.report import OrderReport, Report
+from market.reporting.tables import kwh, start_time, unit_price
 
 BLUE, ORANGE, GREEN, GREY = "#0b7285", "#e8590c", "#2f9e44", "#868e96"
 MOST_MEMBERS = 12

@@ -7,7 +7,7 @@ sells at its import price and buys at its export price whatever is asked of it.
 from dataclasses import dataclass
 
 from market.orders import Side
-from market.report import IntervalReport, OrderReport, Report
+from market.reporting.report import IntervalReport, OrderReport, Report
 
 
 @dataclass(frozen=True, slots=True)

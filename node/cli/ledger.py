@@ -15,7 +15,7 @@ from ledger.signing import unseal
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.payloads import Kind
-from market.report_source import candidates
+from market.reporting.source import candidates
 from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
 from node import ledger_view

@@ -6,10 +6,10 @@ from market.billing.invoice_command import invoice_command
 from market.billing.statement_command import statement_command
 from market.check_certificate_command import check_certificate_command
 from market.clear_command import clear_command
-from market.compare_command import compare_command
+from market.comparing.command import compare_command
 from market.federation.clear_cells_command import clear_cells_command
-from market.report_command import market_report
-from market.sql_command import sql_command
+from market.reporting.command import market_report
+from market.reporting.sql_command import sql_command
 
 app = App(
     name="market", help="Clear order files by hand, compare mechanisms, report on a ledger, make invoices."

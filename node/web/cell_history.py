@@ -16,7 +16,7 @@ from ledger.records.genesis import Genesis
 from ledger.records.votes import Certificate
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes, ClearingOutcome, SettlementLine
-from market.report import Report, build_report
+from market.reporting.report import Report, build_report
 from market.rules import TariffStep
 
 BLOCKS_KEPT = 3_000

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from market.report_page import STYLE
+from market.reporting.page import STYLE
 from market.units import ENERGY_PER_KWH, MONEY_PER_UNIT, PRICE_PER_UNIT
 from sim.market_year.comparison import Played
 from sim.market_year.measures import Spread

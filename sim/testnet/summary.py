@@ -11,8 +11,8 @@ from typing import TypedDict
 from ledger.audit.audit import verify_directory
 from ledger.files.directory import LEDGER_FILE
 from market.cell import EnergyCell
-from market.report import Report
-from market.report_source import read_report
+from market.reporting.report import Report
+from market.reporting.source import read_report
 from market.units import ENERGY_PER_KWH, PRICE_PER_UNIT
 from sim.testnet.watch import NodeView
 

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from market.report import Fate, Report, build_report
-from market.report_tables import report_json, report_tables
+from market.reporting.report import Fate, Report, build_report
+from market.reporting.tables import report_json, report_tables
 
-TEXT = (Path(__file__).parents[2] / "docs" / "reports.md").read_text("utf-8")
+TEXT = (Path(__file__).parents[3] / "docs" / "reports.md").read_text("utf-8")
 TYPES = {
     "int64": pl.Int64(),
     "timestamp": pl.Datetime("us", "UTC"),

@@ -7,9 +7,9 @@ import pytest
 from month_ledger import write_month
 
 from market.errors import InputError
-from market.report_command import market_report
-from market.report_source import read_report
-from market.sql_command import sql_command
+from market.reporting.command import market_report
+from market.reporting.source import read_report
+from market.reporting.sql_command import sql_command
 
 
 @pytest.fixture(scope="module")

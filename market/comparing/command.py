@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from market.compare_source import Auctions, read_auctions
-from market.comparison import SHADES, Comparison, compare, members_with_several_orders
-from market.comparison_json import comparison_json, share
+from market.comparing.comparison import SHADES, Comparison, compare, members_with_several_orders
+from market.comparing.json_form import comparison_json, share
+from market.comparing.source import Auctions, read_auctions
 from market.errors import InputError
 from market.terminal import table_console
 from market.units import kwh_text, money_text

@@ -18,8 +18,8 @@ from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.certificates.of_blocks import check_block
 from market.check_certificate_command import check_certificate_command
-from market.compare_command import MAX_ROWS, compare_command
-from market.compare_source import read_auctions, replay_node
+from market.comparing.command import MAX_ROWS, compare_command
+from market.comparing.source import read_auctions, replay_node
 from market.errors import CertificateError
 from market.orders import Side
 from market.payloads import Curve, Kind, encode_order

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from market.compare_source import AsCleared, Auctions
-from market.comparison import Comparison, members_with_several_orders
+from market.comparing.comparison import Comparison, members_with_several_orders
+from market.comparing.source import AsCleared, Auctions
 from market.json_text import json_list, json_object
 from market.units import DECIMALS, decimal_text, kwh_text, money_text
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from market.report import Report, build_report
-from market.report_page import member_cells, report_page
+from market.reporting.page import member_cells, report_page
+from market.reporting.report import Report, build_report
 
 FIRST = 100
 

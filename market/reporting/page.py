@@ -10,8 +10,6 @@ from html import escape
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from market.report import Fate, IntervalReport, MemberReport, Report
-from market.report_tables import kwh, share, start_time, unit_price, units
 from market.reporting.figures import (
     FLOW_NOTE,
     MERIT_NOTE,
@@ -24,6 +22,8 @@ from market.reporting.figures import (
     price_duration,
 )
 from market.reporting.merit_order import merit_order, telling_interval
+from market.reporting.report import Fate, IntervalReport, MemberReport, Report
+from market.reporting.tables import kwh, share, start_time, unit_price, units
 
 COLOURS = ("#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e", "#c2255c", "#1864ab", "#862e9c", "#5c940d")
 GREY = "#868e96"

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.comparison import (
+from market.comparing.comparison import (
     SHADES,
     Auction,
     compare,

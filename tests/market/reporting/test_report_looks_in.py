@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from market.orders import Side
-from market.report import build_report
-from market.report_command import print_report
+from market.reporting.command import print_report
 from market.reporting.duration import exceeded, falling
 from market.reporting.energy_flows import energy_flows, name_of, split
 from market.reporting.merit_order import merit_order, telling_interval
+from market.reporting.report import build_report
 from market.terminal import table_console
 
 FIRST = 100

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from market.errors import InputError
-from market.report import Report
-from market.report_tables import EPOCH, report_tables
+from market.reporting.report import Report
+from market.reporting.tables import EPOCH, report_tables
 
 CELL_DIGITS = 16
 """Hexadecimal digits of the cell's id in the name of its folder."""

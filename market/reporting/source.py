@@ -20,7 +20,7 @@ from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.errors import InputError
 from market.outcomes import BlockOutcomes
-from market.report import Report, build_report
+from market.reporting.report import Report, build_report
 
 NODES_DIRECTORY = "nodes"
 SHARED_GENESIS = Path("cell") / GENESIS_FILE

@@ -19,8 +19,8 @@ from market.cell import EnergyCell
 from market.errors import InputError
 from market.payloads import Curve, Kind, Reading, encode_order, encode_reading
 from market.payloads import Step as CurveStep
-from market.report_command import market_report
-from market.report_source import read_report
+from market.reporting.command import market_report
+from market.reporting.source import read_report
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 
 FIRST = 400_000

@@ -8,13 +8,13 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from market.report import IntervalReport, Report
-from market.report_files import write_tables
-from market.report_page import HEADINGS, member_cells, percent, report_page
-from market.report_source import read_report
-from market.report_tables import kwh, report_json, start_time, unit_price, units
+from market.reporting.files import write_tables
+from market.reporting.insight_tables import duration_table, flow_table, merit_table
 from market.reporting.merit_order import merit_order, telling_interval
-from market.reporting.tables import duration_table, flow_table, merit_table
+from market.reporting.page import HEADINGS, member_cells, percent, report_page
+from market.reporting.report import IntervalReport, Report
+from market.reporting.source import read_report
+from market.reporting.tables import kwh, report_json, start_time, unit_price, units
 from market.terminal import table_console
 
 MAX_ROWS = 48

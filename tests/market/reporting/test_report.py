@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from market.report import Fate, Report, build_report
-from market.report_tables import report_json, report_tables
+from market.reporting.report import Fate, Report, build_report
+from market.reporting.tables import report_json, report_tables
 
 FIRST, RETAIL, FEED_IN, PRICE = 100, 300, 40, 150
 IDLE = (0, 0, 0, 0)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
-from market.report_files import query
+from market.reporting.files import query
 from market.terminal import table_console
 
 MAX_ROWS = 200

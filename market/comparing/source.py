@@ -19,13 +19,13 @@ from ledger.store.private_copy import copy_ledger
 from ledger.store.store import Store
 from market.cell import EnergyCell
 from market.cell_state import CellState
-from market.comparison import Auction
+from market.comparing.comparison import Auction
 from market.errors import InputError
 from market.orders import Order
 from market.orders_file import read_orders
 from market.outcomes import BlockOutcomes, ClearingOutcome
 from market.payloads import Kind
-from market.report_source import candidates, genesis_path
+from market.reporting.source import candidates, genesis_path
 
 Found = TypeVar("Found")
 

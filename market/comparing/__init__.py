@@ -1,0 +1,1 @@
+"""The same auctions under every mechanism, side by side."""
