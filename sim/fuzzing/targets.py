@@ -60,15 +60,6 @@ from ledger.sync.replication import (
     read_recall_reply,
     recall_request,
 )
-from market.payloads import (
-    decode_deposit,
-    decode_limit,
-    decode_meter,
-    decode_order,
-    decode_reading,
-    decode_record,
-    decode_tariff,
-)
 from market.rules import decode_rules
 from node.wire import (
     Capacity,
@@ -85,6 +76,7 @@ from node.wire import (
 from sim.fuzzing.seeds import Recording, recorded
 from sim.fuzzing.target import Target, silent
 from sim.fuzzing.targets_of_gateways import gateway_targets
+from sim.fuzzing.targets_of_payloads import payload_targets
 from sim.fuzzing.targets_of_proofs import proof_targets
 
 
@@ -217,17 +209,7 @@ def _frame_targets(recording: Recording) -> tuple[Target, ...]:
 
 
 def _content_targets(recording: Recording) -> tuple[Target, ...]:
-    payloads = (
-        *(encode(decode_entry(unseal(each, ENTRY_BYTES)[0]).payload) for each in recording.entries[:4]),
-        encode((300_000, 40_000)),
-        encode((recording.keys[0].member, b"\x01\x00")),
-        encode((1, 1000, 1004, 2_000_000)),
-        encode((7, b"alarm")),
-    )
-    return (
-        Target("payload", _payload, PeerError, payloads),
-        Target("genesis", _genesis, InvalidGenesis, (recording.genesis.encode(),)),
-    )
+    return (Target("genesis", _genesis, InvalidGenesis, (recording.genesis.encode(),)), *payload_targets())
 
 
 def _control_targets() -> tuple[Target, ...]:
@@ -284,22 +266,6 @@ def _nodes(path: tuple[Value, ...]) -> list[bytes]:
     if len(nodes) != len(path):
         raise Malformed("a proof is of byte strings")
     return nodes
-
-
-def _payload(data: bytes) -> None:
-    """All readers of payloads see the same bytes; at least one refuses them."""
-    payload = decode(data, max_bytes=ENTRY_BYTES)
-    if not isinstance(payload, tuple):
-        raise Malformed("a payload is an array")
-    readers = (decode_order, decode_reading, decode_deposit, decode_limit, decode_record, decode_meter)
-    refusals = []
-    for read in (*readers, lambda payload: decode_tariff(payload, 1000)):
-        try:
-            read(payload)
-        except PeerError as fault:
-            refusals.append(fault)
-    if len(refusals) > len(readers):
-        raise refusals[0]
 
 
 def _genesis(data: bytes) -> bytes:
