@@ -37,6 +37,7 @@ from devices.errors import (
 )
 from devices.fast_response import Arming
 from devices.frames import FrameReader, decode_upward, encode_frame
+from devices.hand_over import TAKE_OVER
 from devices.limits import PowerRange
 from devices.orders import Activate, Admit, Enter, Order, Release, Restrict
 from devices.standing_orders import HEARTBEAT_NS, StandingOrders
@@ -58,7 +59,6 @@ GOOD_SESSION_S = 10.0
 MESSAGES = 256
 """Messages that may wait for the daemon in each direction."""
 STOP_S = 10.0
-TAKE_OVER = "--take-over"
 SILENCE_S = 10.0
 """A control process that took over and says nothing for so long is ended (real time); it reports twice a second."""
 

@@ -72,10 +72,15 @@ def lock_directory(directory: Path) -> IO[str]:
         holder = lock.read(32).strip() or "unknown"
         lock.close()
         raise AlreadyControlledError(f"{directory}: already controlled by the process {holder}") from error
+    name_holder(lock)
+    return lock
+
+
+def name_holder(lock: IO[str]) -> None:
+    """Write into the lock of a directory that this process holds it."""
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
-    return lock
 
 
 def load_state(directory: Path) -> SavedState:

@@ -32,11 +32,12 @@ from devices.control_files import (
     load_profile,
     load_state,
     lock_directory,
+    name_holder,
 )
 from devices.control_messages import Downward, ImageReport, Stop, TakeOver
 from devices.control_socket import ControlSocket, DaemonAttached
 from devices.control_state import SavedState
-from devices.control_succession import Heir, name_holder, succeed
+from devices.control_succession import Heir, succeed
 from devices.cycle_record import CycleRecord
 from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
@@ -55,7 +56,7 @@ from devices.errors import (
     StateError,
 )
 from devices.grid_profile import GridProfile
-from devices.hand_over import HandOver
+from devices.hand_over import TAKE_OVER, HandOver
 from devices.profiles import Profile
 
 NS_PER_S = 1_000_000_000
@@ -63,7 +64,6 @@ NS_PER_MS = 1_000_000
 SWITCH_S = 0.0005
 """How long another thread (a device's, the log's) may compute before the loop has its turn; Python's own 5 ms are half
 of the shortest cycle."""
-TAKE_OVER = "--take-over"
 CLEAR_NS = 1 * NS_PER_S
 """Devices do not change hands in the last second of an interval, so that its record is whole; nor is that waited for
 longer than two seconds.

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from devices.control_files import name_holder
 from devices.control_messages import Downward, TakeOver
 from devices.control_socket import SOCKET_NAME
 from devices.errors import MessageError, NotHandedOverError
@@ -102,13 +103,6 @@ def succeed(directory: Path) -> Taken:
         os.close(place)
     name_holder(lock)
     return Taken(lock, handed, leases, link)
-
-
-def name_holder(lock: IO[str]) -> None:
-    """Write into the lock of a directory that this process holds it."""
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
 
 
 def _rest(link: socket.socket) -> bytes:

@@ -5,8 +5,12 @@ the successor judges them again. Metered energy is whole mWh and a rest in picoj
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from devices.control_state import SavedState
+
+TAKE_OVER: Final = "--take-over"
+"""The option of a control process that is to take the devices over from the one that holds them."""
 
 
 @dataclass(frozen=True, slots=True)

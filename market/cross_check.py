@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from market.payloads import Quality, Reading
 from market.rules import CellRules, MemberRule
+from market.splitting import split_by_weight
 from market.units import MAX_QUANTITY
 
 ERROR_PER_THOUSAND = 20
@@ -106,10 +107,7 @@ def _shares(amount: int, missing: list[MemberRule]) -> list[int]:
     weights = [rule.max_injection_mw + rule.max_withdrawal_mw for rule in missing]
     if not any(weights):
         weights = [1] * len(missing)
-    shares = [abs(amount) * weight // sum(weights) for weight in weights]
-    for index in range(abs(amount) - sum(shares)):
-        shares[index] += 1
-    return [share if amount > 0 else -share for share in shares]
+    return split_by_weight(amount, weights)
 
 
 def _moved(reading: Reading, energy: int) -> Reading:

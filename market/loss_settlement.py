@@ -25,6 +25,7 @@ from market.losses import arriving, flows_of
 from market.outcomes import IntervalSettlement
 from market.rules import CellRules
 from market.settlement import Amounts, Reason, bill
+from market.splitting import split_by_weight
 
 ROOT = 0
 """The root's place among the branches of a cell's rules."""
@@ -80,13 +81,7 @@ def _shares(cost: int, record: IntervalRecord, rules: CellRules) -> Amounts:
         for member, reading in sorted(record.readings.items())
         if member != gateway and reading.contribution + reading.consumption
     }
-    whole = sum(crossed.values())
-    if not whole:
+    if not crossed:
         return {account: cost}
-    shares = {member: abs(cost) * energy // whole for member, energy in crossed.items()}
-    odd = abs(cost) - sum(shares.values())
-    sign = 1 if cost > 0 else -1
-    return {
-        member_account(member): sign * (share + (place < odd))
-        for place, (member, share) in enumerate(shares.items())
-    }
+    shares = split_by_weight(cost, list(crossed.values()))
+    return {member_account(member): share for member, share in zip(crossed, shares, strict=True)}

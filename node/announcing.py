@@ -15,7 +15,7 @@ from ledger.encoding import Value
 from ledger.errors import InvalidGenesis, PeerError
 from ledger.files.directory import GENESIS_FILE
 from ledger.files.keys import load_key
-from ledger.membership.admission import HEIGHTS_AHEAD, why_not, with_change
+from ledger.membership.admission import HEIGHTS_AHEAD, Accepts, why_not, with_change
 from ledger.membership.members import Membership
 from ledger.records.changes import (
     CHANGE_KIND,
@@ -76,19 +76,17 @@ def announce(
             raise InputRefusedError(f"{node_directory}: belongs to another cell than {cell_directory}")
         tip = load_chain(store, genesis, EnergyCell())
         said = _unanchored_changes(store, tip)
-    membership = _with_waiting(tip, [*said, *waiting])
+    accepts = partial(EnergyCell().accepts, tip.state)
+    membership = _with_waiting(tip, [*said, *waiting], accepts)
     change = make(tip, membership.expected())
-    reason = why_not(membership, change, genesis, partial(EnergyCell().accepts, tip.state))
+    reason = why_not(membership, change, genesis, accepts)
     if reason is not None:
         raise InputRefusedError(f"the cell would not take this change: {reason}")
     numbered = NumberedChange(membership.changes + 1, change)
     payload = change_payload(sign_change(key, genesis.cell_id, numbered))
     spool.leave(Instruction(CHANGE_KIND, 0, payload))
-    height = tip.height + 1 + HEIGHTS_AHEAD
-    after = with_change(
-        membership, numbered, genesis, tip.height + 1, partial(EnergyCell().accepts, tip.state)
-    )
-    return Announced(numbered.number, change, height, after.expected())
+    after = with_change(membership, numbered, genesis, tip.height + 1, accepts)
+    return Announced(numbered.number, change, tip.height + 1 + HEIGHTS_AHEAD, after.expected())
 
 
 def admission_of(card: MemberCard, tip: Tip[CellState], credit: int) -> Admit:
@@ -170,7 +168,7 @@ def _unanchored_changes(store: Store, tip: Tip[CellState]) -> list[tuple[Value, 
     return found
 
 
-def _with_waiting(tip: Tip[CellState], payloads: list[tuple[Value, ...]]) -> Membership:
+def _with_waiting(tip: Tip[CellState], payloads: list[tuple[Value, ...]], accepts: Accepts) -> Membership:
     """The tip's membership with the signed changes that are on their way, in the order of their numbers."""
     waiting: dict[int, NumberedChange] = {}
     for payload in payloads:
@@ -182,7 +180,6 @@ def _with_waiting(tip: Tip[CellState], payloads: list[tuple[Value, ...]]) -> Mem
                     continue
                 waiting.setdefault(numbered.number, numbered)
     membership = tip.membership
-    accepts = partial(EnergyCell().accepts, tip.state)
     while (following := waiting.get(membership.changes + 1)) is not None:
         after = with_change(membership, following, tip.genesis, tip.height + 1, accepts)
         if after is membership:

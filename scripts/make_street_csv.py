@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from scripts.make_sample_data import read
-from scripts.make_year_csv import year_of
+from scripts.make_year_csv import write_readings, year_of
 
 SOLAR = "community_swiss_15min_2024.parquet"
 CARBON = "carbon_intensity_60min_2021_24.parquet"
@@ -88,10 +88,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--homes", type=int, default=60)
     parser.add_argument("--step", choices=["30m", "1h"], default="30m")
     options = parser.parse_args(arguments)
-    table = street_of(options.folder, options.homes, options.step)
-    table.write_csv(options.out, float_precision=6)
-    homes = table["home"].n_unique()
-    sys.stdout.write(f"{options.out}: {homes} homes, {table.height // max(1, homes)} intervals\n")
+    write_readings(street_of(options.folder, options.homes, options.step), options.out)
     return 0
 
 

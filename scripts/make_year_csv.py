@@ -69,11 +69,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--homes", type=int, default=10_000)
     options = parser.parse_args(arguments)
-    table = year_of(options.folder, options.name, options.homes)
-    table.write_csv(options.out, float_precision=6)
-    homes = table["home"].n_unique()
-    sys.stdout.write(f"{options.out}: {homes} homes, {table.height // max(1, homes)} intervals\n")
+    write_readings(year_of(options.folder, options.name, options.homes), options.out)
     return 0
+
+
+def write_readings(table: pl.DataFrame, out: Path) -> None:
+    """Write meter readings and say what they are of."""
+    table.write_csv(out, float_precision=6)
+    homes = table["home"].n_unique()
+    sys.stdout.write(f"{out}: {homes} homes, {table.height // max(1, homes)} intervals\n")
 
 
 if __name__ == "__main__":

@@ -360,8 +360,8 @@ class Agreement:
             self._count(signed)
 
     def _count(self, signed: SignedProposal | SignedVote) -> None:
-        self._tally.note_round(signed)
         if not self._keeps(signed.content.round):
+            self._tally.note_round(signed)
             return
         heard = self._tally.add(signed)
         if heard.contradicts is not None:

@@ -115,9 +115,8 @@ class _Level:
         if len(book) and not 0 <= int(book.branch.min()) <= int(book.branch.max()) < count:
             raise OrderError(f"an order is on a branch that is not one of the feeder's {count}")
         branches = list(feeder.branches)
-        if (
-            not top
-        ):  # fee and loss of the connection are taken by the market above, which moves the key by them
+        if not top:
+            # The market above takes fee and loss of the connection, and moves the key by them.
             branches[feeder.root] = replace(branches[feeder.root], fee=0, loss=0)
         for each in below:
             if not 0 <= each.branch < count:

@@ -8,6 +8,7 @@ from market.reporting.duration import falling
 from market.reporting.energy_flows import EnergyFlow, energy_flows, name_of
 from market.reporting.merit_order import MeritOrder
 from market.reporting.report import OrderReport, Report
+from market.reporting.series import branch_prices, mean_powers
 from market.reporting.tables import kwh, start_time, unit_price
 
 BLUE, ORANGE, GREEN, GREY = "#0b7285", "#e8590c", "#2f9e44", "#868e96"
@@ -46,7 +47,7 @@ def merit_figure(figure: go.Figure, merit: MeritOrder) -> go.Figure:
     ):
         line = {"color": GREY, "dash": dash}
         figure.add_scatter(x=reach, y=[unit_price(price)] * 2, name=name, mode="lines", line=line)
-    prices = sorted({branch.price for branch in merit.interval.branches if branch.price is not None})
+    prices = merit.prices
     for price in prices:
         figure.add_scatter(
             x=reach,
@@ -67,23 +68,15 @@ def merit_title(merit: MeritOrder, currency: str) -> str:
 
 def price_duration(figure: go.Figure, report: Report) -> go.Figure:
     """One curve for each branch."""
-    names = [branch.name for branch in report.intervals[0].branches] if report.intervals else []
-    for index, name in enumerate(names):
-        curve = falling(unit_price(row.branches[index].price) for row in report.standing)
-        _add_curve(figure, curve, name)
+    for name, prices in branch_prices(report).items():
+        _add_curve(figure, falling(prices), name)
     return _over_time(figure)
 
 
 def power_duration(figure: go.Figure, report: Report) -> go.Figure:
     """Power over the grid connection both ways, and what members drew in all."""
-    rows = [row for row in report.intervals if row.settled]
-    per_hour = 3600 / report.interval_s
-    for name, energies in (
-        ("drawn by members", [row.consumption for row in rows]),
-        ("from the grid", [max(row.consumption - row.contribution, 0) for row in rows]),
-        ("to the grid", [max(row.contribution - row.consumption, 0) for row in rows]),
-    ):
-        _add_curve(figure, falling(kwh(energy) * per_hour for energy in energies), name)
+    for name, powers in mean_powers(report).items():
+        _add_curve(figure, falling(powers), name)
     return _over_time(figure)
 
 

@@ -6,6 +6,7 @@ from market.reporting.duration import SHARES, exceeded
 from market.reporting.energy_flows import energy_flows, name_of
 from market.reporting.merit_order import MeritOrder
 from market.reporting.report import OrderReport, Report
+from market.reporting.series import FROM_GRID, TO_GRID, branch_prices, mean_powers
 from market.reporting.tables import kwh, start_time, unit_price
 
 MOST_ROWS = 20
@@ -14,8 +15,7 @@ MOST_ROWS = 20
 
 def merit_table(report: Report, merit: MeritOrder) -> Table:
     """Dearest bid beside cheapest ask, and on; what is filled beside what is offered."""
-    prices = sorted({branch.price for branch in merit.interval.branches if branch.price is not None})
-    said = " and ".join(f"{unit_price(price):.4f}" for price in prices) or "none"
+    said = " and ".join(f"{unit_price(price):.4f}" for price in merit.prices) or "none"
     table = Table(
         title=f"{report.cell}: merit order of {start_time(merit.interval):%Y-%m-%d %H:%M} UTC, where most was traded"
         f" (price {said} {report.currency}/kWh; filled of offered kWh)"
@@ -35,18 +35,11 @@ def duration_table(report: Report) -> Table:
         table.add_column(
             "highest" if not share else "lowest" if share == 1 else f"{share:.0%}", justify="right"
         )
-    names = [branch.name for branch in report.intervals[0].branches] if report.intervals else []
-    settled = [row for row in report.intervals if row.settled]
-    per_hour = 3600 / report.interval_s
-    for index, name in enumerate(names):
-        prices = [unit_price(row.branches[index].price) for row in report.standing]
+    for name, prices in branch_prices(report).items():
         table.add_row(f"price {name}", *(_number(exceeded(prices, share), 4) for share in SHARES))
-    for title, energies in (
-        ("kW from the grid", [max(row.consumption - row.contribution, 0) for row in settled]),
-        ("kW to the grid", [max(row.contribution - row.consumption, 0) for row in settled]),
-    ):
-        powers = [kwh(energy) * per_hour for energy in energies]
-        table.add_row(title, *(_number(exceeded(powers, share), 3) for share in SHARES))
+    powers = mean_powers(report)
+    for name in (FROM_GRID, TO_GRID):
+        table.add_row(f"kW {name}", *(_number(exceeded(powers[name], share), 3) for share in SHARES))
     return table
 
 

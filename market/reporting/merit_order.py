@@ -18,6 +18,11 @@ class MeritOrder:
     bids: tuple[OrderReport, ...]
     asks: tuple[OrderReport, ...]
 
+    @property
+    def prices(self) -> list[int]:
+        """The prices of the interval's branches, each once, the lowest first; none without trade."""
+        return sorted({branch.price for branch in self.interval.branches if branch.price is not None})
+
 
 def merit_order(interval: IntervalReport) -> MeritOrder:
     """That of an interval; equal prices in order of member."""

@@ -21,7 +21,7 @@ from market.services.payloads import (
 from market.units import MW_PER_W, NS_PER_S
 from node.errors import InputRefusedError
 from node.ledger_view import opened
-from node.speaking import cell_time_ns, speaker
+from node.speaking import Speaker, cell_time_ns, speaker
 from node.spool import Spool
 
 LOOKED_BACK = 4_096
@@ -52,7 +52,8 @@ def requests(*, node: Path, as_json: Annotated[bool, Parameter(name="--json", ne
     as_json
         Print one object with the key requests: a list of id, service, power_w, start_ns, end_ns and withdrawn.
     """
-    found = own_requests(node, cell_time_ns(node))
+    now_ns = cell_time_ns(node)
+    found = own_requests(speaker(node), now_ns)
     if as_json:
         rows = [
             {
@@ -67,7 +68,6 @@ def requests(*, node: Path, as_json: Annotated[bool, Parameter(name="--json", ne
         ]
         sys.stdout.write(json.dumps({"requests": rows}) + "\n")
         return
-    now_ns = cell_time_ns(node)
     for each in found:
         left_s = max(0, each.request.end_ns - now_ns) // NS_PER_S
         state = "withdrawn" if each.withdrawn else f"{left_s} s left"
@@ -93,7 +93,7 @@ def withdraw(request: str, /, *, node: Path) -> None:
     """
     said = speaker(node)
     said.require(Role.DSO, "requests")
-    standing = [each for each in own_requests(node, cell_time_ns(node)) if not each.withdrawn]
+    standing = [each for each in own_requests(said, cell_time_ns(node)) if not each.withdrawn]
     found = [each for each in standing if each.id.hex().startswith(request.lower())]
     if len(found) != 1:
         known = ", ".join(each.id.hex()[:SHORTEST] for each in standing)
@@ -108,13 +108,13 @@ def withdraw(request: str, /, *, node: Path) -> None:
     )
 
 
-def own_requests(node: Path, now_ns: int) -> list[OwnRequest]:
-    """The node's own requests that end after a moment of cell time, oldest first. Raises `InputRefusedError`."""
-    member = speaker(node).member
-    with opened(node) as (_, store):
+def own_requests(said: Speaker, now_ns: int) -> list[OwnRequest]:
+    """The speaker's own requests that end after a moment of cell time, oldest first. Raises `InputRefusedError`."""
+    member = said.member
+    with opened(said.directory) as (_, store):
         last = store.last_sequence(member.id, member.incarnation)
         entries = list(store.entries(member.id, member.incarnation, max(-1, last - LOOKED_BACK), last))
-    waiting = [asked.payload for _, asked in Spool(node).waiting() if asked.kind == Kind.WITHDRAWAL]
+    waiting = [asked.payload for _, asked in Spool(said.directory).waiting() if asked.kind == Kind.WITHDRAWAL]
     payloads = [each.entry.payload for each in entries if each.entry.kind == Kind.WITHDRAWAL]
     taken_back = {decode_withdrawal(payload) for payload in (*payloads, *waiting)}
     found = []

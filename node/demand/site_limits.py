@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from devices.limits import PowerRange, narrow
 from devices.openadr.timeline import Matter, Timeline
 from devices.orders import Restrict
+from market.units import NS_PER_S
 from node.events import Effect, Now, Order, Report
 
-NS_PER_S = 1_000_000_000
 UNLIMITED = PowerRange(-1e9, 1e9)
 """What the site's own limits are not narrowed by."""
 LONGEST_S = 2 * 86_400.0

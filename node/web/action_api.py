@@ -9,13 +9,11 @@ from node.errors import InputRefusedError
 from node.web import answers as a
 from node.web.access import SESSION_COOKIE, SESSION_S, Principal
 from node.web.acting import UNREACHED, Acting
-from node.web.faults import Refusal
+from node.web.faults import BIG, ERRORS, MISSING, Refusal
 from node.web.settings_answers import Done, Goal, ServiceSetting, Settings
 from node.web.tokens import Role
 from node.web.views.node_view import alarm_of
 from node.web.watcher import Watcher
-
-BIG = 2**53 - 1
 
 ModeName = Annotated[
     Literal["grid-support", "standby", "emergency-stop"],
@@ -35,8 +33,6 @@ Headroom = Annotated[float, Body(ge=0, le=1e9, description="W; 0 arms nothing")]
 
 def action_api(acting: Acting) -> APIRouter:
     """The routes that change something of the owner's, under /api/v1."""
-    from node.web.api import ERRORS
-
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(acting.admit)], responses=ERRORS)
     _sessions(router, acting)
     _actions(router, acting)
@@ -131,7 +127,7 @@ def _acknowledging(router: APIRouter, acting: Acting) -> None:
         "/alarms/{number}/acknowledge",
         tags=["actions"],
         summary="Say that an alarm was seen",
-        responses={404: {"model": a.ErrorAnswer, "description": "there is none"}},
+        responses=MISSING,
     )
     async def acknowledge(request: Request, number: Annotated[int, Path(ge=0, le=BIG)]) -> a.AlarmAnswer:
         who = acting.access.require(request, Role.OWNER)

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from node.errors import InputRefusedError
 from node.saying.acknowledgements import say_seen
 from node.speaking import Speaker
-from node.web import answers as a
 from node.web.acting import UNREACHED, Acting
-from node.web.faults import Refusal
+from node.web.faults import ERRORS, MISSING, Refusal
 from node.web.saying_entries import Saying
 from node.web.settings_answers import CellAlarm, Left
 from node.web.tokens import Role
@@ -21,8 +20,6 @@ AlarmId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="the id of 
 
 def alarm_api(acting: Acting) -> APIRouter:
     """The routes of the cell's alarms, under /api/v1/cell-alarms."""
-    from node.web.api import ERRORS
-
     router = APIRouter(prefix="/api/v1/cell-alarms", dependencies=[Depends(acting.admit)], responses=ERRORS)
     watcher, saying = acting.watcher, Saying(acting)
 
@@ -40,7 +37,7 @@ def alarm_api(acting: Acting) -> APIRouter:
         "/{id}/acknowledge",
         tags=["actions"],
         summary="Say in the node's feed that an alarm was seen",
-        responses={**UNREACHED, 404: {"model": a.ErrorAnswer, "description": "there is none"}},
+        responses={**UNREACHED, **MISSING},
     )
     async def acknowledge(request: Request, id: AlarmId) -> Left:  # noqa: A002 - the name in the path
         acting.access.require(request, Role.OWNER)

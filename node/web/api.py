@@ -1,7 +1,7 @@
 """Shell: the API of one node, version 1: read-only answers, events, proofs and audits. The schema is served with it."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import trio
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -17,7 +17,7 @@ from node.proving import What, prove
 from node.web import answers as a
 from node.web.access import Principal
 from node.web.event_stream import READERS, EventResponse
-from node.web.faults import Refusal
+from node.web.faults import BIG, BUSY, ERRORS, MISSING, Refusal
 from node.web.invoice_api import add_invoice_routes
 from node.web.served import Served
 from node.web.tokens import Role
@@ -27,20 +27,8 @@ from node.web.views.market_view import auction_of, fills_of, orders_of, prices_o
 from node.web.views.node_view import alarm_of, ders_of, event_of, flows_of, status_of
 from node.web.views.owner_view import story_of, today_of
 
-BIG = 2**53 - 1
-"""The largest number that every reader of JSON has exactly."""
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many, the newest")]
 Interval = Annotated[int, Path(ge=0, le=BIG, description="the index of an interval")]
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    401: {"model": a.ErrorAnswer, "description": "a token is needed"},
-    403: {"model": a.ErrorAnswer, "description": "the token does not allow it, or another site asks"},
-    421: {"model": a.ErrorAnswer, "description": "another host name than this server has"},
-    422: {"model": a.ErrorAnswer, "description": "a parameter is not valid"},
-    429: {"model": a.ErrorAnswer, "description": "too many requests"},
-}
-MISSING: dict[int | str, dict[str, Any]] = {404: {"model": a.ErrorAnswer, "description": "there is none"}}
-BUSY: dict[int | str, dict[str, Any]] = {503: {"model": a.ErrorAnswer, "description": "busy; try again"}}
 
 
 def api_of(served: Served) -> APIRouter:

@@ -1,9 +1,24 @@
-"""The one form in which the API says no."""
+"""The one form in which the API says no, and how its schema says so."""
+
+from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
 from node.web.answers import ErrorAnswer, Problem
+
+BIG = 2**53 - 1
+"""The largest number that every reader of JSON has exactly."""
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorAnswer, "description": "a token is needed"},
+    403: {"model": ErrorAnswer, "description": "the token does not allow it, or another site asks"},
+    421: {"model": ErrorAnswer, "description": "another host name than this server has"},
+    422: {"model": ErrorAnswer, "description": "a parameter is not valid"},
+    429: {"model": ErrorAnswer, "description": "too many requests"},
+}
+MISSING: dict[int | str, dict[str, Any]] = {404: {"model": ErrorAnswer, "description": "there is none"}}
+BUSY: dict[int | str, dict[str, Any]] = {503: {"model": ErrorAnswer, "description": "busy; try again"}}
 
 CODES = {
     404: ("not-found", "there is nothing at this address"),

@@ -21,8 +21,7 @@ from market.billing.months import Month
 from market.billing.movements import closing_span
 from market.billing.source import journal_of, zone_named
 from market.errors import InputError
-from node.web import answers as a
-from node.web.faults import Refusal
+from node.web.faults import BUSY, MISSING, Refusal
 from node.web.served import Served
 from node.web.settings_answers import InvoiceMonth
 from node.web.watched_node import WatchedNode
@@ -44,8 +43,8 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
             "text/html": {"schema": {"type": "string"}},
         }
     },
-    404: {"model": a.ErrorAnswer, "description": "there is none"},
-    503: {"model": a.ErrorAnswer, "description": "busy; try again"},
+    **MISSING,
+    **BUSY,
 }
 
 

@@ -18,20 +18,18 @@ from node.member_card import MemberCard, check_card
 from node.saying.members import add_addresses, announced_lines
 from node.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
-from node.web.saying_entries import Saying
+from node.web.faults import ERRORS
+from node.web.saying_entries import MemberName, Saying
 from node.web.settings_answers import Left
 from node.web.tokens import Role
 
 CARD_CHARACTERS = 4_096
 Card = Annotated[str, Body(min_length=1, max_length=CARD_CHARACTERS, description="the text of a member.toml")]
-MemberName = Annotated[str, Body(min_length=1, max_length=64, description="a name, or the start of an id")]
 Make = Callable[[Tip[CellState], Membership], Change]
 
 
 def membership_api(acting: Acting) -> APIRouter:
     """The routes that change who belongs to the cell, under /api/v1/members."""
-    from node.web.api import ERRORS
-
     router = APIRouter(prefix="/api/v1/members", dependencies=[Depends(acting.admit)], responses=ERRORS)
     saying = Saying(acting)
     _coming_and_going(router, saying)

@@ -15,13 +15,13 @@ from node.saying.grid import CauseName, say_limit, say_request, start_after
 from node.saying.tariffs import say_tariff
 from node.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
+from node.web.faults import BIG, ERRORS
 from node.web.operator_answers import CellControl
 from node.web.saying_entries import Saying
 from node.web.settings_answers import DeviceAccess, Left
 from node.web.tokens import Role
 from node.web.views.control_view import access_of, control_of
 
-BIG = 2**53 - 1
 DAY_S = 86_400
 
 Priority = Literal["critical", "essential", "normal", "deferrable"]
@@ -30,13 +30,10 @@ COMMANDS = {"stop": Action.STOP, "stand-by": Action.STAND_BY, "resume": Action.R
 Name = Annotated[str, Body(min_length=1, max_length=64)]
 Price = Annotated[str, Body(pattern=r"^-?\d{1,6}(\.\d{1,6})?$", description="currency per kWh")]
 Interval = Annotated[int, Body(ge=0, le=BIG, description="the index of an interval")]
-MemberName = Annotated[str, Body(min_length=1, max_length=64, description="a name, or the start of an id")]
 
 
 def operator_api(acting: Acting) -> APIRouter:
     """The routes that leave an entry for the node to say, under /api/v1."""
-    from node.web.api import ERRORS
-
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(acting.admit)], responses=ERRORS)
     saying = Saying(acting)
     _looking(router, saying)

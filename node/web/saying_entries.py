@@ -6,9 +6,10 @@ The entry is left for the daemon, which is told to look at once and signs it; wh
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import trio
+from fastapi import Body
 from starlette.requests import Request
 
 from ledger.errors import LedgerError
@@ -23,6 +24,7 @@ from node.web.faults import Refusal
 from node.web.settings_answers import Left
 from node.web.tokens import Role
 
+MemberName = Annotated[str, Body(min_length=1, max_length=64, description="a name, or the start of an id")]
 NOT_READ = "the ledger of this node is not read yet; try again in a moment"
 
 

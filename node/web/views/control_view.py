@@ -5,7 +5,7 @@ from market.administration.book import EVERYBODY
 from market.administration.payloads import Right, device_key
 from market.cell_state import CellState
 from market.rules import TariffStep
-from market.units import MW_PER_W, NS_PER_S
+from market.units import MW_PER_W
 from node.membership_view import change_text
 from node.saying.devices import PRIORITIES
 from node.saying.grid import requested_services
@@ -103,8 +103,8 @@ def _requests(state: CellState, cell_ns: int) -> list[ActingRequest]:
             power_w=each.request.power_mw / MW_PER_W,
             branch=None if each.request.branch is None else state.rules.branches[each.request.branch].name,
             start=moment(each.request.start_ns),
-            end=moment(each.request.start_ns + each.request.duration_s * NS_PER_S),
+            end=moment(each.end_ns),
         )
         for each in state.services.requests
-        if each.request.end_ns > cell_ns
+        if each.end_ns > cell_ns
     ]
