@@ -112,6 +112,7 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
             "what the call changed is reported",
         )
         await shown_by_command(neighbour, capsys)
+        limited = vtn.see("reports")
         vtn.ask(delete={"events": ["limit", "call"]})
         await cell.wait(
             lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 120, "the site is free again"
@@ -122,10 +123,9 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
             "nothing is called",
         )
         vtn.expect_no_problems()
-        reports = vtn.see("reports")
         await cell.stop()
     # The first hour began before the limit was known.
-    assert all(usage <= 1.02 * LIMIT_KW for usage in usages(reports, "USAGE")[1:])
+    assert all(usage <= 1.02 * LIMIT_KW for usage in usages(limited, "USAGE")[1:])
     cell.expect_sound()
     for daemon in cell.daemons:
         assert verify_directory(daemon.directory, EnergyCell()).failure is None
