@@ -8,14 +8,14 @@ One block, in this order:
    interval is not yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates,
    for its entries no longer count and its open orders are dropped. Who left is settled up to the interval before
    this one and not beyond.
-3. The entries, in their agreed order (`market.intake`). 4. The auction of the last interval
-   (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
-   lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
-   deadline has passed. A reading counts once its interval has ended by the block's time. A missing one is
-   estimated: the member's latest measured reading, or nothing, fitted to what the branch meters show
-   (`market.cross_check`). What a gateway takes to the cell above counts as delivered
-   (`market.federation.intake`). Later readings correct an estimate, within the window, by posting the
-   difference.
+3. The entries, in their agreed order (`market.intake`), and whether they make the last interval one of
+   emergency (`market.emergency`). 4. The auction of that interval (`market.auction`), among members that are
+   neither frozen nor voided. 5. Every delivered interval (its end lies before this block's gate: last
+   interval - 2 and before) is settled once all readings are in or its deadline has passed. A reading counts
+   once its interval has ended by the block's time. A missing one is estimated: the member's latest measured
+   reading, or nothing, fitted to what the branch meters show (`market.cross_check`). What a gateway takes to
+   the cell above counts as delivered (`market.federation.intake`). Later readings correct an estimate, within
+   the window, by posting the difference.
 
 Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
 """
@@ -80,6 +80,7 @@ class EnergyCell:
             draft.open_record(interval, draft.tariff_at(interval), _no_prices(draft.rules), {})
         taken_over = _take_over_frozen(draft)
         take_entries(draft)
+        draft.emergency.decide(block.last_interval, draft.rules, block.membership)
         cleared, clearing = hold_auction(draft)
         settlements = _settle_delivered(draft)
         settle_losses(draft, settlements, state.records)
