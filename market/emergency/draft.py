@@ -30,19 +30,15 @@ class EmergencyDraft:
         return EmergencyDraft(dict(book.observations), dict(book.declarations), book.declared)
 
     def word_on(self, interval: int, rules: CellRules, membership: Membership) -> Word | None:
-        """By whose word there is an emergency in an interval, as far as was said until now.
-
-        The observations of validators with a metering point count: of them it is known how many may lie at most.
-        """
-        members = [each for each in membership.members if each.frozen_at is None]
-        gateway = None if rules.parent is None else rules.parent.gateway
-        metered = {rule.member for rule in rules.members if rule.meters(interval)} - {gateway}
+        """By whose word there is an emergency in an interval, as far as was said until now."""
+        if not self.observations and not self.declarations:
+            return None
         return word_on(
             self.observations,
             self.declarations,
             interval,
-            voices={each.id for each in members if each.consensus_key is not None and each.id in metered},
-            dsos={each.id for each in members if each.roles & Role.DSO},
+            voices=voices_in(interval, rules, membership),
+            dsos={each.id for each in membership.members if each.roles & Role.DSO},
             faults=membership.validators().faults,
         )
 
@@ -71,3 +67,17 @@ class EmergencyDraft:
             },
             declared=self.declared,
         )
+
+
+def voices_in(interval: int, rules: CellRules, membership: Membership) -> frozenset[bytes]:
+    """The members whose observations of an interval decide: validators in good standing that have a meter.
+
+    Of validators it is known how many may lie at most, of others it is not.
+    """
+    gateway = None if rules.parent is None else rules.parent.gateway
+    metered = {rule.member for rule in rules.members if rule.meters(interval)} - {gateway}
+    return frozenset(
+        each.id
+        for each in membership.members
+        if each.roles & Role.VALIDATOR and each.frozen_at is None and each.id in metered
+    )

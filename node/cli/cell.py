@@ -17,7 +17,7 @@ from market.feeder_file import read_feeder
 from market.loss_bearer import LossBearer
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S
-from node.cli import cell_protocol, dso, membership, operator
+from node.cli import cell_protocol, dso, emergency, membership, operator
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
 from node.gateway.founding import Above, below
@@ -32,6 +32,7 @@ membership.add_commands(app)
 cell_protocol.add_commands(app)
 operator.add_commands(app)
 dso.add_commands(app)
+emergency.add_commands(app)
 
 
 @Parameter(name="*")
