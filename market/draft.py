@@ -68,6 +68,13 @@ class StateDraft:
         """The tariff in force, the operator's later steps included."""
         return self.rules.tariff_at(interval, self.tariffs)
 
+    def settling_tariff(self, interval: int, *, emergency: bool) -> TariffStep:
+        """The tariff that an interval settles at; in an emergency that of the genesis, if it has one."""
+        prices = self.rules.emergency_tariff
+        if not emergency or prices is None:
+            return self.tariff_at(interval)
+        return TariffStep(interval, prices.import_price, prices.export_price)
+
     def has_role(self, member: bytes, role: Role) -> bool:
         """Whether a member of the cell has the role."""
         known = self.block.membership.by_id(member)

@@ -6,7 +6,7 @@ from devices.resilience.modes import State
 from ledger.chain.replay import Replayed
 from market.cell_state import CellState
 from market.emergency.book import STANDS_FOR, Declared, Word
-from sim.cells.checks import chain_of
+from sim.cells.checks import chain_of, outcomes_of
 from sim.cells.cluster import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, Outage, S, Separation
 from sim.cells.keys import FIRST_INTERVAL
@@ -37,9 +37,20 @@ def played(cluster: OutageCluster) -> dict[int, Declared | None]:
     """What every node agrees on, by the last interval of each block."""
     assert cluster.run().violation is None
     chains = [chain_of(node.store, cluster.genesis) for node in cluster.nodes]
+    for each in chains[0]:
+        _check_cleared_alone(each)
     told = [_declared(chain) for chain in chains]
     assert all(each == told[0] for each in told), "all nodes derive the same"
     return told[0]
+
+
+def _check_cleared_alone(each: Replayed[CellState]) -> None:
+    """Nothing passes the grid connection in an emergency, and the block after it posts no contract."""
+    outcomes = outcomes_of(each)
+    clearing, was = outcomes.clearing, outcomes.confirmation
+    assert clearing.emergency == (each.tip.state.emergency.declared is not None)
+    assert not clearing.emergency or clearing.grid_import == clearing.grid_export == 0
+    assert was is None or not was.emergency or (was.stands, was.rent) == (False, 0)
 
 
 def _declared(chain: list[Replayed[CellState]]) -> dict[int, Declared | None]:
