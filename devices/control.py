@@ -6,6 +6,7 @@ Metered and contracted energies are mWh, power W; injection positive.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from devices.access import AccessList
 from devices.alarms import AlarmBoard
@@ -34,7 +35,7 @@ from devices.control_state import SavedState, stored_energies
 from devices.cycle_alarms import device_conditions, site_conditions, standing_conditions
 from devices.cycle_record import CycleRecord
 from devices.der import Der, GridMeter
-from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.dispatch import NetToZero, dispatch
 from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.hand_over import HandOver
 from devices.health.monitor import HealthMonitor
@@ -54,10 +55,13 @@ from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
 from devices.tier import TIERS
+from devices.wish import wish_of
+
+if TYPE_CHECKING:
+    from devices.readiness_control import ReadinessControl
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
-MWH_PER_WH = 1000
 MOST_RECORDS = 4_000
 """Meter records kept without acknowledgement: a month of quarter hours, and some."""
 MOST_CYCLES = 600
@@ -89,10 +93,11 @@ class ControlCore:
         issuer: str,
         grid: GridMeter | None = None,
         switchgear: Switchgear | None = None,
+        readiness: "ReadinessControl | None" = None,
     ) -> None:
         """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
         `grid` measures frequency and voltage, without which no service responds; `switchgear` closes a former and a
-        breaker.
+        breaker; `readiness` prepares for trouble.
         """
         self._config = config
         self._ders = {der.name: der for der in ders}
@@ -111,6 +116,7 @@ class ControlCore:
         self._grid = grid
         self._site_meter = site_meter(config)
         self._island = IslandControl(config, switchgear, issuer) if config.islanding else None
+        self._readiness = readiness
         self._connected: tuple[str, ...] | None = None
         self._access = AccessList()
         acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
@@ -172,7 +178,11 @@ class ControlCore:
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
-        inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
+        commission = self._commission(now)
+        if self._readiness is not None:
+            on_grid = self._island is None or not self._island.emergency
+            commission = self._readiness.commission(commission, self._image, connected=on_grid)
+        inputs = observe(self._health.watch(self._image), self._config, commission)
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
         tiers = len(TIERS) if self._island is None else self._island.tiers
@@ -191,15 +201,14 @@ class ControlCore:
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
             shown = report(record, self._image, self._config, self._mandate.mode)
-            messages.append(
-                replace(
-                    shown,
-                    health=self._health.reports(self._image),
-                    watched=self._hub.reports(asleep),
-                    island=State.CONNECTED.value if self._island is None else self._island.state.value,
-                    tiers=tiers,
-                )
+            shown = replace(
+                shown,
+                health=self._health.reports(self._image),
+                watched=self._hub.reports(asleep),
+                island=State.CONNECTED.value if self._island is None else self._island.state.value,
+                tiers=tiers,
             )
+            messages.append(shown if self._readiness is None else self._readiness.shown(shown))
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def hand_over(self) -> tuple[HandOver, tuple[Downward, ...]]:
@@ -324,7 +333,7 @@ class ControlCore:
         commission = Commission(
             mandate.mode,
             mandate.limits(at_ns),
-            self._wish(now),
+            wish_of(mandate, self._meter, self._services, now),
             mandate.armed(at_ns),
             mandate.activations(at_ns),
             private=self._access.private,
@@ -343,17 +352,6 @@ class ControlCore:
         return replace(
             commission, wish=wish, island=orders.batteries, reserve_released=orders.reserve_released
         )
-
-    def _wish(self, now: Instant) -> Wish:
-        if self._mandate.mode is not Mode.GRID_SUPPORT:
-            return SafeState()
-        position = self._mandate.position(self._meter.interval, now.real_ns)
-        if position is not None:
-            moved_wh = self._services.response_wh(self._meter.interval)  # the position is not to take it back
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + moved_wh
-            remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
-            return FollowPosition(remaining_wh / remaining_h)
-        return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()
 
     def _command(self, setpoints: tuple[Setpoint, ...], now: Instant) -> None:
         for setpoint in setpoints:
@@ -391,6 +389,8 @@ class ControlCore:
             (AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost),
         ):
             self._alarm(*condition)
+        if self._readiness is not None:
+            self._alarm(AlarmCode.TROUBLE_EXPECTED, None, self._readiness.text, self._readiness.ready)
 
     def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
         self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)

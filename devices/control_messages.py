@@ -67,6 +67,7 @@ class AlarmCode(Enum):
     UNIT_UNREADABLE = "unit-unreadable"
     UPS_ON_BATTERY = "ups-on-battery"
     UPS_LOW_BATTERY = "ups-low-battery"
+    TROUBLE_EXPECTED = "trouble-expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +271,8 @@ class ImageReport:
     batteries; `dischargeable_wh`: what they can give down to the reserve; each None while a state of charge
     is unknown. `wish` says what is followed: position, self-consumption or safe-state; `binding` which layer
     decided the power, and `settled` whether the last setpoint was read back and reached. `island`: where in an
-    outage the site is (see devices/resilience/modes.py), and `tiers` how many tiers of loads are served.
+    outage the site is (see devices/resilience/modes.py), and `tiers` how many tiers of loads are served. `readiness`:
+    rest, watch or ready, None where none is configured; `trouble`: how likely it is, None while that is not known.
     """
 
     real_ns: int
@@ -289,6 +291,8 @@ class ImageReport:
     watched: tuple[WatchedReport, ...] = ()
     island: str = "connected"
     tiers: int = 4
+    readiness: str | None = None
+    trouble: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from devices.cell_clock import Instant
 from devices.control import ControlCore, Outcome
@@ -58,6 +59,9 @@ from devices.errors import (
 from devices.grid_profile import GridProfile
 from devices.hand_over import TAKE_OVER, HandOver
 from devices.profiles import Profile
+
+if TYPE_CHECKING:
+    from devices.readiness_control import ReadinessControl
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -141,12 +145,15 @@ class _Holding:
         ders = build_ders(config, self.profile, stored_wh, start, bus)
         with real_ders(config, lambda: _now(config)) as real:
             name = f"control-{os.getpid()}"
-            core = ControlCore(config, ders + real, self.profile, saved, start, name, grid, island)
-            keep_pauses_short()
-            if handed is not None:
-                core.resume(*handed)
-            with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
-                return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
+            with _foreseeing(config, self.directory) as readiness:
+                core = ControlCore(
+                    config, ders + real, self.profile, saved, start, name, grid, island, readiness
+                )
+                keep_pauses_short()
+                if handed is not None:
+                    core.resume(*handed)
+                with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
+                    return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
 
 
 def keep_pauses_short() -> None:
@@ -256,6 +263,19 @@ class _Loop:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+
+@contextmanager
+def _foreseeing(config: ControlConfig, directory: Path) -> Iterator["ReadinessControl | None"]:
+    """What prepares for trouble, and learns beside the loop; nothing does where none is configured."""
+    if config.readiness is None:
+        yield None
+        return
+    # Imported here, because the arrays that it needs take a tenth of a second.
+    from devices.prediction.learner import prepared_control
+
+    with prepared_control(config, directory) as readiness:
+        yield readiness
 
 
 @contextmanager

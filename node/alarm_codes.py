@@ -36,6 +36,7 @@ NUMBERS: Final[dict[AlarmCode, int]] = {
     AlarmCode.UNIT_UNREADABLE: 36,
     AlarmCode.UPS_ON_BATTERY: 40,
     AlarmCode.UPS_LOW_BATTERY: 41,
+    AlarmCode.TROUBLE_EXPECTED: 50,
 }
 MOMENTARY: Final = frozenset({AlarmCode.LEASE_REFUSED, AlarmCode.RECORDS_DROPPED})
 """What happens and does not last: it is never cleared."""

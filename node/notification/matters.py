@@ -70,6 +70,7 @@ ALARM_TEXTS: Final = {
     AlarmCode.UNIT_UNREADABLE: "A store's sensor does not answer; it rests.",
     AlarmCode.UPS_ON_BATTERY: "A UPS runs on its battery.",
     AlarmCode.UPS_LOW_BATTERY: "A UPS' battery is nearly empty.",
+    AlarmCode.TROUBLE_EXPECTED: "Trouble is expected on the grid or at the connection; batteries prepare.",
 }
 """One for every alarm of the control process."""
 
