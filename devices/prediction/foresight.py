@@ -61,19 +61,21 @@ class Foresight:
     def _complete(self, step: int) -> None:
         assert self._step is not None
         known = 2 * self._known > self._looks
-        self._append(self._sum / self._known if known else np.nan)
-        for _ in range(min(step - self._step - 1, MOST_READINGS)):
-            self._append(np.nan)
+        passed = np.full(min(step - self._step, MOST_READINGS), np.nan)
+        passed[0] = self._sum / self._known if known else np.nan
+        self._append(passed)
         self._sum, self._known, self._looks = 0.0, 0, 0
         self._step = step
         self.probability = self._foreseen()
 
-    def _append(self, value: float) -> None:
-        if self._size == self._ring.size:
-            self._ring[:MOST_READINGS] = self._ring[MOST_READINGS:]
-            self._size = MOST_READINGS
-        self._ring[self._size] = value
-        self._size += 1
+    def _append(self, values: Floats) -> None:
+        """Add at most as many as are remembered; what is oldest makes room, half of the ring at a time."""
+        if self._size + values.size > self._ring.size:
+            kept = self._ring[self._size - MOST_READINGS : self._size].copy()
+            self._ring[: kept.size] = kept
+            self._size = kept.size
+        self._ring[self._size : self._size + values.size] = values
+        self._size += values.size
 
     def _foreseen(self) -> float | None:
         """Of the newest reading. One that is out of its band is trouble, whatever came before it."""

@@ -4,6 +4,7 @@ from cyclopts import App
 
 from devices.response_command import response_command
 from node.cli import device_commands
+from node.cli.device_readiness import app as readiness
 from node.cli.device_replay import replay_log
 from node.cli.device_tests import add_commands
 from node.cli.openadr_command import openadr
@@ -13,4 +14,5 @@ add_commands(app)
 app.command(response_command, name="response")
 app.command(replay_log, name="replay")
 app.command(openadr)
+app.command(readiness)
 device_commands.add_commands(app)
