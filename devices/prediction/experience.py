@@ -96,6 +96,21 @@ def rows_of(values: Floats, first: int, shape: Shape) -> Floats:
     return np.column_stack([rows, np.sin(angle), np.cos(angle), most, known.astype(np.float64)])
 
 
+def newest_row(values: Floats, first: int, shape: Shape) -> Floats:
+    """The last of `rows_of`, from no more than it looks at: what a control loop can afford."""
+    band = shape.band
+    row = features(values[-band.spans[-1] - 1 :], band)[-1]
+    if not shape.daily:
+        return np.asarray(row, dtype=np.float64)
+    per_day = DAY_S // shape.every_s
+    angle = (first + values.size - 1) * (2 * np.pi / per_day)
+    ago = values[values.size - per_day :][: band.horizon] if values.size >= per_day else values[:0]
+    away = np.clip((ago - band.middle) / band.half, -10.0, 10.0)
+    known = away.size == band.horizon and bool(np.isfinite(away).all())
+    most = float(away.max()) if known else 0.0
+    return np.concatenate([row, [np.sin(angle), np.cos(angle), most, float(known)]])
+
+
 def learned(values: Floats, first: int, shape: Shape, held: Predictor) -> Predictor:
     """What the record teaches, or the predictor held before while it teaches too little."""
     happened = troubled(values, shape.band)

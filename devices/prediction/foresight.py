@@ -6,7 +6,7 @@ Memory is bounded, and a row of features is made once per reading, which is a se
 
 import numpy as np
 
-from devices.prediction.experience import Predictor, Shape, rows_of
+from devices.prediction.experience import Predictor, Shape, newest_row
 from devices.prediction.trouble import Floats
 
 NS_PER_S = 1_000_000_000
@@ -88,7 +88,7 @@ class Foresight:
         if tail.size <= self._shape.band.spans[-1]:
             return self._at_least_the_value(newest)
         assert self._step is not None
-        row = rows_of(tail, self._step - tail.size, self._shape)[-1]
+        row = newest_row(tail, self._step - tail.size, self._shape)
         return self.predictor.probability(row) if np.isfinite(row).all() else self._at_least_the_value(newest)
 
     def _at_least_the_value(self, newest: Floats) -> float | None:

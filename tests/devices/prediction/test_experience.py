@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.prediction.experience import LEAST_EVENTS, Predictor, Shape, learned, rows_of
+from devices.prediction.experience import LEAST_EVENTS, Predictor, Shape, learned, newest_row, rows_of
 from devices.prediction.foresight import MOST_READINGS, NS_PER_S, Foresight
 from devices.prediction.kept import Kept, KeptError, from_text, to_text
 from devices.prediction.readiness import Level, Readiness
@@ -60,7 +60,7 @@ def test_the_newest_row_needs_no_more_than_its_reach(values: list[float], first:
         assert whole.shape == (record.size, shape.width)
         tail = record[-shape.reach :]
         assert np.allclose(
-            rows_of(tail, first + record.size - tail.size, shape)[-1], whole[-1], equal_nan=True
+            newest_row(tail, first + record.size - tail.size, shape), whole[-1], equal_nan=True
         )
 
 
