@@ -26,6 +26,7 @@ from devices.readiness_config import ReadinessConfig, parse_readiness
 from devices.resilience.forming import FormingConfig, parse_forming
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
+from devices.switchgear.section import SwitchgearConfig, parse_switchgear
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
@@ -118,6 +119,7 @@ class ControlConfig:
     `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this; `dispatch_log` a file
     that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew. `forming`: the
     battery that may form an island's grid; None where none can. `readiness`: the trouble to be ready for, if any.
+    `switchgear`: the real one, which measures the grid besides; None where it is simulated, or not there.
     """
 
     data_dir: str
@@ -145,6 +147,7 @@ class ControlConfig:
     dispatch_log_mb: int = 64
     forming: FormingConfig | None = None
     readiness: ReadinessConfig | None = None
+    switchgear: SwitchgearConfig | None = None
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -197,6 +200,7 @@ def parse_config(source: object) -> ControlConfig:
             {each.name: each.discharge_w for each in batteries},
             frozenset([each.name for each in models] + [each.name for each in hardware]),
         ),
+        switchgear=parse_switchgear(top),
         readiness=parse_readiness(
             top,
             import_limit_w=-carried.minimum_w,
@@ -221,9 +225,15 @@ def _check_together(top: Fields, config: ControlConfig) -> None:
         top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
     if config.forming is not None and not config.islanding:
         top.problem("forming", "needs islanding = true")
-    if config.grid_profile is None:
+    if config.switchgear is not None:
+        if config.grid_profile is not None:
+            top.problem("switchgear", "measures the grid; it and grid_profile exclude each other")
+    elif config.grid_profile is None:
         if config.forming is not None:
-            top.problem("grid_profile", "is missing; the simulated switchgear of a former plays it")
+            top.problem(
+                "grid_profile",
+                "is missing, and there is no switchgear; that of a former is simulated from it",
+            )
         if config.readiness is not None and config.readiness.against is Trouble.FREQUENCY:
             top.problem("grid_profile", "is missing; readiness for frequency reads it from there")
         if config.mandatory:

@@ -43,8 +43,6 @@ from devices.cycle_record import CycleRecord
 from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
-from devices.drivers.simulated_grid import SimulatedGridMeter
-from devices.drivers.simulated_island import SimulatedIsland
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
     EXIT_CONFIGURATION,
@@ -59,6 +57,7 @@ from devices.errors import (
 from devices.grid_profile import GridProfile
 from devices.hand_over import TAKE_OVER, HandOver
 from devices.profiles import Profile
+from devices.switchgear.opened import grid_side
 
 if TYPE_CHECKING:
     from devices.readiness_control import ReadinessControl
@@ -137,17 +136,13 @@ class _Holding:
         config = self.config
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
-        grid_profile, island = self.grid_profile, None
-        if grid_profile is not None and config.forming is not None:
-            island = SimulatedIsland(grid_profile)
-        grid = island if grid_profile is None or island else SimulatedGridMeter(grid_profile)
-        bus = (lambda: True) if island is None else partial(_energised, island, config)
-        ders = build_ders(config, self.profile, stored_wh, start, bus)
-        with real_ders(config, lambda: _now(config)) as real:
+        clock = partial(_now, config)
+        with grid_side(config, self.grid_profile, clock) as side, real_ders(config, clock) as real:
+            ders = build_ders(config, self.profile, stored_wh, start, side.energised) + real
             name = f"control-{os.getpid()}"
             with _foreseeing(config, self.directory) as readiness:
                 core = ControlCore(
-                    config, ders + real, self.profile, saved, start, name, grid, island, readiness
+                    config, ders, self.profile, saved, start, name, side.meter, side.switchgear, readiness
                 )
                 keep_pauses_short()
                 if handed is not None:
@@ -321,10 +316,6 @@ def _logged(config: ControlConfig) -> Iterator[Callable[[CycleRecord], None]]:
 
 def _now(config: ControlConfig) -> Instant:
     return Instant(time.monotonic_ns(), config.clock.cell_ns(time.time_ns()))
-
-
-def _energised(island: SimulatedIsland, config: ControlConfig) -> bool:
-    return island.energised(_now(config))
 
 
 def _complain(error: Exception, code: int) -> int:

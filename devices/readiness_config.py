@@ -21,7 +21,7 @@ DAY_S = 86_400
 USUAL = {
     Trouble.FREQUENCY: (1, 60, (5, 15, 60), ReadinessRules(watch=0.2, ready=0.5, hold_s=30.0)),
     # An overload is rare and charging before it is cheap, so a node is ready at a lower probability.
-    Trouble.OVERLOAD: (60, 1_800, (60, 300, 1_800), ReadinessRules(watch=0.05, ready=0.15, hold_s=600.0)),
+    Trouble.OVERLOAD: (60, 600, (60, 300, 1_800), ReadinessRules(watch=0.05, ready=0.15, hold_s=600.0)),
 }
 """Pace, horizon and spans in seconds, and the rules: those that `wattswarm sim grid trouble` measures."""
 

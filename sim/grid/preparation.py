@@ -29,7 +29,6 @@ CHARGE_W = 1_500.0
 MINUTE_S = 60
 LEARNING_PART = 0.25
 """Of the record: it is played and not counted, so that what is learned has begun."""
-HORIZON_S = 1_800
 ALWAYS = Preparing(0.9, 1.0, CHARGE_W, BATTERY_W, LIMIT_W)
 
 
@@ -51,9 +50,9 @@ class Ready:
     """A node that acts on what it foresees; with `learns` it learns as control does."""
 
     def __init__(self, *, learns: bool) -> None:
-        pace_s, _, spans_s, rules = USUAL[Trouble.OVERLOAD]
+        pace_s, ahead_s, spans_s, rules = USUAL[Trouble.OVERLOAD]
         self._config = ReadinessConfig(
-            Trouble.OVERLOAD, None, LIMIT_W, pace_s, HORIZON_S, spans_s, 0.9, rules,
+            Trouble.OVERLOAD, None, LIMIT_W, pace_s, ahead_s, spans_s, 0.9, rules,
             CHARGE_W, BATTERY_W, False, None, None, learns,
         )  # fmt: skip
         self._shape = Shape.of(self._config)
@@ -101,7 +100,7 @@ def preparing(home_w: Floats) -> Result:
             "battery_kw": BATTERY_W / 1000,
             "charges_with_kw": CHARGE_W / 1000,
             "reserve": RESERVE,
-            "horizon_min": HORIZON_S // 60,
+            "horizon_min": USUAL[Trouble.OVERLOAD][1] // 60,
             "days_counted": round(home_w[counted].size / 1440, 1),
             "model_proved_itself": proven,
             "data": "UCI 235 (CC BY 4.0)",
