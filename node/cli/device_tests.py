@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -78,11 +77,10 @@ def scan(
             "nowhere to look: give a configuration with real devices, or --host 192.0.2.20"
         )
     found, silent = _look(list(places), units)
-    if switchgear is not None:
-        silent += [
-            f"{switchgear.host}:{switchgear.port}, unit {switchgear.unit}: switchgear, by its map: {step.text}"
-            for step in islice(try_switchgear(switchgear), 1)
-        ]
+    first = None if switchgear is None else next(try_switchgear(switchgear))
+    if switchgear is not None and first is not None:
+        place = f"{switchgear.host}:{switchgear.port}, unit {switchgear.unit}"
+        silent.append(f"{place}: switchgear, by its map: {first.text}")
     if as_json:
         sys.stdout.write(json.dumps({"found": [asdict(each) for each in found], "silent": silent}) + "\n")
     else:
@@ -91,7 +89,7 @@ def scan(
             sys.stdout.write(_described(each, configured.get((each.host, each.port, each.unit)), number))
         for text in silent:
             sys.stdout.write(f"{text}\n")
-    if not found:
+    if not found and not (first is not None and first.passed):
         sys.exit(ExitCode.FAILED)
 
 
@@ -139,7 +137,8 @@ def try_out(
 ) -> None:
     """Exercise real devices with small powers before they are trusted: read, rest, charge, discharge, revert alone.
 
-    Switchgear (named `switchgear`) is read and told only what it holds already: nothing closes. The node must not be running. Each device is left with its reversion value. Exit status 1 when a step failed.
+    Switchgear (named `switchgear`) is read and told only what it holds already: nothing closes. The node must not be
+    running. Each device is left with its reversion value. Exit status 1 when a step failed.
 
     Example: wattswarm devices test ./home-7/node.toml cellar --power-w 200
 

@@ -1,5 +1,7 @@
 """Real switchgear by its registers: what is unknown closes nothing, and what is told must show."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from devices.resilience.switchgear import REST, SwitchOrder
 from devices.switchgear.panel import UNKNOWN, Panel, forbidden, panel_of
 from devices.switchgear.points import Measured, State
 from devices.switchgear.section import together
+from node.cli.root import app
+from sim.counterparts.started import Started
 
 FORM = SwitchOrder(form=True)
 CLOSE = SwitchOrder(form=True, close_breaker=True)
@@ -214,3 +218,64 @@ def test_neighbours_are_read_together_and_gaps_are_not() -> None:
         str(address): Measured("input", address, 1.0) for address in (3, 0, 1, 9)
     }
     assert together(points) == [("input", 0, 2), ("input", 3, 1), ("input", 9, 1)]
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
+    """A command's exit status and JSON."""
+    try:
+        app(["devices", *words, "--json"], result_action="return_value")
+        code = 0
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    return code, json.loads(capsys.readouterr().out)
+
+
+def node_file(directory: Path, port: int) -> Path:
+    """A configuration with the switchgear alone."""
+    lines = ["[node]", 'name = "home"', "[site.switchgear]"]
+    for key, value in table(port).items():
+        inline = value
+        if isinstance(value, dict):
+            pairs = ", ".join(f"{name} = {json.dumps(each)}" for name, each in value.items())
+            inline = f"{{ {pairs} }}"
+            lines.append(f"{key} = {inline}")
+        else:
+            lines.append(f"{key} = {json.dumps(value)}")
+    path = directory / "node.toml"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_commands_find_show_and_try_it_without_closing_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Started("switchgear_server", "--real-time")
+    try:
+        config = str(node_file(tmp_path, server.port))
+        code, found = run(capsys, "scan", config)
+        assert code == 0
+        assert "the breaker is closed, the former does not form" in found["silent"][0]
+        code, shown = run(capsys, "show", config)
+        values = {each["point"]: each["value"] for each in shown["switchgear"]["values"]}
+        assert code == 0
+        assert values["breaker"] == "on"
+        assert values["grid_frequency"] == "50"
+        assert values["breaker_closed"] == "True"
+        code, tried = run(capsys, "test", config, "switchgear")
+        steps = {each["name"]: each["passed"] for each in tried["switchgear"]}
+        assert code == 0
+        assert steps == {
+            "answers": True,
+            "is believed": True,
+            "lives": True,
+            "takes writes": True,
+            "closes": None,
+        }
+        truth = server.ask(get=True)
+        assert truth["closed"]
+        assert not truth["forming"]
+        server.ask(fault="silence")
+        assert run(capsys, "show", config)[0] == 1
+        assert run(capsys, "scan", config)[0] == 1
+    finally:
+        server.end()
