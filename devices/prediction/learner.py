@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from devices.control_config import ControlConfig
 from devices.errors import ConfigurationError
 from devices.prediction.experience import Predictor, Shape, learned
@@ -43,20 +45,29 @@ class Learner:
         except queue.Empty:
             return None
 
-    def close(self, kept: Kept) -> None:
-        """Keep this last, and end."""
+    def close(self, kept: Kept, timeout_s: float = 5.0) -> None:
+        """Keep this last, and end; a disk that hangs holds up nobody for longer than this."""
         self.offer(kept, learn=False)
-        self._waiting.put(None)
-        self._thread.join()
+        with suppress(queue.Full):
+            self._waiting.put(None, timeout=timeout_s)
+        self._thread.join(timeout_s)
 
     def _work(self) -> None:
         while (told := self._waiting.get()) is not None:
             kept, learn = told
             if learn:
-                predictor = learned(kept.readings, kept.first, self._shape, kept.predictor)
-                self._taught.put(predictor)
-                kept = Kept(kept.readiness, kept.first, kept.readings, predictor)
+                kept = self._learned(kept)
+                self._taught.put(kept.predictor)
             self._write(to_text(kept, self._shape))
+
+    def _learned(self, kept: Kept) -> Kept:
+        try:
+            predictor = learned(kept.readings, kept.first, self._shape, kept.predictor)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            # A record from which nothing can be solved teaches nothing; the next one may.
+            sys.stderr.write(f"readiness: nothing learned: {error}\n")
+            return kept
+        return Kept(kept.readiness, kept.first, kept.readings, predictor)
 
     def _write(self, text: str) -> None:
         new = self._path.with_suffix(".new")
