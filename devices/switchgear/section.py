@@ -58,7 +58,10 @@ class SwitchgearConfig:
 
     @property
     def points(self) -> dict[str, State | Measured]:
-        """Everything that is read, by the key of the configuration."""
+        """Everything that is read, by the key of the configuration.
+
+        Not the heartbeat and its watchdog: some devices let them only be written.
+        """
         found: dict[str, State | Measured | None] = {
             "breaker": self.breaker,
             "former": self.former,
@@ -70,8 +73,6 @@ class SwitchgearConfig:
             "angle": self.angle,
             "frequency_setpoint": self.island_hz,
             "alive": self.alive,
-            "heartbeat": self.heartbeat,
-            "watchdog": self.watchdog,
             "identity": None if self.identity is None else self.identity.point,
         }
         return {name: point for name, point in found.items() if point is not None}

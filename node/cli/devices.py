@@ -4,7 +4,6 @@ from cyclopts import App
 
 from devices.response_command import response_command
 from node.cli import device_commands
-from node.cli.device_readiness import app as readiness
 from node.cli.device_replay import replay_log
 from node.cli.device_tests import add_commands
 from node.cli.openadr_command import openadr
@@ -14,5 +13,10 @@ add_commands(app)
 app.command(response_command, name="response")
 app.command(replay_log, name="replay")
 app.command(openadr)
-app.command(readiness)
+# By its path, because what it computes with takes a tenth of a second to import.
+app.command(
+    "node.cli.device_readiness:app",
+    name="readiness",
+    help="Foresee trouble: fit a model from a record, and see what a node has learned.",
+)
 device_commands.add_commands(app)

@@ -16,11 +16,11 @@ def evenings(days: int) -> np.ndarray:
 
 
 def test_acting_on_what_is_foreseen_takes_away_most_of_a_daily_overload() -> None:
-    result = preparing(evenings(2))
+    result = preparing(evenings(1))
     assert result.ok, result.checks
     rows = {str(row["acting"]): row for row in result.rows}
-    assert float(str(rows["not acting"]["excess_kwh"])) == pytest.approx(0.75, abs=0.01)
-    assert float(str(rows["threshold"]["excess_kwh"])) < 0.75
+    assert float(str(rows["not acting"]["excess_kwh"])) == pytest.approx(0.375, abs=0.01)
+    assert float(str(rows["threshold"]["excess_kwh"])) < 0.375
     assert float(str(rows["always full"]["excess_kwh"])) == pytest.approx(0.0, abs=0.01)
     assert float(str(rows["threshold"]["time_held"])) < 0.1
 
