@@ -20,7 +20,7 @@ MAD_RAW = 65_535
 
 
 class SwitchgearPlant:
-    """State and registers; `refused` says what the interlock was asked for in vain."""
+    """State and registers; `refused`: what the interlock was asked for in vain, `formed`: how often a former began."""
 
     def __init__(self) -> None:
         self.grid_v, self.grid_hz = NOMINAL_V, 50.0
@@ -28,6 +28,7 @@ class SwitchgearPlant:
         self.stuck = self.mad = False
         self.angle = 0.0
         self.refused: list[str] = []
+        self.formed = 0
         self._coils = [0, 0]
         self._holding = [50_000, 0, 0, IDENTITY]
         self._closing_s: float | None = None
@@ -88,6 +89,7 @@ class SwitchgearPlant:
             self._forming_s -= seconds
             if self._forming_s <= 0:
                 self.forming, self._forming_s = True, None
+                self.formed += 1
         if self.forming and not self.closed and self.grid_v >= DEAD_V:
             drift = (self.bus[1] - self.grid_hz) * 360.0 * seconds
             self.angle = (self.angle + drift + 180.0) % 360.0 - 180.0
@@ -111,6 +113,7 @@ class SwitchgearPlant:
         return {
             "closed": self.closed,
             "forming": self.forming,
+            "formed": self.formed,
             "told_to_close": bool(self._coils[CLOSE]),
             "bus_v": bus_v,
             "bus_hz": bus_hz,
