@@ -31,6 +31,7 @@ SEVERITIES = {
     AlarmCode.UNIT_UNREADABLE: Severity.CRITICAL,
     AlarmCode.UPS_ON_BATTERY: Severity.WARNING,
     AlarmCode.UPS_LOW_BATTERY: Severity.CRITICAL,
+    AlarmCode.TROUBLE_EXPECTED: Severity.WARNING,
 }
 
 

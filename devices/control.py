@@ -6,6 +6,7 @@ Metered and contracted energies are mWh, power W; injection positive.
 
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from devices.access import AccessList
 from devices.alarms import AlarmBoard
@@ -22,7 +23,6 @@ from devices.control_messages import (
     Downward,
     Heartbeat,
     MeterRecord,
-    Mode,
     ReleaseCircuit,
     SetAccess,
     SetReserve,
@@ -34,7 +34,7 @@ from devices.control_state import SavedState, stored_energies
 from devices.cycle_alarms import device_conditions, site_conditions, standing_conditions
 from devices.cycle_record import CycleRecord
 from devices.der import Der, GridMeter
-from devices.dispatch import FollowPosition, NetToZero, SafeState, Wish, dispatch
+from devices.dispatch import dispatch
 from devices.flexible_loads import lowered, observe_flexible, permit
 from devices.hand_over import HandOver
 from devices.health.monitor import HealthMonitor
@@ -46,16 +46,20 @@ from devices.metering import Meter
 from devices.observation import Commission, observe, report
 from devices.owner_reserve import with_reserve
 from devices.profiles import Profile
+from devices.resilience.islanding import Emergency
 from devices.resilience.outage import Outage
 from devices.resilience.switchgear import Switchgear
 from devices.reversions import reversions
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
+from devices.wish import wish_of
+
+if TYPE_CHECKING:
+    from devices.readiness_control import ReadinessControl
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
-MWH_PER_WH = 1000
 MOST_RECORDS = 4_000
 """Meter records kept without acknowledgement: a month of quarter hours, and some."""
 MOST_CYCLES = 600
@@ -87,10 +91,11 @@ class ControlCore:
         issuer: str,
         grid: GridMeter | None = None,
         switchgear: Switchgear | None = None,
+        readiness: "ReadinessControl | None" = None,
     ) -> None:
         """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
         `grid` measures frequency and voltage, without which no service responds; `switchgear` closes a former and a
-        breaker.
+        breaker; `readiness` prepares for trouble.
         """
         self._config = config
         self._ders = {der.name: der for der in ders}
@@ -109,6 +114,7 @@ class ControlCore:
         self._grid = grid
         self._site_meter = site_meter(config)
         self._outage = Outage(config, switchgear, issuer)
+        self._readiness = readiness
         self._access = AccessList()
         acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
         self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
@@ -169,7 +175,11 @@ class ControlCore:
         records = self._pass_time(now)
         tripped = self._guard.watch(self._image)
         read_back = self._settling.check(self._image, self._config.reading_age_ms * NS_PER_MS)
-        inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
+        commission = self._commission(now)
+        if self._readiness is not None:
+            on_grid = self._outage.acting is not Emergency.LOCAL
+            commission = self._readiness.commission(commission, self._image, connected=on_grid)
+        inputs = observe(self._health.watch(self._image), self._config, commission)
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
         flexible = observe_flexible(
@@ -193,7 +203,8 @@ class ControlCore:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
             seen = self._outage.shown(report(record, self._image, self._config, self._mandate.mode))
             health, watched = self._health.reports(self._image), self._hub.reports(asleep)
-            messages.append(replace(seen, health=health, watched=watched))
+            seen = replace(seen, health=health, watched=watched)
+            messages.append(seen if self._readiness is None else self._readiness.shown(seen))
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def hand_over(self) -> tuple[HandOver, tuple[Downward, ...]]:
@@ -317,7 +328,7 @@ class ControlCore:
         commission = Commission(
             mandate.mode,
             mandate.limits(at_ns),
-            self._wish(now),
+            wish_of(mandate, self._meter, self._services, now),
             mandate.armed(at_ns),
             mandate.activations(at_ns),
             private=self._access.private,
@@ -327,17 +338,6 @@ class ControlCore:
         self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", self._outage.lost)
         self._alarm(AlarmCode.FORMER_FAILED, None, "the bus stayed dead", self._outage.failed)
         return commission
-
-    def _wish(self, now: Instant) -> Wish:
-        if self._mandate.mode is not Mode.GRID_SUPPORT:
-            return SafeState()
-        position = self._mandate.position(self._meter.interval, now.real_ns)
-        if position is not None:
-            moved_wh = self._services.response_wh(self._meter.interval)  # the position is not to take it back
-            remaining_wh = (position.energy - self._meter.net_energy) / MWH_PER_WH + moved_wh
-            remaining_h = (self._meter.next_boundary - now.cell_ns) / NS_PER_S / 3600
-            return FollowPosition(remaining_wh / remaining_h)
-        return NetToZero() if self._mandate.alive(now.real_ns) else SafeState()
 
     def _command(self, setpoints: tuple[Setpoint, ...], now: Instant) -> None:
         for setpoint in setpoints:
@@ -375,6 +375,8 @@ class ControlCore:
             (AlarmCode.DAEMON_LOST, None, "the daemon's heartbeat has run out", lost),
         ):
             self._alarm(*condition)
+        if self._readiness is not None:
+            self._alarm(AlarmCode.TROUBLE_EXPECTED, None, self._readiness.text, self._readiness.ready)
 
     def _alarm(self, code: AlarmCode, device: str | None, text: str, raised: bool) -> None:
         self._alarms.update(code, device, self._now.cell_ns, text, raised=raised)

@@ -20,10 +20,13 @@ from devices.models.model import AnyModel
 from devices.models.rack_power_unit import RackPowerUnit
 from devices.models.site import Site, parse_site
 from devices.models.ups import Ups
+from devices.prediction.readiness import Trouble
 from devices.publish_settings import PublishConfig, parse_publishing
+from devices.readiness_config import ReadinessConfig, parse_readiness
 from devices.resilience.forming import FormingConfig, parse_forming
 from devices.response_curve import Effect, ResponseCurve, read_curve
 from devices.sensor_port import MOST_SENSORS, Sensor, parse_sensors
+from devices.switchgear.section import SwitchgearConfig, parse_switchgear
 
 MOST_DERS = 64
 """Devices behind one connection that one 100 ms cycle comfortably measures."""
@@ -115,7 +118,8 @@ class ControlConfig:
     after it lost its daemon; None keeps it for ever. `models` stand in `site`; `sensors` are on the expansion port;
     `hardware` is real; `home_assistant` is the broker on which the owner wants to see all this; `dispatch_log` a file
     that gets every cycle, and half of `dispatch_log_mb` (megabytes) the size at which it is begun anew. `forming`: the
-    battery that may form an island's grid; None where none can.
+    battery that may form an island's grid; None where none can. `readiness`: the trouble to be ready for, if any.
+    `switchgear`: the real one, which measures the grid besides; None where it is simulated, or not there.
     """
 
     data_dir: str
@@ -142,6 +146,8 @@ class ControlConfig:
     dispatch_log: str | None = None
     dispatch_log_mb: int = 64
     forming: FormingConfig | None = None
+    readiness: ReadinessConfig | None = None
+    switchgear: SwitchgearConfig | None = None
 
 
 def parse_config(source: object) -> ControlConfig:
@@ -152,19 +158,21 @@ def parse_config(source: object) -> ControlConfig:
     surroundings = Fields.of({}, "", problems) if top.absent("surroundings") else top.table("surroundings")
     clock = top.table("clock")
     connection = top.table("connection")
+    spec = ClockSpec(
+        start_wall_ns=clock.integer("start_wall_ns", 0, LATEST_NS),
+        epoch_ns=clock.integer("epoch_ns", 0, LATEST_NS),
+        speed=clock.number("speed", 1e-3, 1e6, 1.0),
+    )
+    carried = PowerRange(
+        connection.number("minimum_w", -LARGEST_W, 0.0), connection.number("maximum_w", 0.0, LARGEST_W)
+    )
     cycle_ms = top.integer("cycle_ms", 5, 10_000, 100)
     config = ControlConfig(
         data_dir=top.text("data_dir", 4096),
         profile=None if top.absent("profile") else top.text("profile", 4096),
         interval_s=top.integer("interval_s", 1, 86_400),
-        clock=ClockSpec(
-            start_wall_ns=clock.integer("start_wall_ns", 0, LATEST_NS),
-            epoch_ns=clock.integer("epoch_ns", 0, LATEST_NS),
-            speed=clock.number("speed", 1e-3, 1e6, 1.0),
-        ),
-        connection=PowerRange(
-            connection.number("minimum_w", -LARGEST_W, 0.0), connection.number("maximum_w", 0.0, LARGEST_W)
-        ),
+        clock=spec,
+        connection=carried,
         batteries=batteries,
         replayed=replayed,
         cycle_ms=cycle_ms,
@@ -192,27 +200,48 @@ def parse_config(source: object) -> ControlConfig:
             {each.name: each.discharge_w for each in batteries},
             frozenset([each.name for each in models] + [each.name for each in hardware]),
         ),
+        switchgear=parse_switchgear(top),
+        readiness=parse_readiness(
+            top,
+            import_limit_w=-carried.minimum_w,
+            charge_w=sum(each.charge_w for each in batteries),
+            discharge_w=sum(each.discharge_w for each in batteries),
+            speed=spec.speed,
+        ),
     )
-    if replayed and config.profile is None:
-        top.problem("profile", "is missing; PV and load replay it")
-    if sum(each.connection for each in hardware) > 1:
-        top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
-    if config.forming is not None and not config.islanding:
-        top.problem("forming", "needs islanding = true")
-    if config.grid_profile is None:
-        if config.forming is not None:
-            top.problem("grid_profile", "is missing; the simulated switchgear of a former plays it")
-        if config.mandatory:
-            top.problem("grid_profile", "is missing; mandatory droops read the grid from it")
-        if config.islanding and not any(each.driver == NUT for each in hardware):
-            top.problem(
-                "grid_profile", "is missing, and there is no UPS; islanding reads the grid from one of them"
-            )
+    _check_together(top, config)
     for fields in (clock, connection, surroundings, top):
         fields.close()
     if problems:
         raise ConfigurationError(tuple(problems))
     return config
+
+
+def _check_together(top: Fields, config: ControlConfig) -> None:
+    """What only who sees several keys can find wrong."""
+    if config.replayed and config.profile is None:
+        top.problem("profile", "is missing; PV and load replay it")
+    if sum(each.connection for each in config.hardware) > 1:
+        top.problem("ders", "only one meter can measure the connection; give the others measures = itself")
+    if config.forming is not None and not config.islanding:
+        top.problem("forming", "needs islanding = true")
+    if config.switchgear is not None:
+        if config.grid_profile is not None:
+            top.problem("switchgear", "measures the grid; it and grid_profile exclude each other")
+    elif config.grid_profile is None:
+        if config.forming is not None:
+            top.problem(
+                "grid_profile",
+                "is missing, and there is no switchgear; that of a former is simulated from it",
+            )
+        if config.readiness is not None and config.readiness.against is Trouble.FREQUENCY:
+            top.problem("grid_profile", "is missing; readiness for frequency reads it from there")
+        if config.mandatory:
+            top.problem("grid_profile", "is missing; mandatory droops read the grid from it")
+        if config.islanding and not any(each.driver == NUT for each in config.hardware):
+            top.problem(
+                "grid_profile", "is missing, and there is no UPS; islanding reads the grid from one of them"
+            )
 
 
 def metered(config: ControlConfig) -> tuple[Metered, ...]:

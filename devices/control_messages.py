@@ -67,6 +67,7 @@ class AlarmCode(Enum):
     UNIT_UNREADABLE = "unit-unreadable"
     UPS_ON_BATTERY = "ups-on-battery"
     UPS_LOW_BATTERY = "ups-low-battery"
+    TROUBLE_EXPECTED = "trouble-expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +280,8 @@ class ImageReport:
     is unknown. `wish` says what is followed: position, self-consumption or safe-state; `binding` which layer
     decided the power, and `settled` whether the last setpoint was read back and reached. `island`: where in an
     outage the site is (see devices/resilience/modes.py), `tiers` how many tiers of loads are served, and
-    `emergency` the one that acts: none, local or declared.
+    `emergency` the one that acts: none, local or declared. `readiness`: rest, watch or ready, None where none is
+    configured; `trouble`: how likely it is, None while that is not known.
     """
 
     real_ns: int
@@ -299,6 +301,8 @@ class ImageReport:
     island: str = "connected"
     tiers: int = 4
     emergency: str = "none"
+    readiness: str | None = None
+    trouble: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from devices.cell_clock import Instant
 from devices.control import ControlCore, Outcome
@@ -42,8 +43,6 @@ from devices.cycle_record import CycleRecord
 from devices.dispatch_log import DispatchLog
 from devices.drivers.real import real_ders
 from devices.drivers.simulated import build_ders
-from devices.drivers.simulated_grid import SimulatedGridMeter
-from devices.drivers.simulated_island import SimulatedIsland
 from devices.errors import (
     EXIT_ALREADY_CONTROLLED,
     EXIT_CONFIGURATION,
@@ -58,6 +57,10 @@ from devices.errors import (
 from devices.grid_profile import GridProfile
 from devices.hand_over import TAKE_OVER, HandOver
 from devices.profiles import Profile
+from devices.switchgear.opened import grid_side
+
+if TYPE_CHECKING:
+    from devices.readiness_control import ReadinessControl
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -133,20 +136,19 @@ class _Holding:
         config = self.config
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
-        grid_profile, island = self.grid_profile, None
-        if grid_profile is not None and config.forming is not None:
-            island = SimulatedIsland(grid_profile)
-        grid = island if grid_profile is None or island else SimulatedGridMeter(grid_profile)
-        bus = (lambda: True) if island is None else partial(_energised, island, config)
-        ders = build_ders(config, self.profile, stored_wh, start, bus)
-        with real_ders(config, lambda: _now(config)) as real:
+        clock = partial(_now, config)
+        with grid_side(config, self.grid_profile, clock) as side, real_ders(config, clock) as real:
+            ders = build_ders(config, self.profile, stored_wh, start, side.energised) + real
             name = f"control-{os.getpid()}"
-            core = ControlCore(config, ders + real, self.profile, saved, start, name, grid, island)
-            keep_pauses_short()
-            if handed is not None:
-                core.resume(*handed)
-            with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
-                return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
+            with _foreseeing(config, self.directory) as readiness:
+                core = ControlCore(
+                    config, ders, self.profile, saved, start, name, side.meter, side.switchgear, readiness
+                )
+                keep_pauses_short()
+                if handed is not None:
+                    core.resume(*handed)
+                with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
+                    return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
 
 
 def keep_pauses_short() -> None:
@@ -259,6 +261,19 @@ class _Loop:
 
 
 @contextmanager
+def _foreseeing(config: ControlConfig, directory: Path) -> Iterator["ReadinessControl | None"]:
+    """What prepares for trouble, and learns beside the loop; nothing does where none is configured."""
+    if config.readiness is None:
+        yield None
+        return
+    # Imported here, because the arrays that it needs take a tenth of a second.
+    from devices.prediction.learner import prepared_control
+
+    with prepared_control(config, directory) as readiness:
+        yield readiness
+
+
+@contextmanager
 def _shown(config: ControlConfig) -> Iterator[Callable[[ImageReport], None]]:
     """What takes reports for the owner's broker; nothing does where none is configured."""
     if config.home_assistant is None:
@@ -301,10 +316,6 @@ def _logged(config: ControlConfig) -> Iterator[Callable[[CycleRecord], None]]:
 
 def _now(config: ControlConfig) -> Instant:
     return Instant(time.monotonic_ns(), config.clock.cell_ns(time.time_ns()))
-
-
-def _energised(island: SimulatedIsland, config: ControlConfig) -> bool:
-    return island.energised(_now(config))
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -20,6 +20,7 @@ from devices.fast_response import (
     recovery_w,
 )
 from devices.limits import PowerRange, narrow
+from devices.preparing import Preparing, prepared_w
 from devices.reserve import BatteryInput, protected, reserved
 from devices.service_rights import admitted, reachable, shared
 
@@ -37,6 +38,7 @@ class Layer(Enum):
     CONNECTION = "connection"
     POSITION = "position"
     SELF_CONSUMPTION = "self-consumption"
+    READINESS = "readiness"
     SAFE_STATE = "safe-state"
     FAST_RESPONSE = "fast-response"
 
@@ -73,7 +75,7 @@ class DispatchInput:
     together. `horizon_s` is how long a command may act if control dies, in cell time. `batteries_w` is what
     the batteries are measured to give; None if not known. `response` is what is armed and mandatory, and what
     the grid measures. `island` is what an island, a black start or a dead bus lets the batteries do; None while
-    the node is on the public grid.
+    the node is on the public grid. `preparing` is what a node that expects trouble adds to its wish.
     """
 
     locked: bool
@@ -87,6 +89,7 @@ class DispatchInput:
     horizon_s: float
     response: ResponseInput = NO_RESPONSE
     island: PowerRange | None = None
+    preparing: Preparing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +264,18 @@ def _wish(inputs: DispatchInput) -> tuple[Layer, float]:
     others_w = _others_w(inputs)
     if others_w is None:
         return Layer.SAFE_STATE, safe_w
+    follows = isinstance(inputs.wish, FollowPosition)
     if isinstance(inputs.wish, FollowPosition):
-        return Layer.POSITION, inputs.wish.connection_w - others_w
-    return Layer.SELF_CONSUMPTION, recovery_w(
-        inputs.response, admitted(inputs.batteries), inputs.horizon_s
-    ) - others_w
+        layer, wish_w = Layer.POSITION, inputs.wish.connection_w - others_w
+    else:
+        recovered_w = recovery_w(inputs.response, admitted(inputs.batteries), inputs.horizon_s)
+        layer, wish_w = Layer.SELF_CONSUMPTION, recovered_w - others_w
+    if inputs.preparing is None or (follows and not inputs.preparing.before_position):
+        return layer, wish_w
+    ready_w = prepared_w(wish_w, others_w, inputs.preparing, inputs.batteries, inputs.horizon_s)
+    # What services deliver on the grid's own measurement is not taken back meanwhile.
+    undone = (ready_w - wish_w) * (armed_offset_w(inputs.response) + _droop_w(inputs)) < 0
+    return (layer, wish_w) if undone or ready_w == wish_w else (Layer.READINESS, ready_w)
 
 
 def _others_w(inputs: DispatchInput) -> float | None:

@@ -78,6 +78,16 @@ class Fields:
                 return texts
         return self._wrong(key, f"must be a list of at most {most} texts of 1 to {longest} characters", ())
 
+    def integers(self, key: str, most: int, minimum: int, maximum: int) -> tuple[int, ...]:
+        """A list of 1 to `most` whole numbers from `minimum` to `maximum`."""
+        value = self._take(key, None)
+        if isinstance(value, list | tuple) and 0 < len(value) <= most:
+            found = tuple(each for each in value if isinstance(each, int) and not isinstance(each, bool))
+            if len(found) == len(value) and all(minimum <= each <= maximum for each in found):
+                return found
+        rule = f"must be a list of 1 to {most} whole numbers from {minimum} to {maximum}"
+        return self._wrong(key, rule, (minimum,))
+
     def pair(self, key: str, minimum: float, maximum: float) -> tuple[float, float]:
         """Two finite numbers from `minimum` to `maximum`, the first at most the second."""
         pair = _pair(self._take(key, None), max(abs(minimum), abs(maximum)))

@@ -1,11 +1,11 @@
 """Frozen dataclasses to JSON and back, strictly: for the control socket, saved state and cycle records.
 
-An object carries its class name under "type". Reading checks every type, refuses unknown and missing fields,
-numbers that are not finite, and anything longer than its bound, and says where it stood.
+An object carries its class name under "type". Reading checks every type, refuses unknown fields, missing ones that
+have no default, numbers that are not finite, and anything longer than its bound, and says where it stood.
 """
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
@@ -91,12 +91,13 @@ def _one_of(members: tuple[Any, ...], plain: object, path: str) -> Any:
 
 
 def _object(expected: Any, plain: object, path: str) -> Any:
-    class_, members = _members(expected)
+    class_, members, required = _members(expected)
     if not isinstance(plain, dict) or plain.get("type") != class_.__name__:
         raise MessageError(f"{path}: not a {class_.__name__}")
-    if plain.keys() - {"type"} != members.keys():
+    given = plain.keys() - {"type"}
+    if given - members.keys() or required - given:
         raise MessageError(f"{path}: not the fields of a {class_.__name__}")
-    values = {name: _typed(type_, plain[name], f"{path}.{name}") for name, type_ in members.items()}
+    values = {name: _typed(members[name], plain[name], f"{path}.{name}") for name in members if name in given}
     try:
         return class_(**values)
     except ValueError as error:
@@ -104,14 +105,18 @@ def _object(expected: Any, plain: object, path: str) -> Any:
 
 
 @cache
-def _members(expected: Any) -> tuple[type[Any], dict[str, Any]]:
-    """A dataclass and the types of its fields, type variables replaced where it is generic."""
+def _members(expected: Any) -> tuple[type[Any], dict[str, Any], frozenset[str]]:
+    """A dataclass, the types of its fields (type variables replaced where it is generic), and those without a default:
+    an older release did not write the others yet.
+    """
     class_ = get_origin(expected) or expected
     hints = get_type_hints(class_)
     variables = dict(zip(getattr(class_, "__parameters__", ()), get_args(expected), strict=True))
-    return class_, {
-        field.name: variables.get(hints[field.name], hints[field.name]) for field in fields(class_)
-    }
+    members = {field.name: variables.get(hints[field.name], hints[field.name]) for field in fields(class_)}
+    required = frozenset(
+        each.name for each in fields(class_) if each.default is MISSING and each.default_factory is MISSING
+    )
+    return class_, members, required
 
 
 def _scalar(expected: Any, plain: object, path: str) -> Any:

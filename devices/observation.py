@@ -15,6 +15,7 @@ from devices.dispatch import DispatchInput, FollowPosition, NetToZero, Wish
 from devices.fast_response import Activation, Arming, ResponseInput
 from devices.image import DerKind, DeviceImage, ProcessImage, Reading, Supply
 from devices.limits import PowerRange, narrow
+from devices.preparing import Preparing
 from devices.reserve import BatteryInput
 from devices.resilience.islanding import GridReading
 from devices.resilience.synchronising import TwoSides
@@ -27,7 +28,7 @@ NS_PER_MS = 1_000_000
 class Commission:
     """What control has been asked for in this cycle: mode, limits by lease (None: only its own), wish, armed
     services and the shares of requests in them, and what an island lets batteries do (None: everything) with
-    whose reserve. Services may not use `private` batteries.
+    whose reserve. Services may not use `private` batteries. `preparing`: what readiness wishes of the batteries.
     """
 
     mode: Mode
@@ -38,6 +39,7 @@ class Commission:
     island: PowerRange | None = None
     reserve_released: bool = False
     private: frozenset[str] = frozenset()
+    preparing: Preparing | None = None
 
 
 def observe(image: ProcessImage, config: ControlConfig, commission: Commission) -> DispatchInput:
@@ -75,6 +77,7 @@ def observe(image: ProcessImage, config: ControlConfig, commission: Commission) 
         horizon_s=config.command_lease_ms / 1000 * config.clock.speed,
         response=_response(image, config, commission),
         island=_island(config, commission),
+        preparing=commission.preparing,
     )
 
 

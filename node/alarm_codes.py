@@ -36,9 +36,13 @@ NUMBERS: Final[dict[AlarmCode, int]] = {
     AlarmCode.UNIT_UNREADABLE: 36,
     AlarmCode.UPS_ON_BATTERY: 40,
     AlarmCode.UPS_LOW_BATTERY: 41,
+    AlarmCode.TROUBLE_EXPECTED: 50,
 }
 MOMENTARY: Final = frozenset({AlarmCode.LEASE_REFUSED, AlarmCode.RECORDS_DROPPED})
 """What happens and does not last: it is never cleared."""
+LOCAL: Final = frozenset({AlarmCode.TROUBLE_EXPECTED})
+"""What is of no concern to the cell and no fault: it comes and goes often, tells of the home's habits, and stays in the
+node's own log and on its page."""
 
 _NAMES: Final = {number: code.value for code, number in NUMBERS.items()}
 

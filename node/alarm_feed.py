@@ -22,7 +22,7 @@ from market.administration.payloads import (
 )
 from market.errors import MalformedPayload
 from market.payloads import Kind, decode_record, encode_record
-from node.alarm_codes import MOMENTARY, NUMBERS
+from node.alarm_codes import LOCAL, MOMENTARY, NUMBERS
 from node.events import Effect, Now, Report, SignEntry
 
 MOST_PER_INTERVAL: Final = 16
@@ -64,6 +64,9 @@ class AlarmFeed:
 
     def changed(self, alarm: Alarm) -> list[Effect]:
         """Control raised or cleared an alarm."""
+        fields: dict[str, object] = {"code": alarm.code.value, "raised": alarm.raised, "text": alarm.text}
+        if alarm.code in LOCAL:
+            return [Report("alarm", fields)]
         notice = self._notice(alarm)
         if notice.state is AlarmState.HAPPENED:
             self._happened = [*self._happened, notice][-MOST_PER_INTERVAL:]
@@ -71,7 +74,6 @@ class AlarmFeed:
             self._standing[_which(notice)] = notice
         else:
             self._standing.pop(_which(notice), None)
-        fields: dict[str, object] = {"code": alarm.code.value, "raised": alarm.raised, "text": alarm.text}
         return [Report("alarm", fields)]
 
     def due(self, interval: int, now: Now) -> list[Effect]:

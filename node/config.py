@@ -27,6 +27,7 @@ from node.demand.section import OpenAdrSection
 from node.errors import ConfigError
 from node.gateway.section import GatewaySection
 from node.operation.sections import MetricsSection, NotifySection, UpgradeSection
+from node.readiness_section import readiness_table
 from node.requested_section import RequestedSection, called
 from node.section import Address, Addresses, Peers, Section, Tables, Texts, list_is_tuple
 from node.web.web_section import WebSection
@@ -99,8 +100,9 @@ class SiteSection(Section):
     devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
     operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered,
     `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees, `forming` is the
-    battery that then forms the grid; `home_assistant` is a broker on which the owner sees the devices, `dispatch_log`
-    a file that gets every control cycle.
+    battery that then forms the grid; `readiness` is the trouble to prepare for, `switchgear` a real breaker
+    and former; `home_assistant` is a broker on which the owner sees the devices, `dispatch_log` a file that gets every
+    control cycle.
     """
 
     profile: str | None = None
@@ -111,6 +113,8 @@ class SiteSection(Section):
     grid_profile: str | None = None
     islanding: bool = False
     forming: dict[str, object] | None = None
+    readiness: dict[str, object] | None = None
+    switchgear: dict[str, object] | None = None
     service_files: Texts = ()
     mandatory_services: Texts = ()
     armed_services: Annotated[tuple[ArmedSection, ...], BeforeValidator(list_is_tuple)] = ()
@@ -250,6 +254,10 @@ def control_table(
         table["grid_profile"] = str((Path(config.file).parent / site.grid_profile).resolve())
     if site.forming is not None:
         table["forming"] = site.forming | {"name": name, "rank": list(rank)}
+    if site.readiness is not None:
+        table["readiness"] = readiness_table(site.readiness, Path(config.file).parent, config.service_paths)
+    if site.switchgear is not None:
+        table["switchgear"] = site.switchgear
     if site.mandatory_services:
         table["mandatory"] = [
             curve_table(find_curve(name, config.service_paths)) for name in site.mandatory_services
@@ -286,7 +294,7 @@ def site_problems(config: Config) -> tuple[str, ...]:
         return error.problems
     except ServiceError as error:
         return tuple(str(error).splitlines())
-    if config.site.armed_services and config.site.grid_profile is None:
+    if config.site.armed_services and config.site.grid_profile is None and config.site.switchgear is None:
         return ("grid_profile: is missing; an armed service reads frequency from it",)
     names = [each.curve.name for each in offered]
     return tuple(

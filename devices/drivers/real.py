@@ -53,8 +53,8 @@ def open_hardware(config: HardwareConfig, reversion_w: float) -> Hardware:
 
         assert config.topics is not None
         return MqttDevice(config.name, config.nameplate, broker_of(config), config.topics, reversion_w)
+    from devices.modbus.link import ModbusLink
     from devices.sunspec.inverter import SunSpecInverter
-    from devices.sunspec.link import ModbusLink
     from devices.sunspec.meter import SunSpecMeter
 
     link = ModbusLink(config.host, config.port, config.unit, config.timeout_ms / MS_PER_S)

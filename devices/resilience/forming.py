@@ -16,6 +16,7 @@ class FormingConfig:
 
     `inrush_limit_w` is what the former carries for a moment, `settle_s` (real time) the wait between two blocks of
     loads, and `inrush_w` what a load draws in the moment it closes, where that is more than its nameplate.
+    `back_after_s` (real time) is how long the public grid must have been good before the island goes back to it.
     """
 
     device: str
@@ -23,6 +24,7 @@ class FormingConfig:
     rank: tuple[str, ...]
     inrush_limit_w: float
     settle_s: float = 5.0
+    back_after_s: float = 60.0
     inrush_w: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -46,6 +48,8 @@ def parse_forming(top: Fields, batteries: Mapping[str, float], loads: frozenset[
         rank=() if table.absent("rank") else table.texts("rank", MOST_RANKED, 128),
         inrush_limit_w=table.number("inrush_limit_w", 0.0, LARGEST_W, batteries.get(device, 0.0)),
         settle_s=table.number("settle_s", 0.1, 3600.0, 5.0),
+        # EN 50549-1:2019, 4.10.2: the range that an observation time may be set to.
+        back_after_s=table.number("back_after_s", 10.0, 600.0, 60.0),
         inrush_w=found,
     )
     table.close()

@@ -17,7 +17,7 @@ from devices.leases import Answer, Lease
 from devices.observation import grid_reading, two_sides
 from devices.reserve import BatteryInput
 from devices.resilience.black_start import Block
-from devices.resilience.islanding import NS_PER_S, Detector, Finding, GridReading
+from devices.resilience.islanding import NS_PER_S, Detector, Finding, GridReading, IslandLimits
 from devices.resilience.modes import OperatingMode, State
 from devices.resilience.node_resilience import IslandOrders, Resilience, SiteRules
 from devices.resilience.site_supply import must_run_w, situation_of
@@ -137,7 +137,8 @@ class IslandControl:
         rules = SiteRules(blocks=self._blocks(last), inrush_w=self._limit_w)
         if forming is None or self._switchgear is None:
             return rules
-        return replace(rules, name=forming.name, rank=forming.rank, settle_s=forming.settle_s)
+        limits = IslandLimits(back_after_s=forming.back_after_s)
+        return replace(rules, name=forming.name, rank=forming.rank, settle_s=forming.settle_s, limits=limits)
 
     def _blocks(self, last: CycleRecord | None) -> tuple[Block, ...]:
         """Every flexible load as a block: what it would like to draw, and what it may draw as it closes."""

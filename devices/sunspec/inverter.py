@@ -13,8 +13,9 @@ from devices.der import Nameplate
 from devices.drivers.hardware import Exchanged, HardwareError, Order, RequestRefusedError
 from devices.image import DerKind, DeviceImage, Quality, Reading, UnitCondition
 from devices.limits import NOTHING, PowerRange
+from devices.modbus.link import ModbusLink
 from devices.sunspec.definitions import needed
-from devices.sunspec.link import ModbusLink
+from devices.sunspec.link import discover, read_block
 from devices.sunspec.points import Block, UnfitValueError
 from devices.sunspec.steering import Steering, choose_steering
 
@@ -70,7 +71,7 @@ class SunSpecInverter:
     def _meet(self) -> None:
         """Look for the models, and compare what the device is with what the configuration says of it."""
         self._places = {}
-        found = self._link.discover()
+        found = discover(self._link)
         kind = self._nameplate.kind
         if not any(number in found for number in MEASURED):
             raise HardwareError(f"{self._link.place}: no model of {MEASURED}: it does not tell its power")
@@ -81,7 +82,7 @@ class SunSpecInverter:
             raise HardwareError(f"{self._link.place}: no model by which a {kind.value} can be controlled")
         self._beat = None
         if RATING in found:
-            self._must_be_rated(self._link.block(needed(RATING), found[RATING]))
+            self._must_be_rated(read_block(self._link, needed(RATING), found[RATING]))
         self._places = found
 
     def _must_be_rated(self, rating: Block) -> None:
@@ -101,7 +102,7 @@ class SunSpecInverter:
 
     def _read(self, numbers: tuple[int, ...]) -> dict[int, Block]:
         there = (number for number in numbers if number in self._places)
-        return {number: self._link.block(needed(number), self._places[number]) for number in there}
+        return {number: read_block(self._link, needed(number), self._places[number]) for number in there}
 
     def _beat_for_it(self, blocks: Mapping[int, Block], now: Instant) -> str:
         """Raise our heartbeat when a second has passed; why the device did not take it, or nothing."""

@@ -6,8 +6,9 @@ Models 201 to 204 say which power there is and not which way: that is how the me
 from devices.cell_clock import Instant
 from devices.drivers.hardware import Exchanged, HardwareError, Order
 from devices.image import DerKind, DeviceImage, Reading
+from devices.modbus.link import ModbusLink
 from devices.sunspec.definitions import needed
-from devices.sunspec.link import ModbusLink
+from devices.sunspec.link import discover, read_block
 from devices.sunspec.points import UnfitValueError
 
 METERS = (203, 204, 202, 201)
@@ -28,7 +29,7 @@ class SunSpecMeter:
         if not self._link.connected or self._found is None:
             self._found = self._meet()
         number, place = self._found
-        block = self._link.block(needed(number), place)
+        block = read_block(self._link, needed(number), place)
         try:
             power_w = block.number("W")
         except UnfitValueError as error:
@@ -44,7 +45,7 @@ class SunSpecMeter:
         self._link.close()
 
     def _meet(self) -> tuple[int, tuple[int, int]]:
-        places = self._link.discover()
+        places = discover(self._link)
         for number in METERS:
             if number in places:
                 return number, places[number]

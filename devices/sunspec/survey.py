@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from devices.sunspec.link import ModbusLink, known_models
+from devices.modbus.link import ModbusLink
+from devices.sunspec.link import discover, known_models, read_block
 from devices.sunspec.points import HEADER, Block
 from devices.sunspec.steering import CONTROLS, RATING, STORAGE_CONTROL
 
@@ -43,9 +44,9 @@ def survey(host: str, port: int, unit: int, timeout_s: float) -> Found:
     """What answers there. Raises HardwareError when nothing does, or nothing that speaks SunSpec."""
     link = ModbusLink(host, port, unit, timeout_s)
     try:
-        places = link.discover()
+        places = discover(link)
         known = known_models(places)
-        blocks = {number: link.block(each, places[number]) for number, each in known.items()}
+        blocks = {number: read_block(link, each, places[number]) for number, each in known.items()}
     finally:
         link.close()
     maker = blocks.get(MAKER)
@@ -65,10 +66,12 @@ def every_value(host: str, port: int, unit: int, timeout_s: float) -> tuple[Show
     """Every implemented value of the models whose definition is published. Raises HardwareError."""
     link = ModbusLink(host, port, unit, timeout_s)
     try:
-        places = link.discover()
+        places = discover(link)
         known = known_models(places)
         return tuple(
-            value for number, each in known.items() for value in _values(link.block(each, places[number]))
+            value
+            for number, each in known.items()
+            for value in _values(read_block(link, each, places[number]))
         )
     finally:
         link.close()

@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,8 @@ from devices.sunspec.survey import Found, ShownValue, survey
 from devices.sunspec.survey import every_value as every_point
 from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device
 from market.terminal import table_console
+from node.cli.device_switchgear import NAME as SWITCHGEAR
+from node.cli.device_switchgear import shown_values, try_switchgear
 from node.config import control_table, load_config
 from node.config_file import config_text
 from node.errors import InputRefusedError
@@ -68,11 +71,16 @@ def scan(
     hardware = _control(config).hardware if config is not None else ()
     known = [each for each in hardware if each.driver in (SUNSPEC, SUNSPEC_METER)]
     places = dict.fromkeys([*((each.host, each.port) for each in known), *map(_place, host)])
-    if not places:
+    switchgear = None if config is None else _control(config).switchgear
+    if not places and switchgear is None:
         raise InputRefusedError(
             "nowhere to look: give a configuration with real devices, or --host 192.0.2.20"
         )
     found, silent = _look(list(places), units)
+    first = None if switchgear is None else next(try_switchgear(switchgear))
+    if switchgear is not None and first is not None:
+        place = f"{switchgear.host}:{switchgear.port}, unit {switchgear.unit}"
+        silent.append(f"{place}: switchgear, by its map: {first.text}")
     if as_json:
         sys.stdout.write(json.dumps({"found": [asdict(each) for each in found], "silent": silent}) + "\n")
     else:
@@ -81,7 +89,7 @@ def scan(
             sys.stdout.write(_described(each, configured.get((each.host, each.port, each.unit)), number))
         for text in silent:
             sys.stdout.write(f"{text}\n")
-    if not found:
+    if not found and not (first is not None and first.passed):
         sys.exit(ExitCode.FAILED)
 
 
@@ -103,17 +111,17 @@ def show(config: Path, device: str | None = None, /, *, as_json: Json = False) -
     """
     shown: dict[str, object] = {}
     failed = False
-    for each in _chosen(_control(config), device):
+    for name, read in _readers(_control(config), device).items():
         try:
-            values = _values(each)
+            values = read()
         except HardwareError as error:
-            shown[each.name] = {"problem": str(error)}
+            shown[name] = {"problem": str(error)}
             failed = True
-            sys.stdout.write("" if as_json else f"{each.name}: {error}\n")
+            sys.stdout.write("" if as_json else f"{name}: {error}\n")
             continue
-        shown[each.name] = {"values": [asdict(value) for value in values]}
+        shown[name] = {"values": [asdict(value) for value in values]}
         if not as_json:
-            table = Table("model", "point", "value", title=each.name, title_justify="left")
+            table = Table("model", "point", "value", title=name, title_justify="left")
             for value in values:
                 amount = value.value if isinstance(value.value, str) else f"{value.value:g}"
                 table.add_row(str(value.model), value.point, f"{amount} {value.units}".strip())
@@ -129,7 +137,8 @@ def try_out(
 ) -> None:
     """Exercise real devices with small powers before they are trusted: read, rest, charge, discharge, revert alone.
 
-    The node must not be running. Each device is left with its reversion value. Exit status 1 when a step failed.
+    Switchgear (named `switchgear`) is read and told only what it holds already: nothing closes. The node must not be
+    running. Each device is left with its reversion value. Exit status 1 when a step failed.
 
     Example: wattswarm devices test ./home-7/node.toml cellar --power-w 200
 
@@ -151,13 +160,16 @@ def try_out(
     directory = Path(control.data_dir)
     directory.mkdir(parents=True, exist_ok=True)
     results: dict[str, list[Step]] = {}
+    trials = {each.name: _tried(each, reversions(control).get(each.name, 0.0), power_w) for each in chosen}
+    if control.switchgear is not None and device in (None, SWITCHGEAR):
+        trials[SWITCHGEAR] = try_switchgear(control.switchgear)
     with lock_directory(directory):
-        for each in chosen:
-            steps = results.setdefault(each.name, [])
-            for step in _tried(each, reversions(control).get(each.name, 0.0), power_w):
+        for name, trial in trials.items():
+            steps = results.setdefault(name, [])
+            for step in trial:
                 steps.append(step)
                 if not as_json:
-                    sys.stdout.write(f"{each.name}: {step.name}: {MARKS[step.passed]}: {step.text}\n")
+                    sys.stdout.write(f"{name}: {step.name}: {MARKS[step.passed]}: {step.text}\n")
                     sys.stdout.flush()
     if as_json:
         sys.stdout.write(
@@ -202,6 +214,16 @@ def _values(each: HardwareConfig) -> tuple[ShownValue, ...]:
         ups.close()
 
 
+def _readers(control: ControlConfig, device: str | None) -> dict[str, Callable[[], tuple[ShownValue, ...]]]:
+    """How to read each device that is asked for, the switchgear last."""
+    found: dict[str, Callable[[], tuple[ShownValue, ...]]] = {
+        each.name: partial(_values, each) for each in _chosen(control, device)
+    }
+    if control.switchgear is not None and device in (None, SWITCHGEAR):
+        found[SWITCHGEAR] = partial(shown_values, control.switchgear)
+    return found
+
+
 def _wait(seconds: float) -> None:
     time.sleep(seconds)
 
@@ -225,7 +247,7 @@ def _control(config: Path) -> ControlConfig:
 
 def _chosen(control: ControlConfig, device: str | None) -> list[HardwareConfig]:
     chosen = [each for each in control.hardware if device in (None, each.name)]
-    if not chosen:
+    if not chosen and not (control.switchgear is not None and device in (None, SWITCHGEAR)):
         names = (
             ", ".join(each.name for each in control.hardware)
             or "none; add a table with a driver to site.ders"

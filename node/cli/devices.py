@@ -13,4 +13,10 @@ add_commands(app)
 app.command(response_command, name="response")
 app.command(replay_log, name="replay")
 app.command(openadr)
+# By its path, because what it computes with takes a tenth of a second to import.
+app.command(
+    "node.cli.device_readiness:app",
+    name="readiness",
+    help="Foresee trouble: fit a model from a record, and see what a node has learned.",
+)
 device_commands.add_commands(app)

@@ -12,6 +12,7 @@ from typing import Final
 
 from devices.control_messages import AlarmCode, Mode
 from devices.control_messages import Severity as AlarmSeverity
+from node.alarm_codes import LOCAL
 from node.operation.health import LATE_INTERVALS, not_alive
 from node.operation.status import NodeStatus
 
@@ -70,6 +71,7 @@ ALARM_TEXTS: Final = {
     AlarmCode.UNIT_UNREADABLE: "A store's sensor does not answer; it rests.",
     AlarmCode.UPS_ON_BATTERY: "A UPS runs on its battery.",
     AlarmCode.UPS_LOW_BATTERY: "A UPS' battery is nearly empty.",
+    AlarmCode.TROUBLE_EXPECTED: "Trouble is expected on the grid or at the connection; batteries prepare.",
 }
 """One for every alarm of the control process."""
 
@@ -93,6 +95,8 @@ def matters_of(status: NodeStatus) -> tuple[Matter, ...]:
 
 def _alarms(status: NodeStatus) -> Iterator[Matter]:
     for alarm in status.alarms:
+        if alarm.code in LOCAL:
+            continue
         key = f"alarm {alarm.code.value} {alarm.device or ''}"
         yield Matter(key, _SEVERITIES[alarm.severity], ALARM_TEXTS[alarm.code])
 

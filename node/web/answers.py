@@ -97,6 +97,7 @@ class Flows(Answer):
     wish: str | None
     binding: str | None
     settled: bool | None
+    readiness: str | None
 
 
 class Unit(Answer):

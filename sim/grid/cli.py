@@ -29,6 +29,7 @@ from sim.grid.measured import (
 )
 from sim.grid.outage import outage
 from sim.grid.page import result_page, shown
+from sim.grid.preparation import preparing
 from sim.grid.result import Result
 from sim.grid.system import Floats
 from sim.grid.trouble import trouble
@@ -42,6 +43,7 @@ SCENARIOS = {
     "data-centre": "servers swing their power together: a flywheel hides it, with and without a forecast",
     "frequency-year": "a year of frequency service on measured frequency: energy, recovery, availability",
     "event-replay": "measured disturbances played to a fleet: what each service delivers, against its curve",
+    "preparation": "overloads of a home met prepared: a battery that charges in time, against one that does not",
     "trouble": "frequency events and overloads foreseen on measured data, against a threshold",
 }
 ALIASES = {
@@ -73,6 +75,8 @@ ALIASES = {
     "predict": "trouble",
     "prediction": "trouble",
     "prediction-of-trouble": "trouble",
+    "prepare": "preparation",
+    "readiness": "preparation",
 }
 LONGEST_REPLAY_S = 3_600
 """Every home is played ten times a second: an hour takes minutes."""
@@ -189,6 +193,8 @@ def _run(scenario: str, choice: Choice) -> Result:
         return outage()
     if scenario == "data-centre":
         return data_centre(measured_racks(), choice.seed)
+    if scenario == "preparation":
+        return preparing(measured_home())
     if scenario == "trouble":
         return trouble(measured_pieces(), measured_home(), measured_weather(), measured_events())
     try:

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from devices.prediction.readiness import Level, Readiness, ReadinessRules, next_readiness
+from devices.prediction.scores import brier, log_loss, precision_at_recall
 from devices.prediction.trouble import Band
 from sim.grid.measured import Weathered
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
 from sim.prediction.lead import leads
 from sim.prediction.rolling import EVERYBODY, Case, Predicted, case_of, roll
-from sim.prediction.scores import brier, log_loss, precision_at_recall
 
 FOLDS = 8
 BAND_HZ = (49.965, 50.035)

@@ -11,7 +11,7 @@ import numpy as np
 
 from devices.prediction.trouble import Band, features
 from sim.grid.system import Floats
-from sim.prediction.rolling import Threshold, case_of, fitted
+from sim.prediction.rolling import case_of, fitted, threshold_of
 
 ALARM = 0.5
 
@@ -29,7 +29,7 @@ def leads(
 ) -> dict[str, Lead]:
     """Learn on all pieces with the band `learned`, then watch each event with `band`; all leave it (ValueError)."""
     cases = [case_of(piece, learned) for piece in pieces]
-    model, threshold = fitted(cases), Threshold.of(cases)
+    model, threshold = fitted(cases), threshold_of(cases)
     found = {}
     for name, values in events.items():
         out = band.outside(values)

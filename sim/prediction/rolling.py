@@ -11,12 +11,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from devices.prediction.scores import brier, log_loss
+from devices.prediction.threshold import Threshold
 from devices.prediction.trouble import Band, TroubleModel, features, fit, troubled
 from sim.grid.system import Floats
-from sim.prediction.scores import brier, log_loss
 
-THRESHOLDS = 40
-"""Quantiles of the value that are tried."""
 EVERYBODY = ("base rate", "threshold", "model", "proven model")
 PROVING_PART = 0.25
 
@@ -61,7 +60,7 @@ def roll(cases: Sequence[Case], folds: int) -> Predicted:
     said: dict[str, list[Floats]] = {name: [] for name in EVERYBODY}
     for start, end in pairwise(edges[1:].tolist()):
         before, ahead = cases[:start], cases[start:end]
-        threshold, model = Threshold.of(before), fitted(before)
+        threshold, model = threshold_of(before), fitted(before)
         rate = float(np.concatenate([case.happened for case in before]).mean())
         proven = _proved(before)
         for number, case in enumerate(ahead, int(start)):
@@ -79,30 +78,11 @@ def roll(cases: Sequence[Case], folds: int) -> Predicted:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """A bound on the value, and the rates of trouble below and above it."""
-
-    bound: float
-    below: float
-    above: float
-
-    @classmethod
-    def of(cls, cases: Sequence[Case]) -> "Threshold":
-        """The bound with the best Brier score; half a case is added to each rate."""
-        now = np.concatenate([case.now for case in cases])
-        happened = np.concatenate([case.happened for case in cases])
-        tried = []
-        for bound in np.quantile(now, np.linspace(0, 1, THRESHOLDS + 2)[1:-1]):
-            high = now >= bound
-            above = float((happened[high].sum() + 0.5) / (high.sum() + 1))
-            below = float((happened[~high].sum() + 0.5) / ((~high).sum() + 1))
-            tried.append(cls(float(bound), below, above))
-        return min(tried, key=lambda each: brier(each.probability(now), happened))
-
-    def probability(self, now: Floats) -> Floats:
-        """The rate on the value's side."""
-        return np.where(now >= self.bound, self.above, self.below)
+def threshold_of(cases: Sequence[Case]) -> Threshold:
+    """The threshold of all that is in the cases."""
+    return Threshold.of(
+        np.concatenate([case.now for case in cases]), np.concatenate([case.happened for case in cases])
+    )
 
 
 def fitted(cases: Sequence[Case]) -> TroubleModel:
@@ -118,7 +98,7 @@ def _proved(before: Sequence[Case]) -> bool:
     if split < 1:
         return False
     learned, unseen = before[:split], before[split:]
-    model, threshold = fitted(learned), Threshold.of(learned)
+    model, threshold = fitted(learned), threshold_of(learned)
     happened = np.concatenate([case.happened for case in unseen])
     by_model = np.concatenate([model.probability(case.rows) for case in unseen])
     by_threshold = np.concatenate([threshold.probability(case.now) for case in unseen])

@@ -13,6 +13,7 @@ from devices.dispatch import DispatchInput, FollowPosition, Layer, NetToZero, Sa
 from devices.fast_response import Arming, ResponseInput
 from devices.json_codec import from_json, to_json
 from devices.limits import PowerRange
+from devices.preparing import Preparing
 from devices.reserve import BatteryInput, protected, reserved
 from devices.response_curve import Effect
 from devices.service_files import built_in_curves
@@ -32,6 +33,18 @@ responses = st.builds(
     st.none() | st.floats(0.4, 1.6),
     st.lists(st.builds(Arming, st.sampled_from(SERVICES), powers, powers), max_size=2).map(tuple),
     st.lists(st.sampled_from(DROOPS), max_size=2).map(tuple),
+)
+
+
+preparings = st.builds(
+    lambda parts, charge_w, discharge_w, limit_w, first: Preparing(
+        min(parts), max(parts), charge_w, discharge_w, limit_w, first
+    ),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    powers,
+    powers,
+    st.none() | powers,
+    st.booleans(),
 )
 
 
@@ -72,6 +85,7 @@ def inputs(draw: st.DrawFn) -> DispatchInput:
         horizon_s=draw(st.floats(0.1, 1000)),
         response=draw(responses),
         island=draw(st.none() | st.builds(lambda low, high: PowerRange(-low, high), powers, powers)),
+        preparing=draw(st.none() | preparings),
     )
 
 

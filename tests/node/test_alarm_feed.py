@@ -53,6 +53,15 @@ def acknowledged(number: int, alarm_id: bytes, author: bytes) -> tuple[bytes, Si
     )
 
 
+def test_what_is_expected_stays_in_the_own_log() -> None:
+    feed = AlarmFeed(MEMBER)
+    feed.attached()
+    said = feed.changed(alarm(AlarmCode.TROUBLE_EXPECTED, device=None))
+    feed.measured()
+    assert len(said) == 1
+    assert feed.due(1, NOW) == []
+
+
 def test_every_alarm_of_control_has_a_number_of_its_own() -> None:
     assert set(NUMBERS) == set(AlarmCode)
     assert len(set(NUMBERS.values())) == len(NUMBERS)

@@ -95,6 +95,7 @@ def flows_of(node: WatchedNode, cell_ns: int, real_ns: int) -> Flows:
         wish=image.wish,
         binding=image.binding,
         settled=image.settled,
+        readiness=image.readiness,
     )
 
 

@@ -21,6 +21,7 @@ LAYERS = {
     "connection": "The connection's limit holds the battery back.",
     "position": "The battery makes up for what was traded.",
     "self-consumption": "The battery balances the house by itself.",
+    "readiness": "The battery prepares for trouble that is expected.",
     "safe-state": "The battery rests in its safe state.",
     "fast-response": "The battery supports the grid's frequency.",
 }

@@ -20,7 +20,7 @@ def first_cells(heading: str, table: int = 0) -> str:
 
 def test_the_example_is_a_configuration_without_mistakes() -> None:
     examples = [textwrap.dedent(each) for each in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
-    assert [len(each.splitlines()) for each in examples] == [10, 10, 7, 5, 12, 6, 6, 2]
+    assert [len(each.splitlines()) for each in examples] == [10, 10, 7, 5, 12, 6, 6, 16, 2]
     plugged = examples.pop(1)
     for text in ("\n".join(examples), plugged):
         source = tomllib.loads(text)
@@ -66,6 +66,17 @@ def test_every_key_of_a_sensor_on_a_broker_is_in_the_table() -> None:
     known = set(told.split("known are ")[1].split(", "))
     listed = set(re.findall(r"`(\w+)`", first_cells("## Sensors on an MQTT broker", 1)))
     assert known - {"name", "kind", "outdoor", "always", "spans"} == listed
+
+
+def test_every_key_of_switchgear_is_in_the_table() -> None:
+    listed = set(re.findall(r"`([a-z_]+)`", first_cells("## A breaker and a former", 1)))
+    problems = site_problems(
+        Config.model_validate(
+            {"node": {"name": "ada"}, "site": {"switchgear": {"wrong": 1}}, "file": "node.toml"}
+        )
+    )
+    (told,) = (text for text in problems if "is not a field here" in text)
+    assert set(told.split("known are ")[1].split(", ")) == listed
 
 
 def known_keys(*tables: dict[str, object]) -> set[str]:

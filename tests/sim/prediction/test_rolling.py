@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from devices.prediction.scores import brier
 from devices.prediction.trouble import Band
 from sim.prediction.rolling import EVERYBODY, case_of, roll
-from sim.prediction.scores import brier
 
 BAND = Band(-np.inf, 1.0, 3, (1, 4))
 

@@ -7,7 +7,7 @@ export const title = "Devices";
 const LAYERS = {
   protection: "held back by: protection", reserve: "held back by: reserve", islanding: "decided by: island operation",
   "armed-services": "held back by: armed services", connection: "held back by: connection limit", position: "follows: what was traded",
-  "self-consumption": "follows: self-consumption", "safe-state": "rests: safe state", "fast-response": "adds: fast grid response",
+  "self-consumption": "follows: self-consumption", readiness: "prepares: expected trouble", "safe-state": "rests: safe state", "fast-response": "adds: fast grid response",
 };
 
 export async function open() {

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.prediction.scores import brier, log_loss, precision_at_recall
+from devices.prediction.scores import brier, log_loss, precision_at_recall
 
 SAID = np.array([0.9, 0.6, 0.6, 0.1])
 HAPPENED = np.array([1.0, 0.0, 1.0, 0.0])

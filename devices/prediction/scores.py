@@ -6,7 +6,7 @@ loss: I. J. Good, "Rational decisions", JRSS B 14, 1952. Both are least, in expe
 
 import numpy as np
 
-from sim.grid.system import Floats
+from devices.prediction.trouble import Floats
 
 LEAST = 1e-6
 """Nobody may be surer than this: a single surprise would otherwise cost without bound."""

@@ -1,0 +1,1 @@
+"""Modbus TCP: the transport that SunSpec devices and switchgear share."""
