@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -81,7 +81,7 @@ class LoadedProgram:
         """The exit status of a process that was started here, negative for a signal; None while it runs."""
         return self._ask({"ended": pid})
 
-    def _ask(self, request: dict[str, object]) -> int | None:
+    def _ask(self, request: Mapping[str, object]) -> int | None:
         self._socket.send(json.dumps(request).encode())
         answer = self._socket.recv(MESSAGE_LIMIT)
         if not answer:
