@@ -96,9 +96,9 @@ class Daemon:
     async def ended(self) -> int:
         """Wait for the process to end; returns its exit status."""
         assert self.process is not None, "the daemon was started"
-        while self.process.poll() is None:
+        while (status := self.process.poll()) is None:
             await trio.sleep(POLL_S)
-        return self.process.returncode
+        return status
 
 
 def die_with(parent: int) -> None:

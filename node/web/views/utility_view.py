@@ -7,8 +7,8 @@ from node.web.settings_answers import Utility, UtilityWord
 from node.web.watched_node import WatchedNode, moment
 
 ACTING = {
-    "site": "The node keeps to it; what you need of the battery stays yours.",
-    "cell": "The node asks the cell for it.",
+    "site": "The node keeps to limits and to what is to be drawn less. Your reserve stays yours.",
+    "cell": "The node asks the cell for what is limited or called.",
     "nobody": "You have opted out: nothing is done of it.",
 }
 
@@ -54,8 +54,10 @@ def _text(node: WatchedNode, row: dict[str, Any]) -> str:
             return f"At most {power} is to be drawn"
         case "export limit":
             return f"At most {power} is to be given"
+        case "change of consumption" if value < 0:
+            return f"{power} less is to be drawn than before"
         case "change of consumption":
-            return f"{power} {'less' if value < 0 else 'more'} is to be drawn than before"
+            return f"It would be welcome if {power} more were drawn than before"
         case "level":
             return f"Level {value:.0f} of 3 of saving"
         case _:
