@@ -1,4 +1,4 @@
-"""Splits a whole amount by weights, to the last unit: rounded towards zero; odd units go to the first that lost some."""
+"""Splits a whole amount by weights to the last unit: rounded towards zero, odd units to the first that lost some."""
 
 from collections.abc import Sequence
 

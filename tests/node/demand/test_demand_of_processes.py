@@ -33,7 +33,7 @@ FLEX = {"service": "utility-flex", "up_w": 1000.0, "down_w": 500.0, "sustain_s":
 BATTERY = {
     "kind": "battery",
     "name": "battery",
-    "capacity_wh": 50_000.0,
+    "capacity_wh": 500_000.0,
     "charge_w": 3_000.0,
     "discharge_w": 3_000.0,
     "initial_state_of_charge": 0.6,
