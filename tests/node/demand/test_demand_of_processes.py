@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trio
 from cell_of_processes import Cell, ended, found
-from vtn_bench import PROGRAM, event, openadr_text, secret_file, vtn_process
+from vtn_bench import PROGRAM, VtnProcess, event, openadr_text, secret_file, vtn_process
 
 from ledger.audit.audit import verify_directory
 from market.cell import EnergyCell
@@ -55,6 +55,11 @@ def follows(daemon: Daemon, url: str, offered: dict[str, object] | None = None, 
     secret_file(daemon.directory)
 
 
+def serves_its_page(daemon: Daemon) -> None:
+    with (daemon.directory / CONFIG_FILE).open("a", encoding="utf-8") as config:
+        config.write('\n[web]\nlisten = "127.0.0.1:0"\n')
+
+
 def events(operator: Daemon, neighbour: Daemon, saver: Daemon, first: int) -> list[dict[str, Any]]:
     """From an interval on: a limit for the neighbour's site, and a call for the operator's cell. One later, so that its
     meter has counted a whole interval before: less for the saver's site.
@@ -94,8 +99,7 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         level_w = [0.0, 800.0, 1600.0, 2400.0]
         follows(operator, vtn.url, FLEX, acts_for="dso", service="utility-flex", level_w=level_w)
         follows(neighbour, vtn.url)
-        with (neighbour.directory / CONFIG_FILE).open("a", encoding="utf-8") as config:
-            config.write('\n[web]\nlisten = "127.0.0.1:0"\n')
+        serves_its_page(neighbour)
         follows(saver, vtn.url)
         await cell.start()
         dso.service(
@@ -108,8 +112,8 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         )
         vtn.put("programs", PROGRAM)
         first = operator.view.interval + 1
-        *within_schema, less = events(operator, neighbour, saver, first)
-        vtn.put("events", *within_schema)
+        *others, less = events(operator, neighbour, saver, first)
+        vtn.put("events", *others)
         vtn.ask(raw={"events": [less]})  # the schema forbids what servers send: a negative setpoint
         await cell.wait(
             lambda: any(each["minimum_w"] == -1000 * LIMIT_KW for each in said(neighbour, "demand_limit")),
@@ -125,11 +129,7 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         await cell.wait(
             lambda: len(usages(vtn.see("reports"), "limit")) >= unlimited + 3, 120, "usage is reported"
         )
-        await cell.wait(
-            lambda: any(value < -0.1 for value in usages(vtn.see("reports"), "call")),
-            120,
-            "what the call changed is reported",
-        )
+        await cell.wait(partial(has_called, vtn), 120, "what the call changed is reported")
         await cell.wait(
             lambda: any(each["minimum_w"] is not None for each in said(saver, "demand_limit")),
             120,
@@ -157,6 +157,11 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
     cell.expect_sound()
     for daemon in cell.daemons:
         assert verify_directory(daemon.directory, EnergyCell()).failure is None
+
+
+def has_called(vtn: VtnProcess) -> bool:
+    """Whether the VTN knows that less was drawn by the call."""
+    return any(value < -0.1 for value in usages(vtn.see("reports"), "call"))
 
 
 def hour_of(cell: Cell) -> int:
