@@ -46,14 +46,12 @@ from devices.metering import Meter
 from devices.observation import Commission, observe, report
 from devices.owner_reserve import with_reserve
 from devices.profiles import Profile
-from devices.resilience.island_control import IslandControl
-from devices.resilience.modes import State
+from devices.resilience.outage import Outage
 from devices.resilience.switchgear import Switchgear
 from devices.reversions import reversions
 from devices.service_meter import ServiceMeter
 from devices.settling import Settling
 from devices.site_meter import site_meter
-from devices.tier import TIERS
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -110,8 +108,7 @@ class ControlCore:
         self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
         self._grid = grid
         self._site_meter = site_meter(config)
-        self._island = IslandControl(config, switchgear, issuer) if config.islanding else None
-        self._connected: tuple[str, ...] | None = None
+        self._outage = Outage(config, switchgear, issuer)
         self._access = AccessList()
         acting_ns = round(config.command_lease_ms * NS_PER_MS * config.clock.speed)
         self._services = ServiceMeter(config.interval_s * NS_PER_S, acting_ns)
@@ -175,9 +172,13 @@ class ControlCore:
         inputs = observe(self._health.watch(self._image), self._config, self._commission(now))
         decision = dispatch(inputs)
         settled = all(self._settling.reached(each) for each in read_back)
-        tiers = len(TIERS) if self._island is None else self._island.tiers
         flexible = observe_flexible(
-            self._image, self._config, self._guard.off, self._access.priorities, tiers, self._connected
+            self._image,
+            self._config,
+            self._guard.off,
+            self._access.priorities,
+            self._outage.tiers,
+            self._outage.connected,
         )
         permitted = permit(flexible, inputs, decision)
         self._hub.observe(self._image, self._config.reading_age_ms * NS_PER_MS)
@@ -190,16 +191,9 @@ class ControlCore:
         messages: list[Upward] = [*records, *self._alarms.take_news()]
         if records or now.real_ns >= self._next_report_ns:
             self._next_report_ns = now.real_ns + self._config.image_ms * NS_PER_MS
-            shown = report(record, self._image, self._config, self._mandate.mode)
-            messages.append(
-                replace(
-                    shown,
-                    health=self._health.reports(self._image),
-                    watched=self._hub.reports(asleep),
-                    island=State.CONNECTED.value if self._island is None else self._island.state.value,
-                    tiers=tiers,
-                )
-            )
+            seen = self._outage.shown(report(record, self._image, self._config, self._mandate.mode))
+            health, watched = self._health.reports(self._image), self._hub.reports(asleep)
+            messages.append(replace(seen, health=health, watched=watched))
         return Outcome(tuple(messages), save=bool(records) or tripped)
 
     def hand_over(self) -> tuple[HandOver, tuple[Downward, ...]]:
@@ -224,8 +218,7 @@ class ControlCore:
         held = {name: power_w for name, power_w in self._reversions.items() if name not in off}
         setpoints = tuple(Setpoint(name, power_w) for name, power_w in held.items())
         self._command(setpoints + self._guard.setpoints, now)
-        if self._island is not None:
-            self._island.let_go(now)
+        self._outage.let_go(now)
 
     def not_saved(self, reason: str) -> Outcome:
         """The shell could not write the state: an alarm, until it can again (`reason` is then empty)."""
@@ -329,20 +322,11 @@ class ControlCore:
             mandate.activations(at_ns),
             private=self._access.private,
         )
-        if self._island is None:
-            return commission
-        last = self.cycles[-1] if self.cycles else None
-        orders = self._island.step(self._image, mandate.mode, last)
-        self._connected = orders.connect
-        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", self._island.lost)
-        self._alarm(AlarmCode.FORMER_FAILED, None, "the bus stayed dead", self._island.failed)
-        wish = commission.wish
-        if self._island.emergency and mandate.mode is Mode.GRID_SUPPORT:
-            # No position counts on an island, and loads are served whether or not a daemon lives.
-            wish = NetToZero()
-        return replace(
-            commission, wish=wish, island=orders.batteries, reserve_released=orders.reserve_released
-        )
+        last, declared = self.cycles[-1] if self.cycles else None, mandate.declared(at_ns)
+        commission = self._outage.commission(commission, self._image, last, declared=declared)
+        self._alarm(AlarmCode.GRID_LOST, None, "the public grid is lost", self._outage.lost)
+        self._alarm(AlarmCode.FORMER_FAILED, None, "the bus stayed dead", self._outage.failed)
+        return commission
 
     def _wish(self, now: Instant) -> Wish:
         if self._mandate.mode is not Mode.GRID_SUPPORT:
@@ -377,7 +361,7 @@ class ControlCore:
         self._settling.told(setpoints)
 
     def _switch(self, now: Instant) -> None:
-        answer = None if self._island is None else self._island.command(now)
+        answer = self._outage.command(now)
         reason = answer.reason if isinstance(answer, Refused) else ""
         self._alarm(AlarmCode.SWITCH_REFUSED, None, reason, bool(reason))
 

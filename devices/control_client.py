@@ -39,7 +39,7 @@ from devices.fast_response import Arming
 from devices.frames import FrameReader, decode_upward, encode_frame
 from devices.hand_over import TAKE_OVER
 from devices.limits import PowerRange
-from devices.orders import Activate, Admit, Enter, Order, Release, Restrict
+from devices.orders import Activate, Admit, Declare, Enter, Order, Release, Restrict
 from devices.standing_orders import HEARTBEAT_NS, StandingOrders
 
 if TYPE_CHECKING:
@@ -149,6 +149,9 @@ class ControlClient:
                 self.release_circuit(circuit)
             case Admit(devices):
                 self._send_all([self._orders.want_access(devices)])
+            case Declare(duration_s):
+                now_ns = time.monotonic_ns()
+                self._send_all(self._orders.want_emergency(now_ns, round(duration_s * NS_PER_S)))
             case _:
                 assert_never(order)
 

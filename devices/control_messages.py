@@ -117,6 +117,13 @@ class GrantActivation:
 
 
 @dataclass(frozen=True, slots=True)
+class GrantEmergency:
+    """The cell has declared an emergency while the lease runs (False: that it has ended); it reverts to none."""
+
+    lease: Lease[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeMode:
     """Enter a mode."""
 
@@ -179,6 +186,7 @@ Asked = (
     | GrantLimits
     | GrantArming
     | GrantActivation
+    | GrantEmergency
     | ChangeMode
     | Acknowledge
     | ReleaseCircuit
@@ -270,7 +278,8 @@ class ImageReport:
     batteries; `dischargeable_wh`: what they can give down to the reserve; each None while a state of charge
     is unknown. `wish` says what is followed: position, self-consumption or safe-state; `binding` which layer
     decided the power, and `settled` whether the last setpoint was read back and reached. `island`: where in an
-    outage the site is (see devices/resilience/modes.py), and `tiers` how many tiers of loads are served.
+    outage the site is (see devices/resilience/modes.py), `tiers` how many tiers of loads are served, and
+    `emergency` the one that acts: none, local or declared.
     """
 
     real_ns: int
@@ -289,6 +298,7 @@ class ImageReport:
     watched: tuple[WatchedReport, ...] = ()
     island: str = "connected"
     tiers: int = 4
+    emergency: str = "none"
 
 
 @dataclass(frozen=True, slots=True)

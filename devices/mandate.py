@@ -10,6 +10,7 @@ from devices.control_messages import (
     Downward,
     GrantActivation,
     GrantArming,
+    GrantEmergency,
     GrantLimits,
     GrantPosition,
     Heartbeat,
@@ -33,6 +34,8 @@ LONGEST_ARMING_NS = 3_600 * NS_PER_S
 """A service that nobody renews for an hour is nobody's any more."""
 MOST_ARMED = 8
 """Services that one site offers at a time."""
+LONGEST_EMERGENCY_NS = 2 * 86_400 * NS_PER_S
+"""A declared emergency ends, unless the cell goes on declaring it, with the interval that a block was about."""
 MOST_ACTIVATIONS = 32
 """Requests that act at a time."""
 
@@ -49,10 +52,17 @@ class Mandate:
         self._positions: dict[int, Lease[Position | None]] = {}
         self._armings: dict[str, Lease[Arming | None]] = {}
         self._activations: dict[str, Lease[Activation | None]] = {}
+        self._emergency: Lease[bool] | None = None
 
     def offer(
         self,
-        message: Heartbeat | GrantPosition | GrantLimits | GrantArming | GrantActivation | ChangeMode,
+        message: Heartbeat
+        | GrantPosition
+        | GrantLimits
+        | GrantArming
+        | GrantActivation
+        | GrantEmergency
+        | ChangeMode,
         now_ns: int,
     ) -> Answer:
         """Take what the daemon says, or say why not."""
@@ -65,6 +75,8 @@ class Mandate:
             return self._offer_activation(message.lease, now_ns)
         if isinstance(message, GrantPosition):
             return self._offer_position(message.lease, now_ns)
+        if isinstance(message, GrantEmergency):
+            return self._offer_emergency(message.lease, now_ns)
         if isinstance(message, GrantLimits):
             answer = judge(self._limits, message.lease, now_ns, LONGEST_LIMITS_NS)
             if isinstance(answer, Accepted):
@@ -98,6 +110,10 @@ class Mandate:
         found = (self._activations[name].at(now_ns) for name in sorted(self._activations))
         return tuple(each for each in found if each is not None)
 
+    def declared(self, now_ns: int) -> bool:
+        """Whether the cell's declared emergency runs now."""
+        return self._emergency is not None and self._emergency.at(now_ns)
+
     def limits(self, now_ns: int) -> PowerRange | None:
         """What the connection may carry by lease; None if it never was limited."""
         return self._fallback_limits if self._limits is None else self._limits.at(now_ns)
@@ -114,6 +130,7 @@ class Mandate:
             *(GrantPosition(lease) for lease in self._positions.values()),
             *(GrantArming(lease) for lease in self._armings.values()),
             *(GrantActivation(lease) for lease in self._activations.values()),
+            *(() if self._emergency is None else (GrantEmergency(self._emergency),)),
         )
 
     def _offer_position(self, lease: Lease[Position | None], now_ns: int) -> Answer:
@@ -155,4 +172,12 @@ class Mandate:
         if request not in self._activations and len(self._activations) >= MOST_ACTIVATIONS:
             return Refused(f"more than {MOST_ACTIVATIONS} requests")
         self._activations[request] = lease
+        return answer
+
+    def _offer_emergency(self, lease: Lease[bool], now_ns: int) -> Answer:
+        if lease.reversion:
+            return Refused("an emergency lease reverts to none")
+        answer = judge(self._emergency, lease, now_ns, LONGEST_EMERGENCY_NS)
+        if isinstance(answer, Accepted):
+            self._emergency = lease
         return answer

@@ -48,4 +48,11 @@ class Admit:
     devices: tuple[DeviceAccess, ...]
 
 
-Order = Activate | Restrict | Enter | Release | Admit
+@dataclass(frozen=True, slots=True)
+class Declare:
+    """The cell has declared an emergency, for so long unless it is declared again; 0: it is over."""
+
+    duration_s: float
+
+
+Order = Activate | Restrict | Enter | Release | Admit | Declare

@@ -14,6 +14,7 @@ from devices.control_messages import (
     Downward,
     GrantActivation,
     GrantArming,
+    GrantEmergency,
     GrantLimits,
     GrantPosition,
     Heartbeat,
@@ -55,6 +56,7 @@ class StandingOrders:
         self._armings: dict[str, Arming] = {}
         self._activations: dict[str, tuple[Activation, int]] = {}
         self._reserves: dict[str, SetReserve] = {}
+        self._emergency_ends_ns: int | None = None
 
     def heartbeat(self, real_ns: int) -> Heartbeat:
         """The daemon lives."""
@@ -92,6 +94,11 @@ class StandingOrders:
         self._limits = (limits, reversion, real_ns + duration_ns)
         return self._grant_limits(real_ns)
 
+    def want_emergency(self, real_ns: int, duration_ns: int) -> Iterator[Downward]:
+        """The cell's declared emergency from now on for so long; no time at all ends it."""
+        self._emergency_ends_ns = real_ns + duration_ns
+        return self._grant_emergency(real_ns)
+
     def want_mode(self, mode: Mode) -> ChangeMode:
         """The mode from now on."""
         self._mode = mode
@@ -115,6 +122,7 @@ class StandingOrders:
             yield self._access
         yield from self._reserves.values()
         yield from self._grant_limits(real_ns)
+        yield from self._grant_emergency(real_ns)
         for position in list(self._positions.values()):
             yield from self._grant_position(position, real_ns, wall_ns)
 
@@ -141,6 +149,13 @@ class StandingOrders:
             yield GrantLimits(self._lease(limits, reversion, real_ns, expires_ns))
         else:
             yield GrantLimits(self._lease(reversion, reversion, real_ns, real_ns + NS_PER_S))
+
+    def _grant_emergency(self, real_ns: int) -> Iterator[Downward]:
+        ends_ns = self._emergency_ends_ns
+        if ends_ns is None:
+            return
+        expires_ns = ends_ns if ends_ns > real_ns else real_ns + NS_PER_S
+        yield GrantEmergency(self._lease(ends_ns > real_ns, False, real_ns, expires_ns))
 
     def _lease(self, value: Granted, reversion: Granted, real_ns: int, expires_ns: int) -> Lease[Granted]:
         return Lease(value, reversion, real_ns, expires_ns, self._issuer, next(self._sequence))

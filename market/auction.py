@@ -3,7 +3,7 @@
 Energies are mWh, prices µ/kWh, money pico-currency.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from market.certificates.certify import certify_clearing
 from market.clearing import Clearing, clear
 from market.collateral import cut, worst_cost_of_position
 from market.draft import StateDraft
+from market.federation.intake import is_gateway
 from market.orders import OrderBook, Side
 from market.outcomes import ClearingOutcome, Fill, MemberClearing
 from market.payloads import Curve
@@ -29,12 +30,14 @@ class _Bid:
 def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     """Clear the last interval of the draft's block; nothing is posted before the next block confirms it.
 
-    In a block proposed after the interval's trading deadline nobody bids: it only keeps the chain going.
+    In a block proposed after the interval's trading deadline nobody bids: it only keeps the chain going. In an
+    emergency nobody stands behind the grid connection, neither the supplier nor the cell above.
     """
-    interval = draft.block.last_interval
-    tariff = draft.tariff_at(interval)
+    interval, emergency = draft.block.last_interval, draft.emergency.declared is not None
+    tariff = draft.settling_tariff(interval, emergency=emergency)
     bids = _bids(draft, interval, tariff)
     book, feeder = _book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs)
+    feeder = replace(feeder, grid=None) if emergency else feeder
     clearing = clear(book, feeder)
     members = _parts(bids, clearing)
     cleared = ClearedInterval(
@@ -59,6 +62,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         members=members,
         limits=tuple(limit for limit in draft.limits if limit.first <= interval <= limit.last),
         certificate=certify_clearing(book, feeder, clearing).hash(),
+        emergency=emergency,
     )
     return cleared, outcome
 
@@ -72,6 +76,8 @@ def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
     for rule in draft.rules.members:
         curve = draft.curves.get((interval, rule.member))
         if curve is None or rule.member in draft.frozen or rule.member in draft.block.voided:
+            continue
+        if draft.emergency.declared is not None and is_gateway(draft, rule.member):
             continue
         balance = balances[member_account(rule.member)]
         kept = cut(

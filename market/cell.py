@@ -3,19 +3,20 @@
 One block, in this order:
 
 1. The clearing of the block before is confirmed (its contracts are posted) or, if that block was decided too
-   late, voided: its interval then settles at tariff. So do the intervals that this block skips.
+   late or its interval is one of emergency, voided: its interval then settles at tariff, which in an emergency
+   is that of the genesis. So do the intervals that this block skips.
 2. The positions of members that are frozen by now, or have left, go to the supplier at their price, if their
    interval is not yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates,
    for its entries no longer count and its open orders are dropped. Who left is settled up to the interval before
    this one and not beyond.
-3. The entries, in their agreed order (`market.intake`). 4. The auction of the last interval
-   (`market.auction`), among members that are neither frozen nor voided. 5. Every delivered interval (its end
-   lies before this block's gate: last interval - 2 and before) is settled once all readings are in or its
-   deadline has passed. A reading counts once its interval has ended by the block's time. A missing one is
-   estimated: the member's latest measured reading, or nothing, fitted to what the branch meters show
-   (`market.cross_check`). What a gateway takes to the cell above counts as delivered
-   (`market.federation.intake`). Later readings correct an estimate, within the window, by posting the
-   difference.
+3. The entries, in their agreed order (`market.intake`), and whether they make the last interval one of
+   emergency (`market.emergency`). 4. The auction of that interval (`market.auction`), among members that are
+   neither frozen nor voided. 5. Every delivered interval (its end lies before this block's gate: last
+   interval - 2 and before) is settled once all readings are in or its deadline has passed. A reading counts
+   once its interval has ended by the block's time. A missing one is estimated: the member's latest measured
+   reading, or nothing, fitted to what the branch meters show (`market.cross_check`). What a gateway takes to
+   the cell above counts as delivered (`market.federation.intake`). Later readings correct an estimate, within
+   the window, by posting the difference.
 
 Money sums to zero in every posting set. Nothing a member writes makes `apply` raise.
 """
@@ -74,12 +75,15 @@ class EnergyCell:
     def apply(self, state: CellState, block: BlockInput) -> tuple[CellState, BlockOutcomes]:
         """The state after a block and what followed from it; never raises on what members wrote."""
         draft = StateDraft(state, block)
-        confirmation = _confirm(draft, state.pending)
+        confirmation = _confirm(draft, state.pending, emergency=state.emergency.declared is not None)
         skipped = range(state.last_interval + 1, block.last_interval)
         for interval in skipped:
-            draft.open_record(interval, draft.tariff_at(interval), _no_prices(draft.rules), {})
+            word = draft.emergency.word_on(interval, draft.rules, block.membership)
+            tariff = draft.settling_tariff(interval, emergency=word is not None)
+            draft.open_record(interval, tariff, _no_prices(draft.rules), {})
         taken_over = _take_over_frozen(draft)
         take_entries(draft)
+        draft.emergency.decide(block.last_interval, draft.rules, block.membership)
         cleared, clearing = hold_auction(draft)
         settlements = _settle_delivered(draft)
         settle_losses(draft, settlements, state.records)
@@ -115,12 +119,13 @@ def _no_prices(rules: CellRules) -> tuple[int | None, ...]:
     return (None,) * len(rules.branches)
 
 
-def _confirm(draft: StateDraft, pending: ClearedInterval | None) -> Confirmation | None:
+def _confirm(draft: StateDraft, pending: ClearedInterval | None, *, emergency: bool) -> Confirmation | None:
     if pending is None:
         return None
-    if not draft.block.previous_timely:
+    timely = bool(draft.block.previous_timely)
+    if emergency or not timely:
         draft.open_record(pending.interval, pending.tariff, _no_prices(draft.rules), {})
-        return Confirmation(pending.interval, timely=False, rent=0)
+        return Confirmation(pending.interval, timely, rent=0, emergency=emergency)
     amounts = confirm(pending, draft.rules)
     draft.post(Reason.CONFIRMED, pending.interval, amounts)
     draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts, pending.losses)

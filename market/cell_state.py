@@ -12,6 +12,7 @@ from ledger.chain.journal import Balances
 from ledger.encoding import Value, big_int_bytes, encode
 from market.administration.book import AdministrationBook
 from market.admission import point_value
+from market.emergency.book import EmergencyBook
 from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
 from market.rules import BranchLimit, CellRules, TariffStep
 from market.services.book import ServiceBook
@@ -70,7 +71,7 @@ class CellState:
     member). `pending` is the clearing of the last block, which the next block confirms or voids. `records`
     are the intervals that may still be settled or corrected, by interval. `last_measured` is each member's
     latest measured reading with its interval, from which missing ones are estimated. `services` is what holds of
-    grid services, `administration` what does of devices.
+    grid services, `administration` what does of devices, `emergency` who says that the public grid is gone.
     """
 
     rules: CellRules
@@ -84,6 +85,7 @@ class CellState:
     last_measured: Mapping[bytes, tuple[int, Reading]] = field(default_factory=dict)
     services: ServiceBook = field(default_factory=ServiceBook)
     administration: AdministrationBook = field(default_factory=AdministrationBook)
+    emergency: EmergencyBook = field(default_factory=EmergencyBook)
 
     def balance_of(self, member: bytes) -> int:
         """A member's money in pico-currency; negative is debt."""
@@ -127,6 +129,7 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
     yield b"pending", encode(None if state.pending is None else _cleared_value(state.pending))
     yield from state.services.leaves()
     yield from state.administration.leaves()
+    yield from state.emergency.leaves()
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 
 

@@ -15,6 +15,8 @@ from market.administration.book import LEAF_KEY as ADMINISTRATION_KEY
 from market.administration.book import administration_of_leaves
 from market.admission import with_points
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
+from market.emergency.book import LEAF_KEY as EMERGENCY_KEY
+from market.emergency.book import emergency_of_leaves
 from market.errors import InvalidRules
 from market.payloads import (
     Curve,
@@ -42,6 +44,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     single: dict[bytes, Value] = {}
     services: dict[bytes, Value] = {}
     administration: dict[bytes, Value] = {}
+    emergency: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
         if slash and name == b"account":
@@ -61,6 +64,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
             services[key.removeprefix(SERVICES_KEY)] = value
         elif key.startswith(ADMINISTRATION_KEY):
             administration[key.removeprefix(ADMINISTRATION_KEY)] = value
+        elif key.startswith(EMERGENCY_KEY):
+            emergency[key.removeprefix(EMERGENCY_KEY)] = value
         else:
             single[key] = value
     if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
@@ -78,6 +83,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         last_measured=measured,
         services=book_of_leaves(services),
         administration=administration_of_leaves(administration),
+        emergency=emergency_of_leaves(emergency),
     )
 
 

@@ -13,6 +13,7 @@ from ledger.chain.journal import Balances, Posting, PostingSet
 from ledger.records.genesis import Role
 from market.admission import rules_with
 from market.cell_state import CellState, ClearedInterval, IntervalRecord
+from market.emergency.draft import EmergencyDraft
 from market.outcomes import RecordedEntry, Rejected
 from market.payloads import Quality, Reading
 from market.rules import TariffStep
@@ -38,6 +39,7 @@ class StateDraft:
         self.limits = state.limits
         self.services = BookDraft.of(state.services)
         self.administration = state.administration
+        self.emergency = EmergencyDraft.of(state.emergency)
         self.curves = dict(state.curves)
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
@@ -65,6 +67,13 @@ class StateDraft:
     def tariff_at(self, interval: int) -> TariffStep:
         """The tariff in force, the operator's later steps included."""
         return self.rules.tariff_at(interval, self.tariffs)
+
+    def settling_tariff(self, interval: int, *, emergency: bool) -> TariffStep:
+        """The tariff that an interval settles at; in an emergency that of the genesis, if it has one."""
+        prices = self.rules.emergency_tariff
+        if not emergency or prices is None:
+            return self.tariff_at(interval)
+        return TariffStep(interval, prices.import_price, prices.export_price)
 
     def has_role(self, member: bytes, role: Role) -> bool:
         """Whether a member of the cell has the role."""
@@ -144,6 +153,7 @@ class StateDraft:
             last_measured=dict(sorted(self.last_measured.items(), key=itemgetter(0))),
             services=self.services.finish(last, oldest, self.frozen, self.rules.calendar.interval_ns),
             administration=self.administration,
+            emergency=self.emergency.finish(last, self.frozen),
         )
 
     def _open_tariffs(self) -> tuple[TariffStep, ...]:

@@ -10,6 +10,7 @@ from ledger.records.entries import FIRST_APPLICATION_KIND, SignedEntry
 from ledger.records.genesis import Role
 from market.administration.taking import take_acknowledgement, take_command, take_rights
 from market.draft import StateDraft
+from market.emergency.taking import take_declaration, take_observation
 from market.errors import MalformedPayload
 from market.federation.intake import is_gateway, take_transfer
 from market.outcomes import RecordedEntry, Refusal, Rejected
@@ -182,4 +183,6 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.DEVICE_RIGHTS: take_rights,
     Kind.DEVICE_COMMAND: take_command,
     Kind.TRANSFER: take_transfer,
+    Kind.OBSERVATION: take_observation,
+    Kind.DECLARATION: take_declaration,
 }

@@ -29,7 +29,7 @@ class ProvedBalance:
 class ProvedFill:
     """What the member contracted for an interval: net position at the price of its branch, and its fills.
 
-    `stands` is whether the next block confirmed the clearing; one that was decided too late is void.
+    `stands` is whether the next block confirmed the clearing; one decided too late, or in an emergency, is void.
     """
 
     member: bytes
@@ -96,14 +96,14 @@ def _fill(claim: OutcomeClaim) -> ProvedFill:
     if claim.following.key != CONFIRMATION_KEY:
         raise InvalidProof("the outcome of the following block is not whether the clearing stands")
     match decode(claim.following.value, max_bytes=BLOCK_BYTES):
-        case (int(interval), int(timely), bytes()) if interval == claim.before.last_interval:
-            pass
+        case (int(interval), int(timely), bytes(), *void) if interval == claim.before.last_interval:
+            stands = bool(timely) and not void  # what follows the rent says that it was an emergency
         case _:
             raise InvalidProof("the following block is about the clearing of another interval")
     match decode(claim.outcome.value, max_bytes=BLOCK_BYTES):
         case (int(branch), (int() | None) as price, int(position), tuple(fills)):
             found = tuple(_fill_from(fill) for fill in fills)
-            return ProvedFill(member, interval, branch, price, position, found, bool(timely))
+            return ProvedFill(member, interval, branch, price, position, found, stands)
     raise Malformed("a member's part has branch, price, position and fills")
 
 

@@ -53,7 +53,8 @@ class ClearingOutcome:
     `prices`, `flows` (towards the parent, injection positive) are per branch of the rules; `members` ascend
     by id and hold everyone who had an order. `volume` and `welfare` (pico-currency) are the auction's own
     figures; `limits` are the branch limits that the dso had set on this interval. `certificate` is the hash
-    of what proves the clearing (`market.certificates`), None only where no auction was held.
+    of what proves the clearing (`market.certificates`), None only where no auction was held. In an `emergency` nothing
+    passes the grid connection.
     """
 
     interval: int
@@ -67,6 +68,7 @@ class ClearingOutcome:
     members: tuple[MemberClearing, ...]
     limits: tuple[BranchLimit, ...]
     certificate: bytes | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +155,21 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What became of the clearing of the block before: it stands, or was decided too late and is void."""
+    """What became of the clearing of the block before: it stands, or is void.
+
+    It is void if it was decided too late (not `timely`), and in an `emergency`: then it has said who may give and take
+    how much, and money follows what is metered.
+    """
 
     interval: int
     timely: bool
     rent: int
+    emergency: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether its contracts hold and were posted."""
+        return self.timely and not self.emergency
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +238,8 @@ def outcome_leaves(outcomes: BlockOutcomes) -> Iterator[tuple[bytes, bytes]]:
         yield PART_KEY + part.member, encode(_part_value(part))
     if outcomes.confirmation is not None:
         was = outcomes.confirmation
-        yield CONFIRMATION_KEY, encode((was.interval, int(was.timely), big_int_bytes(was.rent)))
+        void = (1,) if was.emergency else ()
+        yield CONFIRMATION_KEY, encode((was.interval, int(was.timely), big_int_bytes(was.rent), *void))
     if outcomes.skipped:
         yield b"skipped", encode((outcomes.skipped.start, outcomes.skipped.stop))
     for taken in outcomes.taken_over:
@@ -286,6 +299,8 @@ def _clearing_value(clearing: ClearingOutcome) -> Value:
         clearing.volume,
         big_int_bytes(clearing.welfare),
         tuple(encode_limit(limit) for limit in clearing.limits),
+        # An auction with the grid behind it is written as it was before there were others.
+        *((1,) if clearing.emergency else ()),
     )
 
 

@@ -44,6 +44,8 @@ class Kind(IntEnum):
     WITHDRAWAL = 57
     METER = 64
     TRANSFER = 65
+    OBSERVATION = 72
+    DECLARATION = 73
 
 
 class Quality(IntEnum):

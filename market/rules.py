@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ledger.encoding import Value, big_int_bytes, big_int_from
 from ledger.errors import PeerError
+from market.emergency.tariff import EmergencyTariff
 from market.errors import FeederError, InvalidRules
 from market.federation.parent_rule import ParentRule
 from market.feeder import Branch, Feeder, Grid
@@ -101,7 +102,7 @@ class CellRules:
     on estimates; `correction_window` for how many more a late or better reading is still accepted;
     `order_horizon` how far ahead of the last cleared interval an order may lie. Raises `InvalidRules` naming
     the field. `parent` is the cell above, if there is one; `formers` the rank of those that form an island's grid;
-    `loss_bearer` pays for losses beyond the contracted ones.
+    `loss_bearer` pays for losses beyond the contracted ones; `emergency_tariff` holds in place of the supplier's.
     """
 
     interval_s: int
@@ -117,6 +118,7 @@ class CellRules:
     parent: ParentRule | None = None
     formers: tuple[bytes, ...] = ()
     loss_bearer: LossBearer = LossBearer.NOBODY
+    emergency_tariff: EmergencyTariff | None = None
     member_index: Mapping[bytes, MemberRule] = field(init=False, repr=False, compare=False)
     paths: tuple[tuple[BranchRule, ...], ...] = field(init=False, repr=False, compare=False)
     calendar: Calendar = field(init=False, repr=False, compare=False)
@@ -176,7 +178,8 @@ class CellRules:
         lowest = [branch.limit_mw for branch in self.branches]
         for limit in limits:
             if limit.first <= interval <= limit.last:
-                lowest[limit.branch] = _lower(lowest[limit.branch], limit.limit_mw)
+                held = lowest[limit.branch]
+                lowest[limit.branch] = limit.limit_mw if held is None else min(held, limit.limit_mw)
         branches = tuple(
             Branch(rule.name, rule.parent, self._energy_limit(power), rule.fee, rule.loss)
             for rule, power in zip(self.branches, lowest, strict=True)
@@ -226,7 +229,7 @@ def encode_rules(rules: CellRules) -> tuple[Value, ...]:
         rules.reading_deadline,
         rules.correction_window,
         rules.order_horizon,
-        *optional_values(rules.parent, rules.formers, rules.loss_bearer),
+        *optional_values(rules.parent, rules.formers, rules.loss_bearer, rules.emergency_tariff),
     )
 
 
@@ -264,10 +267,6 @@ def _latest(steps: Sequence[TariffStep], interval: int) -> int:
     if steps and steps[-1].from_interval <= interval:
         return len(steps) - 1
     return bisect_right(steps, interval, key=lambda step: step.from_interval) - 1
-
-
-def _lower(limit: int | None, other: int) -> int:
-    return other if limit is None else min(limit, other)
 
 
 def _check_times(rules: CellRules) -> None:

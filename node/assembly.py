@@ -20,6 +20,7 @@ from node.config import Config, armings, control_table
 from node.core import NodeCore
 from node.demand.demand import Demand
 from node.demand.setting_up import configured_demand
+from node.emergency import Emergency
 from node.events import Now
 from node.gateway.timing import bids_earlier_ns
 from node.gathering import Gathering
@@ -113,6 +114,7 @@ def _serving(config: Config, opened: Opened, recent: list[Entry], demand: Demand
         requested=Requested(member),
         alarms=AlarmFeed.after(member, recent),
         commands=Commands(member, names),
+        emergency=Emergency.after(member, recent),
         demand=demand,
     )
 

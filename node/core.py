@@ -156,7 +156,7 @@ class NodeCore:
                     return []
                 return self.serving.metered(record, self.trading, now)
             case ev.DevicesMeasured(image):
-                self.serving.alarms.measured()
+                self.serving.measured(image)
                 return self._tell_trading(lambda t: t.measured(image))
             case ev.OperatorInstructed():
                 may_speak = self.active and self.own_feed() is not None
@@ -164,7 +164,7 @@ class NodeCore:
             case ev.ControlAttached(attached):
                 self.devices = attached
                 self._tell_trading(lambda t: t.attached(attached))
-                return [ev.Report("control", {"pid": attached.pid}), *self.serving.attached()]
+                return [ev.Report("control", {"pid": attached.pid}), *self.serving.attached(now)]
             case ev.AlarmChanged(alarm):
                 return self.serving.alarm(alarm)
             case ev.LoopStalled():

@@ -13,6 +13,7 @@ from ledger.files.directory import CONSENSUS_KEY_FILE, GENESIS_FILE, IDENTITY_KE
 from ledger.files.keys import create_key
 from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
+from market.emergency.tariff import EmergencyTariff
 from market.federation.parent_rule import ParentRule
 from market.feeder import Feeder
 from market.loss_bearer import LossBearer
@@ -51,6 +52,7 @@ class CellTerms:
     parent: ParentRule | None = None
     formers: tuple[str, ...] = ()
     loss_bearer: LossBearer = LossBearer.NOBODY
+    emergency_tariff: EmergencyTariff | None = None
 
 
 def init_node(
@@ -191,4 +193,5 @@ def _rules(cards: list[MemberCard], terms: CellTerms) -> CellRules:
         parent=terms.parent,
         formers=tuple(ids[name] for name in terms.formers),
         loss_bearer=terms.loss_bearer,
+        emergency_tariff=terms.emergency_tariff,
     )

@@ -33,6 +33,7 @@ INSTRUCTION_KINDS: Final = frozenset(
         int(Kind.ACKNOWLEDGEMENT),
         int(Kind.DEVICE_RIGHTS),
         int(Kind.DEVICE_COMMAND),
+        int(Kind.DECLARATION),
     }
 )
 INSTRUCTION_BYTES: Final = ENTRY_BYTES - 160

@@ -6,7 +6,7 @@ Offers and reports, shares of requests and of branch limits, alarms, commands an
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from devices.control_messages import Alarm, MeterRecord
+from devices.control_messages import Alarm, ImageReport, MeterRecord
 from devices.limits import PowerRange
 from ledger.chain.chain import Tip
 from ledger.records.entries import SignedEntry
@@ -18,6 +18,7 @@ from node.alarm_feed import AlarmFeed
 from node.capacities import Capacities
 from node.commands import Commands
 from node.demand.demand import Demand, no_demand
+from node.emergency import Emergency
 from node.events import Effect, Now, Report
 from node.offers import Offers
 from node.requested import Requested
@@ -34,6 +35,7 @@ class Serving:
     requested: Requested
     alarms: AlarmFeed
     commands: Commands
+    emergency: Emergency
     demand: Demand = field(default_factory=no_demand)
     _limits: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -57,14 +59,15 @@ class Serving:
         self.demand.decided(outcomes, tip.state.rules.calendar)
         commanded = self.commands.decided(tip.state.administration, outcomes)
         offered = self.offers.arm(tip.state, now) if active else []
-        return [*self.requested.decided(outcomes), *commanded, *offered]
+        declared = self.emergency.decided(tip.state, now)
+        return [*declared, *self.requested.decided(outcomes), *commanded, *offered]
 
     def due(self, capacities: Capacities, *, active: bool, now: Now) -> list[Effect]:
         """What a look each second brings."""
         state = self.tip.state
         interval = state.rules.calendar.index_of(now.cell_ns)
         shares = self.requested.due(state, self.tip.membership, capacities.seen, capacities.said, now)
-        alarms = self.alarms.due(interval, now) if active else []
+        alarms = [*self.emergency.due(state, now), *self.alarms.due(interval, now)] if active else []
         part, told = self._part(interval)
         asked = self.demand.due(state, part, active=active, now=now)
         return [*shares, *asked, *told, *alarms]
@@ -78,10 +81,16 @@ class Serving:
         reports = self.offers.report(record, self.tip.state, now) if new else []
         return [*reports, *trading.read(record, now)]
 
-    def attached(self) -> list[Effect]:
+    def measured(self, image: ImageReport) -> None:
+        """A process image came."""
+        self.alarms.measured()
+        self.emergency.measured(image)
+
+    def attached(self, now: Now) -> list[Effect]:
         """A control process answers."""
         self.alarms.attached()
-        return self.commands.attached(self.tip.state.administration)
+        declared = self.emergency.attached(self.tip.state, now)
+        return [*self.commands.attached(self.tip.state.administration), *declared]
 
     def alarm(self, alarm: Alarm) -> list[Effect]:
         """Control raised or cleared an alarm."""

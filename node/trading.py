@@ -118,7 +118,8 @@ class Trading:
     def decided(self, state: CellState, outcomes: BlockOutcomes, timely: bool, now: Now) -> list[Effect]:
         """A block was decided: remember its price, and command our position if its deadline is not past."""
         clearing = outcomes.clearing
-        price = clearing.prices[self.rule.branch]
+        # A price of scarcity in an emergency is paid by nobody, and says nothing of what comes after.
+        price = None if clearing.emergency else clearing.prices[self.rule.branch]
         self.prices = self.prices.with_price(clearing.tariff.import_price if price is None else price)
         if self.expectations is not None:
             tariff = clearing.tariff

@@ -1,10 +1,9 @@
-"""Whether the public grid is there: detected by the node's own meter, declared for the whole cell by signatures.
+"""Whether the public grid is there: detected by the node's own meter, declared for the whole cell by its word.
 
 Hz, per unit of nominal voltage, real time in ns. What is not measured proves nothing, neither that the grid failed
 nor that it is back.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -118,27 +117,23 @@ def _seen(reading: GridReading, limits: IslandLimits) -> Finding | None:
 
 
 class Emergency(Enum):
-    """Who says that there is an emergency."""
+    """The emergency that acts on a node: none, its own, or one that the cell has declared."""
 
     NONE = "none"
     LOCAL = "local"
     DECLARED = "declared"
 
 
-def emergency(
-    own: Finding, observations: Mapping[str, bool], faults: int, dso: bool | None, quorum: bool
-) -> Emergency:
-    """The emergency that holds for this node.
+def emergency(*, alone: bool, declared: bool) -> Emergency:
+    """The emergency that acts on this node.
 
-    `observations` are the signed ones of members (True: the grid is gone), this node's among them; `faults` is how
-    many members may lie; `dso` its own entry (None: it says nothing). With a quorum, the dso or more members than
-    may lie declare it for the cell, and the dso may declare it over. Without one, nothing new can be declared, and
-    what the node itself finds acts locally, without the ledger.
+    `alone`: its own state is one of an outage, which acts in full and goes before what others say. `declared`: the
+    cell's agreed word, by a dso or by more members than may lie, runs. It is a lease that ends where agreement does:
+    without a quorum nothing new is declared, and only what the node itself finds acts.
     """
-    seen = sum(observations.values())
-    if quorum and (dso is True or (dso is None and seen > faults)):
-        return Emergency.DECLARED
-    return Emergency.LOCAL if own is not Finding.CONNECTED else Emergency.NONE
+    if alone:
+        return Emergency.LOCAL
+    return Emergency.DECLARED if declared else Emergency.NONE
 
 
 def reserve_released(own: Finding, reading: GridReading, owner_releases: bool) -> bool:

@@ -1,5 +1,7 @@
 """The certificate of a block's clearing, made again from the block's outcomes, and checked against what it carries."""
 
+from dataclasses import replace
+
 from market.certificates.certificate import Certificate
 from market.certificates.certify import certify
 from market.certificates.check import check
@@ -23,6 +25,7 @@ def check_block(rules: CellRules, clearing: ClearingOutcome) -> Certificate:
         for place, (part, fill) in enumerate(steps)
     ]
     feeder = rules.feeder_for(clearing.interval, clearing.limits, (clearing.tariff,))
+    feeder = replace(feeder, grid=None) if clearing.emergency else feeder
     certificate = certify(run(Mechanism.UNIFORM, orders, feeder), feeder)
     check(certificate, orders, feeder)
     filled = [(place, fill.filled) for place, (_, fill) in enumerate(steps) if fill.filled]

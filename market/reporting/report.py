@@ -255,7 +255,7 @@ def _intervals(
         confirmation = confirmations.get(clearing.interval)
         fate = Fate.PENDING
         if confirmation is not None:
-            fate = (Fate.TRADED if clearing.volume else Fate.QUIET) if confirmation.timely else Fate.VOID
+            fate = (Fate.TRADED if clearing.volume else Fate.QUIET) if confirmation.stands else Fate.VOID
         rent = 0 if confirmation is None else confirmation.rent
         sums = metered.get(clearing.interval, _Metered())
         reports.append(_interval(rules, clearing, fate, rent, sums))

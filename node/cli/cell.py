@@ -12,12 +12,14 @@ from cyclopts import App, Parameter
 from ledger.files.directory import GENESIS_FILE
 from ledger.records.genesis import Genesis
 from ledger.records.validators import TOLERANT_SIZE
+from market.emergency.tariff import EmergencyTariff
+from market.errors import AmountError, InvalidRules
 from market.feeder import Feeder
 from market.feeder_file import read_feeder
 from market.loss_bearer import LossBearer
 from market.rules import TariffStep
-from market.units import MONEY_PER_UNIT, NS_PER_S
-from node.cli import cell_protocol, dso, membership, operator
+from market.units import MONEY_PER_UNIT, NS_PER_S, price_from_text
+from node.cli import cell_protocol, dso, emergency, membership, operator
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
 from node.gateway.founding import Above, below
@@ -32,6 +34,7 @@ membership.add_commands(app)
 cell_protocol.add_commands(app)
 operator.add_commands(app)
 dso.add_commands(app)
+emergency.add_commands(app)
 
 
 @Parameter(name="*")
@@ -54,6 +57,32 @@ class CellAbove:
     gateway_above: str | None = None
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class InOutages:
+    """Options for outages of the public grid.
+
+    Parameters
+    ----------
+    former
+        A member that may form the grid in an outage; once for each, the first of the rank first (docs/resilience.md).
+    emergency_tariff
+        What a kWh withdrawn costs and one injected earns in an emergency of the cell; else the supplier's tariff holds.
+    """
+
+    former: tuple[str, ...] = ()
+    emergency_tariff: tuple[str, str] | None = None
+
+    def prices(self) -> EmergencyTariff | None:
+        """The emergency tariff as prices. Raises `ConfigError`."""
+        if self.emergency_tariff is None:
+            return None
+        try:
+            return EmergencyTariff(*(price_from_text(each) for each in self.emergency_tariff))
+        except (AmountError, InvalidRules) as error:
+            raise ConfigError([f"--emergency-tariff: {error}"]) from error
+
+
 @app.command
 def init(
     directory: Path,
@@ -69,7 +98,7 @@ def init(
     operator: str | None = None,
     tariff: Path | None = None,
     above: CellAbove | None = None,
-    former: tuple[str, ...] = (),
+    outages: InOutages | None = None,
     loss_bearer: Bearer = "nobody",
 ) -> None:
     """Found a cell from the cards of its members.
@@ -102,12 +131,10 @@ def init(
         The member that may set the tariff and, as dso, branch limits.
     tariff
         CSV of the supplier's prices (from_interval, import_price, export_price per kWh); else the feeder's hold.
-    former
-        A member that may form the grid in an outage; once for each, the first of the rank first (docs/resilience.md).
     loss_bearer
         Who pays what branches lose beyond the contracts, as the dso meters it at the root (docs/settlement.md).
     """
-    members, plan = _read(cards, interval_s), read_feeder(feeder)
+    members, plan, lost = _read(cards, interval_s), read_feeder(feeder), outages or InOutages()
     founded = CellTerms(
         name=name,
         interval_s=interval_s,
@@ -118,7 +145,8 @@ def init(
         tariff=_tariff(tariff, plan, feeder),
         credit_limit=credit * MONEY_PER_UNIT,
         operator=operator,
-        formers=former,
+        formers=lost.former,
+        emergency_tariff=lost.prices(),
         loss_bearer=LossBearer[loss_bearer.upper()],
     )
     over = above or CellAbove()

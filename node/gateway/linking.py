@@ -178,8 +178,10 @@ class Linking:
             )
 
     def _order(self, interval: int) -> Curve:
-        """What the cell could give and take, of the orders that are here by now."""
+        """What the cell could give and take, of the orders that are here by now; nothing in an emergency."""
         state = self._core.ordering.tip.state
+        if state.emergency.declared is not None:
+            return Curve()
         curves = {member: curve for (at, member), curve in state.curves.items() if at == interval}
         gathering = self._core.gathering
         seen = sorted(

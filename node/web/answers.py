@@ -43,7 +43,10 @@ class Clock(Answer):
 
 
 class Status(Answer):
-    """How the node stands. `followed` of `height` blocks of the ledger are verified and shown."""
+    """How the node stands. `followed` of `height` blocks of the ledger are verified and shown.
+
+    `emergency`: by whose word the cell is in one, members or dso.
+    """
 
     node: str
     member: str
@@ -60,6 +63,7 @@ class Status(Answer):
     read_only: str | None
     protocol: int | None
     upgrade_needed: bool
+    emergency: str | None
     mode: str | None
     peers: list[str]
     members: int

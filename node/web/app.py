@@ -15,6 +15,7 @@ from node.web.action_api import action_api
 from node.web.action_log import ActionLog
 from node.web.alarm_api import alarm_api
 from node.web.api import api_of
+from node.web.emergency_api import emergency_api
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.membership_api import membership_api
 from node.web.operator_api import operator_api
@@ -46,6 +47,7 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
     acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
     for router in (action_api(acting), operator_api(acting), membership_api(acting), alarm_api(acting)):
         app.include_router(router)
+    app.include_router(emergency_api(acting))
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)
     app.add_middleware(SecureHeaders)

@@ -106,7 +106,7 @@ class CellHistory:
         after = self.block(block.header.height + 1)
         if after is None or after.outcomes.confirmation is None:
             return "pending"
-        return "stands" if after.outcomes.confirmation.timely else "void"
+        return "stands" if after.outcomes.confirmation.stands else "void"
 
     def attendance(self) -> dict[bytes, Attendance]:
         """Who signed of late, by member id."""

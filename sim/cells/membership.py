@@ -68,6 +68,10 @@ def new_keys(index: int) -> Keys:
     return Keys.of(1000 + index)
 
 
+WAITED_OUT_NS = 2 * INTERVAL_NS + S
+"""What a validator waits after a restart before it votes again, and until its peers have confirmed what it knows."""
+
+
 class ChangingCluster(Cluster):
     """`size` founders and some newcomers; `guests` are those that come, go or rotate, by index."""
 
@@ -130,6 +134,9 @@ class ChangingCluster(Cluster):
         node.keys = self.keys[index] = keys
         self.network.rename(index, keys.public)
         self._restart(node)
+        # Where a change holds only after the healing, the restart is what is wrong then, and costs what it may.
+        gates = -((2 * S - self.queue.now_ns - WAITED_OUT_NS) // INTERVAL_NS)
+        self.calm_from = max(self.calm_from, self.pace.first_interval + gates)
 
     def _steal(self, node: ClusterNode, old: Keys) -> None:
         """From now on a thief has the keys that a member gives up, and whoever is near passes on what it signs."""

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import structlog
 
 from devices.control_messages import MeterRecord
-from devices.orders import Order
+from devices.orders import Declare, Order
 from ledger.chain.chain import Tip
 from ledger.errors import Corrupt, LocalError, PeerError
 from ledger.membership.members import Member
@@ -26,6 +26,7 @@ from ledger.store.store import Store
 from ledger.sync.replication import answer
 from market.cell_state import CellState
 from market.forecast import PriceHistory
+from market.units import NS_PER_S
 from node import events as ev
 from node.assembly import assemble
 from node.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
@@ -101,9 +102,9 @@ class ClusterNode:
     """One member. `turns` is None while it is down; `unread` are meter records that nobody acknowledged.
 
     `read_only` says why it never signs again: it found that its own memory cannot be trusted. `refused` says why its
-    software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk
-    and what comes waits in `inbox`. `known` are the versions of the protocol that its program knows, None for those
-    of this one.
+    software last ended by itself. Until `busy_until_ns` (real) it waits for a slow disk and what comes waits in
+    `inbox`. Its devices know of a declared emergency until `emergency_ends_ns` (real). `known` are the versions of
+    the protocol that its program knows, None for those of this one.
     """
 
     index: int
@@ -124,6 +125,7 @@ class ClusterNode:
     refused: str | None = None
     busy_until_ns: int = 0
     inbox: list[ev.Input] = field(default_factory=list)
+    emergency_ends_ns: int = 0
     _rotten_ledger: bool = False
     _operations: int = 0
 
@@ -326,7 +328,10 @@ class ClusterNode:
         self.world.commanded(self.index, interval, energy)
 
     def order(self, order: Order) -> None:
-        """There is nothing that could be ordered."""
+        """Devices hear of an emergency; there is nothing else that could be ordered."""
+        if isinstance(order, Declare):
+            real_ns = self.world.now(self.index).real_ns
+            self.emergency_ends_ns = real_ns + round(order.duration_s * NS_PER_S)
 
     def acknowledge(self, interval: int) -> None:
         """The reading is in the feed: control forgets it."""

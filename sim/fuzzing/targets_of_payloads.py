@@ -24,6 +24,15 @@ from market.administration.payloads import (
     encode_command,
     encode_rights,
 )
+from market.emergency.payloads import (
+    Declaration,
+    Observation,
+    Seen,
+    decode_declaration,
+    decode_observation,
+    encode_declaration,
+    encode_observation,
+)
 from market.federation.transfer_proof import decode_part
 from market.payloads import (
     Curve,
@@ -108,6 +117,18 @@ def payload_targets() -> tuple[Target, ...]:
         ),
         _target(
             "command", decode_command, encode_command, encode_command(DeviceCommand(Action.STOP, MEMBER))
+        ),
+        _target(
+            "observation",
+            decode_observation,
+            encode_observation,
+            encode_observation(Observation(Seen.DEAD_BUS, 10**18)),
+        ),
+        _target(
+            "declaration",
+            decode_declaration,
+            encode_declaration,
+            encode_declaration(Declaration(True, INTERVAL)),
         ),
         _target("part of a proof", decode_part, None, (0, 1, b"proof")),
         _target("support", _support, support_payload, support_payload((1, 2))),

@@ -52,7 +52,8 @@ CLOCK_CHANGE = "; a clock change? give each row the UTC offset that held at its 
 REMEMBERED = 65_536
 """Numbers that were read already: prices and small readings come again and again."""
 
-_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?\Z")
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,40})?([eE][-+]?\d{1,2})?\Z")
+"""As people and programs write numbers: 0.412, 0.41200000000000003, 5e-05."""
 
 
 class HouseholdFileError(HouseholdError):
@@ -178,7 +179,12 @@ def _check_step(known: _Series, row: _Row, interval_s: int, file: str) -> int:
         )
     if interval_s == 0:
         if SECONDS_PER_DAY % step:
-            raise HouseholdFileError(file, row.line, "start", f"the step of {step} s does not divide a day")
+            raise HouseholdFileError(
+                file,
+                row.line,
+                "start",
+                f"the step of {step} s does not divide a day; are each home's rows in the order of time?",
+            )
         return step
     if step != interval_s:
         kind = "gap" if step > interval_s else "shorter step"

@@ -1,11 +1,13 @@
 """Shell: `wattswarm sim market`: a year of a market between measured homes, against its baselines and its bound."""
 
 import json
+import os
 import platform
 import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,9 @@ from sim.market_year.world import DAYS_PER_YEAR, MOST_MISSING, World, as_recorde
 
 ALL = "all"
 MOST_SEEDS = 1_000
+MOST_JOBS = 64
+LONG = 500_000
+"""Intervals of homes: a few seconds of play, in which another process has paid for its start."""
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -40,6 +45,7 @@ def market(
     known: Annotated[bool, Parameter(negative="")] = False,
     seed: int = 0,
     seeds: int = 1,
+    jobs: int | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     html: Path | None = None,
 ) -> None:
@@ -65,6 +71,8 @@ def market(
         Draws homes, weeks, bids at random and arrivals.
     seeds
         Play so many seeds, from --seed on, and show each figure with its 95 % interval.
+    jobs
+        Processes that play the ways of one seed; as many as there are processors if not given and the year is long.
     as_json
         Print one JSON object: every figure, and every home's bills of the first seed.
     html
@@ -79,6 +87,7 @@ def market(
     _within("--batteries", batteries, 0, 100)
     _within("--seeds", seeds, 1, MOST_SEEDS)
     _within("--seed", seed, 0, 2**32)
+    _within("--jobs", 1 if jobs is None else jobs, 1, MOST_JOBS)
     if html is not None and not html.absolute().parent.is_dir():
         raise ConfigError([f"--html: {html.parent} is no folder; make it first"])
     started = time.perf_counter()
@@ -87,14 +96,19 @@ def market(
         recordings, guesses = recordings_of(data)
         for number in range(seed, seed + seeds):
             world = world_of(recordings, homes, days, number, batteries)
-            progress = _progress(number - seed + 1, seeds)
-            played.append(compare(world, strategies, mechanisms, seed=number, known=known, progress=progress))
+            play = partial(compare, world, strategies, mechanisms, seed=number, known=known)
+            played.append(play(jobs=jobs or _processes(world), progress=_progress(number - seed + 1, seeds)))
         if sys.stderr.isatty():
             sys.stderr.write(CLEAR_LINE)
     except HouseholdError as error:
         raise ConfigError([str(error)]) from error
     notes = _notes(played[0].world, recordings, guesses, known)
     _show(played, strategies, notes, seed, started, as_json=as_json, html=html)
+
+
+def _processes(world: World) -> int:
+    """One where others would only cost their start."""
+    return (os.cpu_count() or 1) if world.homes * world.intervals >= LONG else 1
 
 
 def _progress(number: int, seeds: int) -> Callable[[str], None]:
@@ -129,7 +143,7 @@ def _show(
     cost = {
         "seconds": seconds,
         "seconds_per_home_year": seconds * DAYS_PER_YEAR / (world.homes * world.days * len(played)),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mb": _most_memory_mb(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
     }
     if as_json:
@@ -156,8 +170,14 @@ def _show(
         console.print(note)
     console.print(
         f"{seconds:.1f} s, {cost['seconds_per_home_year']:.4f} s per home-year with all rows,"
-        f" at most {cost['peak_memory_mb']:.0f} MB."
+        f" at most {cost['peak_memory_mb']:.0f} MB in a process."
     )
+
+
+def _most_memory_mb() -> float:
+    """Of the process that had most."""
+    each = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in each) / 1024
 
 
 def recordings_of(data: str) -> tuple[list[Recording], int]:

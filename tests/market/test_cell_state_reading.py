@@ -9,6 +9,7 @@ from hypothesis import given
 
 from ledger.errors import PeerError
 from market.cell import EnergyCell
+from market.emergency.payloads import Seen
 
 Leaves = list[tuple[bytes, bytes]]
 
@@ -44,6 +45,9 @@ def leaves(world: Any) -> tuple[Any, Leaves]:
             world.deposit(1, 10**12),
             world.tariff(interval + 3, 310, 45),
             world.limit(1, interval, interval + 5, 700),
+            world.observe(2, interval - 1, Seen.ISLANDED),
+            world.observe(3, interval - 1, Seen.DEAD_BUS),
+            world.declare(True, interval + 1, interval + 3),
             *(
                 [world.reading(member, interval - 2, 100 * member) for member in range(4)]
                 if interval > 101
@@ -55,6 +59,7 @@ def leaves(world: Any) -> tuple[Any, Leaves]:
     assert names == {
         b"account",
         b"curve",
+        b"emergency",
         b"interval",
         b"last",
         b"limits",

@@ -1,6 +1,7 @@
 """The rules of a cell and their strict encoding."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidGenesis
+from market.emergency.tariff import EmergencyTariff
 from market.errors import InvalidRules
 from market.loss_bearer import LossBearer
 from market.rules import (
@@ -48,8 +50,8 @@ def test_rules_survive_the_genesis() -> None:
 
 def test_what_is_optional_survives_in_every_combination() -> None:
     for formers in ((), (b"a" * 32,)):
-        for bearer in LossBearer:
-            rules = replace(RULES, formers=formers, loss_bearer=bearer)
+        for bearer, emergency in product(LossBearer, (None, EmergencyTariff(450, -20))):
+            rules = replace(RULES, formers=formers, loss_bearer=bearer, emergency_tariff=emergency)
             assert decode_rules(encode_rules(rules)) == rules
 
 

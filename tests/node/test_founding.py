@@ -8,8 +8,10 @@ import pytest
 
 from ledger.records.genesis import Genesis, Role, member_id
 from market.cell import EnergyCell
+from market.emergency.tariff import EmergencyTariff
 from market.feeder import Branch, Feeder, Grid
 from market.rules import TariffStep, decode_rules
+from node.cli.cell import InOutages
 from node.errors import ConfigError
 from node.founding import CARD_FILE, CellTerms, found_cell, init_node
 from node.member_card import MemberCard, read_card
@@ -168,3 +170,13 @@ def test_a_node_with_wrong_fields_is_not_begun(tmp_path: Path) -> None:
         init_node(tmp_path / "new", fields, validator=True, passphrase=None)
     assert len(caught.value.mistakes) == 3
     assert not (tmp_path / "new").exists()
+
+
+def test_an_emergency_has_the_tariff_that_the_founder_says(tmp_path: Path) -> None:
+    priced = found(tmp_path, emergency_tariff=EmergencyTariff(450_000, 20_000))
+    assert decode_rules(priced.application).emergency_tariff == EmergencyTariff(450_000, 20_000)
+    assert decode_rules(found(tmp_path / "other").application).emergency_tariff is None
+    assert InOutages(emergency_tariff=("0.45", "-0.02")).prices() == EmergencyTariff(450_000, -20_000)
+    for wrong in (("0.02", "0.45"), ("much", "0.02")):
+        with pytest.raises(ConfigError, match="--emergency-tariff"):
+            InOutages(emergency_tariff=wrong).prices()

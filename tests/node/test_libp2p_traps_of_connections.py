@@ -288,7 +288,11 @@ async def test_the_end_is_told_to_the_peers() -> None:
 
 
 async def test_without_the_fix_the_end_leaves_zombies(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not await peer_learns_of_the_end(monkeypatch)
+    # Now and then the sockets of the one that goes are closed as garbage all the same; not five times in a row.
+    for _ in range(5):
+        if not await peer_learns_of_the_end(monkeypatch):
+            return
+    pytest.fail("five peers were told of the end")
 
 
 async def test_one_port_belongs_to_one_node(cell: Libp2pCell) -> None:

@@ -7,6 +7,7 @@ from devices.control_messages import DeviceReport, HealthReport, ImageReport
 from devices.image import DerKind
 from market.orders import Side
 from market.outcomes import ClearingOutcome
+from node.emergency_view import declared_by
 from node.membership_view import role_names
 from node.protocols import Protocols
 from node.web.answers import AlarmAnswer, Clock, Ders, EventAnswer, Flows, Sensor, Status, Unit
@@ -50,6 +51,7 @@ def status_of(node: WatchedNode, cell_ns: int, *, can_act: bool) -> Status:
         read_only=core.get("read_only"),
         protocol=None if tip is None else tip.membership.protocol.version,
         upgrade_needed=tip is not None and Protocols().lacks(tip.membership) is not None,
+        emergency=None if tip is None else declared_by(tip.state),
         mode=None if node.live.image is None else node.live.image.mode.value,
         peers=list(core.get("connected", [])) if node.live.connected else [],
         members=0 if tip is None else len(tip.membership.members),

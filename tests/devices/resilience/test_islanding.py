@@ -1,6 +1,5 @@
 """Detection, declaration, the owner's reserve, and the former who closes on a dead bus only."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,32 +77,11 @@ def test_the_public_grid_is_back_after_a_good_minute_without_a_break() -> None:
     assert not broken.public_is_back(LIMITS, 120 * SECOND_NS)
 
 
-@pytest.mark.parametrize(
-    ("own", "seen", "dso", "quorum", "expected"),
-    [
-        (Finding.CONNECTED, 1, None, True, Emergency.NONE),
-        (Finding.CONNECTED, 2, None, True, Emergency.DECLARED),
-        (Finding.CONNECTED, 4, False, True, Emergency.NONE),
-        (Finding.CONNECTED, 0, True, True, Emergency.DECLARED),
-        (Finding.ISLANDED, 1, None, True, Emergency.LOCAL),
-        (Finding.ISLANDED, 4, True, False, Emergency.LOCAL),
-        (Finding.CONNECTED, 4, True, False, Emergency.NONE),
-        (Finding.DEAD_BUS, 0, None, False, Emergency.LOCAL),
-    ],
-)
-def test_an_emergency_is_declared_by_the_dso_or_by_more_than_may_lie(
-    own: Finding, seen: int, dso: bool | None, quorum: bool, expected: Emergency
-) -> None:
-    observations = {member: index < seen for index, member in enumerate(RANK)}
-    assert emergency(own, observations, 1, dso, quorum) is expected
-
-
-@given(st.dictionaries(st.sampled_from(RANK), st.booleans()), st.none() | st.booleans(), st.booleans())
-def test_liars_alone_declare_nothing(said: dict[str, bool], dso: bool | None, quorum: bool) -> None:
-    liars = dict(list(said.items())[:1])
-    honest = dict.fromkeys(RANK, False)
-    if dso is not True:
-        assert emergency(Finding.CONNECTED, {**honest, **liars}, 1, dso, quorum) is Emergency.NONE
+def test_the_own_outage_goes_before_what_the_cell_declares() -> None:
+    assert emergency(alone=False, declared=False) is Emergency.NONE
+    assert emergency(alone=False, declared=True) is Emergency.DECLARED
+    assert emergency(alone=True, declared=False) is Emergency.LOCAL
+    assert emergency(alone=True, declared=True) is Emergency.LOCAL
 
 
 @given(st.sampled_from(Finding), readings)

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from ledger.encoding import Value
+from market.emergency.payloads import Seen
 from market.payloads import Quality
 
 FIRST = 100
@@ -49,6 +50,7 @@ def blocks(draw: Any) -> dict[str, Any]:
             st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 0), st.integers(-3000, 3000)), max_size=2)
         ),
         "services": draw(st.lists(service_entries(), max_size=6)),
+        "emergency": draw(st.lists(emergency_entries(), max_size=4)),
         "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
@@ -95,6 +97,21 @@ def service_entry(world: Any, gate: int, said: tuple[Any, ...]) -> Any:
     return world.request(power, start_ns, lasts_s, branch=branch)
 
 
+@st.composite
+def emergency_entries(draw: Any) -> tuple[Any, ...]:
+    """A member's observation of the grid, or a dso's word, relative to the interval of the gate."""
+    if draw(st.integers(0, 4)):
+        return draw(st.integers(0, MEMBERS - 1)), draw(st.integers(-4, 0)), draw(st.sampled_from(Seen))
+    return draw(st.booleans()), draw(st.integers(-1, 2)), draw(st.integers(0, 3))
+
+
+def emergency_entry(world: Any, gate: int, said: tuple[Any, ...]) -> Any:
+    who, offset, what = said
+    if isinstance(what, Seen):
+        return world.observe(who, gate + offset, what)
+    return world.declare(who, gate + offset, gate + offset + what)
+
+
 prices = st.integers(-50, 500)
 histories = st.lists(blocks(), min_size=1, max_size=9)
 
@@ -135,4 +152,5 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
     entries += [world.tariff(gate + offset, max(a, b), min(a, b)) for offset, a, b in step["tariffs"]]
     entries += [world.limit(branch, gate, gate + length, power) for branch, length, power in step["limits"]]
     entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
-    return [*entries, *(service_entry(world, gate, said) for said in step.get("services", ()))]
+    entries += [service_entry(world, gate, said) for said in step.get("services", ())]
+    return [*entries, *(emergency_entry(world, gate, said) for said in step.get("emergency", ()))]

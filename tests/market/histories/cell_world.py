@@ -11,6 +11,13 @@ from ledger.records.entries import Entry, SignedEntry
 from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
 from market.cell import EnergyCell
 from market.cell_state import CellState
+from market.emergency.payloads import (
+    Declaration,
+    Observation,
+    Seen,
+    encode_declaration,
+    encode_observation,
+)
 from market.outcomes import BlockOutcomes
 from market.payloads import (
     BranchReading,
@@ -189,6 +196,14 @@ class CellWorld:
     ) -> tuple[bytes, SignedEntry]:
         payload = encode_withdrawal(request[1].id)
         return self.entry(member, Kind.WITHDRAWAL, request[1].entry.interval, payload, time_ns)
+
+    def observe(self, member: int, interval: int, seen: Seen) -> tuple[bytes, SignedEntry]:
+        payload = encode_observation(Observation(seen, interval))
+        return self.entry(member, Kind.OBSERVATION, interval, payload)
+
+    def declare(self, emergency: bool, first: int, last: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
+        payload = encode_declaration(Declaration(emergency, max(last, 0)))
+        return self.entry(member, Kind.DECLARATION, first, payload)
 
     def freeze(self, member: int) -> None:
         self.membership = self.membership.with_frozen((self.ids[member],), self.height + 1)

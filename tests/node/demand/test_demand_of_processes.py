@@ -141,6 +141,7 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
         assert usages(vtn.see("reports"), "less")
         await shown_by_api(neighbour)
         await shown_by_command(neighbour, capsys)
+        limited = vtn.see("reports")
         vtn.ask(delete={"events": ["limit", "call", "less"]})
         await cell.wait(
             lambda: said(neighbour, "demand_limit")[-1]["minimum_w"] is None, 120, "the site is free again"
@@ -151,9 +152,8 @@ async def test_events_limit_a_site_and_call_a_cell_until_they_are_deleted(
             "nothing is called",
         )
         vtn.expect_no_problems()
-        reports = vtn.see("reports")
         await cell.stop()
-    expect_held(usages(reports, "limit")[unlimited:], LIMIT_KW)
+    expect_held(usages(limited, "limit")[unlimited:], LIMIT_KW)
     cell.expect_sound()
     for daemon in cell.daemons:
         assert verify_directory(daemon.directory, EnergyCell()).failure is None

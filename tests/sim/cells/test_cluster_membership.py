@@ -4,7 +4,7 @@ import pytest
 from changing_cells import came_and_left, plan, settled
 
 from ledger.chain.replay import Replayed
-from ledger.records.changes import Readmit, Remove
+from ledger.records.changes import Readmit, Remove, Rotate
 from market.cell_state import CellState
 from sim.cells.checks import outcomes_of
 from sim.cells.faults import OldBackup, Outage, S, Separation
@@ -74,6 +74,21 @@ def test_a_validator_that_lost_its_memory_begins_again_when_it_is_readmitted() -
     at = next(each.tip.height for each in chain if each.tip.membership.by_id(old.member).incarnation == 1)
     assert max(trades_of(chain, old.member)) > at + 2
     assert sum(key.verify_key.encode() in signers(each) for each in chain) > 0
+
+
+def test_after_a_rotation_that_is_late_only_what_follows_must_be_in_time() -> None:
+    """One of four is silent for good, another begins with new keys: it waits first, and with it the other two."""
+    key = new_keys(2)
+    rotated = Rotate(Keys.of(2).member, key.public, key.consensus.verify_key.encode())
+    faults = plan(3, backups=(OldBackup(5 * S, 10 * S, 3),))
+    change = PlannedChange(22 * S, None, rotated)
+    cluster = ChangingCluster(5, 4, faults, (change,), guests=frozenset({2}))
+    before = cluster.calm_from
+    cluster.after(
+        22 * S, lambda: cluster.rotate_when(2, key, lambda m: m.by_feed_key(key.public) is not None)
+    )
+    settled(cluster)
+    assert before < cluster.calm_from <= cluster.last_interval
 
 
 def signers(each: Replayed[CellState]) -> list[bytes]:

@@ -229,8 +229,18 @@ def test_homes_must_cover_the_same_span() -> None:
         parse_households(GOOD[:-1], "meters.csv")
 
 
+@pytest.mark.parametrize(
+    ("written", "mwh"), [("0.41200000000000003", 412_000), ("5e-05", 50), ("1.2E1", 12_000_000)]
+)
+def test_numbers_are_read_as_programs_write_them(written: str, mwh: int) -> None:
+    recording = parse_households(replaced(3, f"2026-05-31T22:15:00Z,a,{written},0,0.32,0.08"), "meters.csv")
+    assert recording.records[0].load[1] == mwh
+
+
 def test_an_odd_step_or_start_is_refused() -> None:
-    with pytest.raises(HouseholdFileError, match="step of 420 s does not divide a day"):
+    with pytest.raises(
+        HouseholdFileError, match=r"step of 420 s does not divide a day; .* in the order of time"
+    ):
         parse_households(["start,home,load_kwh", "2026-06-01T00:00:00Z,a,1", "2026-06-01T00:07:00Z,a,1"], "f")
     with pytest.raises(HouseholdFileError, match="multiple of 900 s"):
         parse_households(["start,home,load_kwh", "2026-06-01T00:01:00Z,a,1", "2026-06-01T00:16:00Z,a,1"], "f")

@@ -16,17 +16,10 @@ from sim.homes.neighbourhood import CHALLENGE_BATTERY, HouseholdError, Prices, R
 from sim.market_year.batteries import Batteries
 from sim.market_year.bids import PLAIN
 from sim.market_year.clearing import Contracts
-from sim.market_year.comparison import (
-    BOUND,
-    TARIFF,
-    Played,
-    alone_name,
-    collective_name,
-    compare,
-    market_name,
-)
+from sim.market_year.comparison import BOUND, TARIFF, Played, compare
 from sim.market_year.measures import gini, jain, spread_over_seeds, totals
 from sim.market_year.play import settle, share_surplus
+from sim.market_year.side_by_side import alone_name, collective_name, market_name
 from sim.market_year.world import World, as_recorded, resampled
 
 DAY = 4

@@ -11,6 +11,7 @@ import * as events from "./events.js";
 import * as ledger from "./ledger.js";
 import * as settings from "./settings.js";
 import { send } from "./api.js";
+import { tellEmergency } from "./emergency.js";
 
 const PAGES = { home, cell, market, devices, events, ledger, settings };
 const ICONS = {
@@ -109,6 +110,7 @@ function drawStatus(status) {
     context.may = may;
     renewSoon();
   }
+  tellEmergency(status.emergency);
   drawState();
 }
 

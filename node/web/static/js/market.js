@@ -99,7 +99,7 @@ function meritChart(auction) {
   const step = (each) => ({ properties: { class: each.mine ? "mine" : null }, cells: [each.side === "buy" ? "buys" : "sells", each.mine ? `${each.member} (you)` : each.member, each.branch, f.price(each.price), f.energy(each.quantity, 3), f.energy(each.filled, 3)] });
   return [merit({ title: `Merit order of ${f.moment(auction.start)}`, buys: auction.buys, sells: auction.sells, price: shown, show: (value) => f.number(value / 1e6, 2), showQuantity: (value) => f.energy(value, 1) }),
     legend(["var(--buy)", "buyers, dearest first"], ["var(--sell)", "sellers, cheapest first"], ["var(--ink)", "thick: yours"]),
-    h("p", { class: "quiet small" }, shown === null ? "Nothing traded: no buyer met a seller. " : "", "The grid's own offer at the tariff is not drawn. ", auction.fate === "pending" ? "The next block will confirm it." : `It ${auction.fate === "void" ? "is void: decided too late" : "stands"}.`),
+    h("p", { class: "quiet small" }, shown === null ? "Nothing traded: no buyer met a seller. " : "", "The grid's own offer at the tariff is not drawn. ", auction.fate === "pending" ? "The next block will confirm it." : `It ${auction.fate === "void" ? "is void: decided too late, or for an interval of emergency" : "stands"}.`),
     asTable("Merit order", [col("side"), col("member"), col("branch"), num("price"), num("offered"), num("filled")], [...auction.buys, ...auction.sells].map(step))];
 }
 

@@ -1,0 +1,127 @@
+"""`wattswarm cell emergency`: what the dso's word leaves for its node, what is refused, and what is shown."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cell_world import CellWorld
+
+from ledger.files.directory import LEDGER_FILE
+from ledger.records.genesis import Genesis
+from ledger.store.store import Store
+from market.emergency.payloads import Seen, decode_declaration
+from market.payloads import Kind
+from node.cli import emergency as command
+from node.cli.root import main
+from node.emergency_view import emergency_view
+from node.spool import Spool
+
+FEEDER = "[grid]\nimport_price = 0.31\nexport_price = 0.04\n\n[branches.street]\n"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run `wattswarm` where home-0 is operator and dso, home-1 neither: exit status, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WATTSWARM_PASSPHRASE", raising=False)
+
+    def run_command(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wattswarm", *arguments])
+        status = 0
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    for number in range(2):
+        assert run_command("node", "init", f"home-{number}", "--name", f"home-{number}")[0] == 0
+    Path("feeder.toml").write_text(FEEDER, "utf-8")
+    cards = ("home-0/member.toml", "home-1/member.toml")
+    founded = ("--feeder", "feeder.toml", "--operator", "home-0")
+    assert run_command("cell", "init", "cell", *cards, *founded)[0] == 0
+    genesis = Path("cell/genesis.cbor").read_bytes()
+    for number in range(2):
+        Path(f"home-{number}/genesis.cbor").write_bytes(genesis)
+        shutil.copy("cell/members.toml", f"home-{number}")
+        Store.open(Path(f"home-{number}") / LEDGER_FILE, Genesis.decode(genesis).cell_id, create=True).close()
+    return run_command
+
+
+def waiting() -> list[tuple[int, int, bool]]:
+    """What home-0 is to say: first interval, last interval, and whether there is an emergency."""
+    found = []
+    for _, said in Spool(Path("home-0")).waiting():
+        assert said.kind == Kind.DECLARATION
+        declared = decode_declaration(said.payload)
+        found.append((said.interval, declared.last, declared.emergency))
+    return found
+
+
+def test_a_dso_declares_and_ends_and_both_wait_for_its_node(run: Run) -> None:
+    first = Genesis.decode(Path("home-0/genesis.cbor").read_bytes()).first_interval
+    status, out, _ = run("cell", "emergency", "declare", "--for-s", "3601", "--in-s", "1", "--node", "home-0")
+    assert (status, "An emergency from interval" in out) == (0, True)
+    status, out, _ = run("cell", "emergency", "end", "--node", "home-0", "--json")
+    assert status == 0 and json.loads(out)["said"].startswith("No emergency from interval")
+    (begins, until, emergency), (ends, ended, none) = waiting()
+    assert (until - begins, emergency, ended - ends, none) == (4, True, 3, False)
+    assert begins >= first and ends >= first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("declare --node home-1", "says of emergencies does not count; those of home-0 would"),
+        ("end --node home-1", "says of emergencies does not count; those of home-0 would"),
+        ("declare --for-s 0 --node home-0", "at least 1"),
+        ("declare --in-s -1 --node home-0", "at least 0"),
+        ("declare --for-s 1000000 --node home-0", "beyond interval"),
+    ],
+)
+def test_what_does_not_count_is_refused_with_a_remedy(run: Run, arguments: str, reason: str) -> None:
+    status, _, error = run("cell", "emergency", *arguments.split())
+    assert (status, reason in error) == (2, True), error
+    assert waiting() == []
+
+
+def test_a_cell_in_which_nothing_was_said_is_in_no_emergency(run: Run) -> None:
+    status, out, _ = run("cell", "emergency", "show", "--node", "home-1", "--json")
+    said = json.loads(out)
+    assert status == 0
+    assert {key: said[key] for key in said if key != "interval"} == {
+        "by": None,
+        "since": None,
+        "needed": 1,
+        "sightings": [],
+        "declarations": [],
+    }
+    assert "no emergency." in run("cell", "emergency", "show", "--node", "home-1")[1]
+
+
+def test_what_is_shown_is_what_the_block_says() -> None:
+    world = CellWorld()
+    world.block(world.observe(0, 99, Seen.ISLANDED), world.observe(1, 99, Seen.DEAD_BUS))
+    world.freeze(1)
+    world.block(world.declare(True, 101, 104))
+    tip: Any = SimpleNamespace(state=world.state, membership=world.membership)
+    view = emergency_view(tip)
+    assert (view.interval, view.by, view.since, view.needed) == (101, "dso", 100, 2)
+    assert [(each.member, each.seen, each.until, each.counts) for each in view.sightings] == [
+        ("m0", "islanded", 102, True)
+    ]
+    text = command._text(view)
+    for line in (
+        "Interval 101: emergency by dso, since interval 100.",
+        "m5 declares an emergency from interval 101 to 104.",
+        "m0 sees islanded, said in interval 99.",
+        "2 of those that decide have to see the grid gone.",
+    ):
+        assert line in text.splitlines()
