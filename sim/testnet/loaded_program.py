@@ -11,9 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+
+import trio
 
 ROOM = " " * 2048
 """An argument whose place in memory the words of a daemon take: longer ones are not shown."""
@@ -81,6 +84,7 @@ class LoadedProgram:
         """The exit status of a process that was started here, negative for a signal; None while it runs."""
         return self._ask({"ended": pid})
 
+    @trio.lowlevel.enable_ki_protection  # a Ctrl-C in the middle would leave an answer for the next who asks
     def _ask(self, request: Mapping[str, object]) -> int | None:
         self._socket.send(json.dumps(request).encode())
         answer = self._socket.recv(MESSAGE_LIMIT)
@@ -107,4 +111,5 @@ class ForkedProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal, if it has not ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
