@@ -16,7 +16,12 @@ from hypothesis import settings
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-settings.register_profile("wattswarm", deadline=None, print_blob=True)
+settings.register_profile(
+    "wattswarm",
+    deadline=None,
+    print_blob=True,
+    max_examples=int(os.environ.get("WATTSWARM_EXAMPLES", "40")),  # scripts/soak.sh takes more
+)
 settings.load_profile("wattswarm")
 
 

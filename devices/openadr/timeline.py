@@ -162,6 +162,16 @@ class Timeline:
             (self.steps.get(matter, NO_STEPS).next_change(now_ns) for matter in matters), default=FOREVER_NS
         )
 
+    def began(self, matter: Matter, now_ns: int) -> int | None:
+        """Since when some action or other about this has held without a gap; None if none holds now."""
+        steps = self.steps.get(matter, NO_STEPS)
+        place = bisect_right(steps.edges_ns, now_ns) - 1
+        if place < 0 or steps.holds[place] is None:
+            return None
+        while place > 0 and steps.holds[place - 1] is not None:
+            place -= 1
+        return steps.edges_ns[place]
+
     def ends(self, now_ns: int, matters: Iterable[Matter]) -> int:
         """The moment from `now_ns` on at which none of these holds any more; `now_ns` if none holds now."""
         wanted = tuple(matters)

@@ -137,7 +137,10 @@ def _now(config: Config, book: EventBook, now_ns: int) -> dict[str, object]:
         limits = [timeline.at(matter, now_ns) for matter in (Matter.IMPORT_LIMIT, Matter.EXPORT_LIMIT)]
         found_w = [each.value for each in limits if each is not None]
         return {"calls_w": called, "branch_limit_w": min(found_w, default=None), **prices}
-    wanted = site_rule(config).wanted(timeline, now_ns)
+    from node.demand.following import kept_baseline
+
+    drawn_w = kept_baseline(config).before_less(timeline, now_ns)
+    wanted = site_rule(config).wanted(timeline, now_ns, drawn_w)
     return {
         "import_limit_w": None if wanted is None or wanted.minimum_w <= -1e9 else -wanted.minimum_w,
         "export_limit_w": None if wanted is None or wanted.maximum_w >= 1e9 else wanted.maximum_w,
@@ -164,8 +167,10 @@ def effect_of(config: Config, action: Action) -> str:
             share = section.level_shares[int(action.value)]
             drawn_w = max(section.least_import_w, share * config.site.import_limit_w)
             return "nothing" if action.value == 0 else f"the site draws at most {drawn_w:g} W"
+        case Matter.CHANGE if action.value < 0:
+            return f"the site draws {-action.value:g} W less than just before, at most"
         case Matter.CHANGE:
-            return "nothing: a change is for a dso to call of its cell"
+            return "nothing: no site is made to draw more"
 
 
 def _effect_for_the_cell(section: OpenAdrSection, action: Action) -> str:

@@ -17,6 +17,7 @@ from market.cell_state import CellState
 from market.intervals import Calendar
 from market.outcomes import BlockOutcomes
 from market.units import ENERGY_PER_KWH, PRICE_PER_UNIT
+from node.demand.baseline import energy_of
 from node.demand.calls import Calls
 from node.demand.site_limits import SiteLimits
 from node.events import Effect, Now
@@ -41,6 +42,11 @@ class Demand:
     _metered: dict[int, Metered] = field(default_factory=dict)
 
     @property
+    def listens(self) -> bool:
+        """Whether there is a VTN."""
+        return self.book.client is not NOBODY
+
+    @property
     def timeline(self) -> Timeline:
         """What is acted on."""
         return self.book.timeline if self.acts else NO_TIMELINE
@@ -55,7 +61,12 @@ class Demand:
     def metered(self, record: MeterRecord, calendar: Calendar) -> None:
         """The own meter's record of an interval; what a dso reports is its cell's."""
         if self.calls is None and record.complete:
-            self._count(record.interval, calendar, record.consumption, None)
+            start_ns, end_ns = calendar.start_ns(record.interval), calendar.end_ns(record.interval)
+            baseline, drawn = self.limits.baseline, record.consumption - record.contribution
+            baseline.count(start_ns, end_ns, drawn)
+            before_w = baseline.before_less(self.timeline, start_ns)
+            change = None if before_w is None else drawn - energy_of(before_w, start_ns, end_ns)
+            self._count(record.interval, calendar, record.consumption, change)
 
     def decided(self, outcomes: BlockOutcomes, calendar: Calendar) -> None:
         """A block settled intervals: what a dso reports of its cell is what all members consumed, and what its
@@ -116,7 +127,7 @@ class Demand:
         while len(self.reported) > MOST_REPORTED:
             del self.reported[next(iter(self.reported))]
 
-    def _count(self, interval: int, calendar: Calendar, usage: int, change: int | None) -> None:
+    def _count(self, interval: int, calendar: Calendar, usage: int, change: float | None) -> None:
         self._metered[interval] = Metered(
             calendar.start_ns(interval),
             calendar.end_ns(interval),
@@ -140,7 +151,8 @@ class Demand:
             return 0, "RUNNING_OPTED_OUT"
         if less:
             return number, "RUNNING_CURTAILED"
-        return number, "NORMAL" if change is None or change.value == 0 else "RUNNING_HEIGHTENED"
+        more = self.calls is not None and change is not None and change.value > 0  # to more no site is made
+        return number, "RUNNING_HEIGHTENED" if more else "NORMAL"
 
 
 NOBODY = Client("", "")

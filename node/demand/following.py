@@ -5,6 +5,7 @@ A VTN that cannot be reached, or says what no VTN may say, changes nothing: what
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -13,6 +14,7 @@ import trio
 from devices.openadr.book import EventBook
 from devices.openadr.values import OpenAdrError
 from node.config import Config
+from node.demand.baseline import Baseline
 from node.demand.demand import Demand
 from node.demand.vtn import Vtn, connected
 from node.events import Now
@@ -115,6 +117,7 @@ class Following:
             kept = json.loads(self._path.read_text("utf-8"))
             self._demand.book.take(kept["programs"], kept["events"])
             self._demand.was_reported(str(key) for key in kept["reported"])
+            self._demand.limits.baseline.recall(kept.get("drawn", ()))
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError, OpenAdrError) as fault:
@@ -126,6 +129,7 @@ class Following:
             "programs": list(book.sources),
             "events": [known.source for known in book.events.values()],
             "reported": list(self._demand.reported),
+            "drawn": self._demand.limits.baseline.rows,
         }
         text = json.dumps(table)
         if text == self._kept:
@@ -137,6 +141,14 @@ class Following:
             self._kept = text
         except OSError as fault:
             self._log.warning("vtn_trouble", reason=f"{self._path}: {fault}")
+
+
+def kept_baseline(config: Config) -> Baseline:
+    """What a node's meter counted last, as its daemon keeps it; empty where it has kept nothing that can be read."""
+    baseline = Baseline()
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        baseline.recall(json.loads((config.directory / KNOWN_FILE).read_text("utf-8"))["drawn"])
+    return baseline
 
 
 async def learn(vtn: Vtn, book: EventBook, now_ns: int) -> None:

@@ -20,12 +20,14 @@ from node.web.event_stream import READERS, EventResponse
 from node.web.faults import BIG, BUSY, ERRORS, MISSING, Refusal
 from node.web.invoice_api import add_invoice_routes
 from node.web.served import Served
+from node.web.settings_answers import Utility
 from node.web.tokens import Role
 from node.web.views.cell_view import block_detail_of, block_of, feeder_of, members_of
 from node.web.views.feed_view import entries_of
 from node.web.views.market_view import auction_of, fills_of, orders_of, prices_of, schedule_of
 from node.web.views.node_view import alarm_of, ders_of, event_of, flows_of, status_of
 from node.web.views.owner_view import story_of, today_of
+from node.web.views.utility_view import utility_of
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many, the newest")]
 Interval = Annotated[int, Path(ge=0, le=BIG, description="the index of an interval")]
@@ -74,6 +76,10 @@ def _node_routes(router: APIRouter, served: Served) -> None:
         cell_ns = watcher.cell_ns()
         seen = flows_of(node, cell_ns, time.monotonic_ns())
         return story_of(node, seen, schedule_of(node, cell_ns, 24))
+
+    @router.get("/utility", tags=["node"], summary="What the utility says that holds now or comes next")
+    async def utility() -> Utility:
+        return utility_of(node, watcher.cell_ns())
 
     @router.get("/alarms", tags=["node"], summary="The alarms, newest first")
     async def alarms(*, standing: bool = False, limit: Limit = 200) -> list[a.AlarmAnswer]:

@@ -13,6 +13,7 @@ from devices.errors import MessageError
 from devices.frames import decode_upward
 from devices.json_codec import to_json
 from node.core import NodeCore
+from node.demand.showing import shown
 from node.events import Now, Report
 
 LINE_BYTES = 256 * 1024
@@ -89,6 +90,7 @@ def _state(core: NodeCore, now: Now) -> dict[str, Any]:
             }
             for key, each in core.capacities.seen.items()
         },
+        "utility": shown(core.serving.demand, now.cell_ns) if core.serving.demand.listens else None,
         **_trading(core, now),
     }
 

@@ -1,7 +1,7 @@
 """The answers of the API about what an owner has set. Powers W, prices currency per kWh."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from node.web.answers import Answer
 from node.web.tokens import Role
@@ -96,3 +96,25 @@ class InvoiceMonth(Answer):
     first_interval: int
     last_interval: int
     closed: bool
+
+
+class UtilityWord(Answer):
+    """One thing that the VTN says: `holds` now or comes. Powers W and consumption positive, prices currency per kWh."""
+
+    matter: str
+    value: float
+    unit: str
+    event: str
+    begins: datetime
+    ends: datetime | None
+    holds: bool
+    text: str
+
+
+class Utility(Answer):
+    """What the utility says: `listens` is whether the node has a VTN, `acts` for whom something is done of it."""
+
+    listens: bool
+    acts: Literal["site", "cell", "nobody"]
+    note: str
+    said: list[UtilityWord]

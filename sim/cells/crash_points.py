@@ -233,9 +233,9 @@ def run_point(point: CrashPoint | None) -> Outcome:
         raise
 
 
-def crash_points(node: int, every: int = 1) -> Iterator[tuple[CrashPoint, Outcome]]:
-    """Every so-manieth operation of a node, with each fate that makes a difference there, tried."""
-    for operation in range(1, run_point(None).operations[node] + 1, every):
+def crash_points(node: int, every: int = 1, begin: int = 1) -> Iterator[tuple[CrashPoint, Outcome]]:
+    """Every so-manieth operation of a node from one on, with each fate that makes a difference there, tried."""
+    for operation in range(begin, run_point(None).operations[node] + 1, every):
         first = CrashPoint(node, operation, Fate.LOST)
         outcome = run_point(first)
         yield first, outcome

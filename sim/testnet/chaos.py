@@ -26,6 +26,7 @@ from sim.testnet.chaos_checks import (
 from sim.testnet.chaos_plan import LAST, LINK_ACTIONS, Action, Disturbance, faults, plan
 from sim.testnet.layout import ASIDE_DIRECTORY
 from sim.testnet.links import LOOPBACK, Link
+from sim.testnet.loaded_program import LoadedProgram
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.run import (
@@ -216,27 +217,28 @@ async def _processes(
     progress: Progress,
     say: Callable[[str], None],
 ) -> tuple[Run, dict[str, int]]:
-    daemons = [Daemon(node) for node in prepared.nodes]
-    async with trio.open_nursery() as nursery:
-        links = await _lay_links(prepared, nursery)
-        try:
-            for daemon in daemons:
-                daemon.start()
-            await until_ready(daemons)
-            connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
-            prepared.start_clock(time.time_ns(), connect_s)
-            last = last_interval(prepared, parameters)
-            cell = Field(prepared.directory, daemons, links, prepared.interval_s / prepared.speed, last)
-            run = Run(prepared, parameters, cell, planned, trio.current_time() + connect_s, say)
-            async with trio.open_nursery() as chaos:
-                chaos.start_soon(run.disturbances)
-                await run.watch(progress)
-                chaos.cancel_scope.cancel()
-        finally:
-            statuses = await stop_all(daemons)
-            for daemon in daemons:
-                daemon.follow()
-        nursery.cancel_scope.cancel()
+    with LoadedProgram() as loaded:
+        async with trio.open_nursery() as nursery:
+            daemons = [Daemon(node, loaded) for node in prepared.nodes]
+            links = await _lay_links(prepared, nursery)
+            try:
+                for daemon in daemons:
+                    daemon.start()
+                await until_ready(daemons)
+                connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
+                prepared.start_clock(time.time_ns(), connect_s)
+                last = last_interval(prepared, parameters)
+                cell = Field(prepared.directory, daemons, links, prepared.interval_s / prepared.speed, last)
+                run = Run(prepared, parameters, cell, planned, trio.current_time() + connect_s, say)
+                async with trio.open_nursery() as chaos:
+                    chaos.start_soon(run.disturbances)
+                    await run.watch(progress)
+                    chaos.cancel_scope.cancel()
+            finally:
+                statuses = await stop_all(daemons)
+                for daemon in daemons:
+                    daemon.follow()
+            nursery.cancel_scope.cancel()
     return run, statuses
 
 

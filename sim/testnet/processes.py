@@ -15,6 +15,7 @@ import trio
 
 from node.founding import CONFIG_FILE
 from sim.testnet.layout import DAEMON_LOG
+from sim.testnet.loaded_program import ForkedProcess, LoadedProgram
 from sim.testnet.watch import NodeView
 
 STOP_TIMEOUT_S = 15.0
@@ -34,10 +35,14 @@ PROGRAM = ("-m", "node.cli.root")
 
 @dataclass(slots=True)
 class Daemon:
-    """One node's daemon: its process, if it was started, and what it logged."""
+    """One node's daemon: its process, if it was started, and what it logged.
+
+    It is forked of the `loaded` program, if there is one, and else loads it itself.
+    """
 
     directory: Path
-    process: subprocess.Popen[bytes] | None = None
+    loaded: LoadedProgram | None = None
+    process: subprocess.Popen[bytes] | ForkedProcess | None = None
     view: NodeView = field(default_factory=NodeView)
     _read_to: int = 0
 
@@ -54,15 +59,18 @@ class Daemon:
     @trio.lowlevel.enable_ki_protection  # a Ctrl-C in the middle would leave a process that nobody knows
     def start(self, wrapper: Sequence[str] = (), program: Sequence[str] = PROGRAM) -> None:
         """Start the daemon; its output goes to a file in its directory. `wrapper` is a command that starts it."""
-        command = [*wrapper, sys.executable, *program, "node", "run"]
+        words = [*program, "node", "run", "--config", str(self.directory / CONFIG_FILE)]
+        if self.loaded is not None and program == PROGRAM and not wrapper:
+            self.process = self.loaded.start(words, self.directory / DAEMON_LOG)
+            return
         with (self.directory / DAEMON_LOG).open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--config", str(self.directory / CONFIG_FILE)],
+                [*wrapper, sys.executable, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=partial(_die_with, os.getpid()),
+                preexec_fn=partial(die_with, os.getpid()),
             )
 
     def signal(self, number: signal.Signals) -> None:
@@ -88,13 +96,13 @@ class Daemon:
     async def ended(self) -> int:
         """Wait for the process to end; returns its exit status."""
         assert self.process is not None, "the daemon was started"
-        while self.process.poll() is None:
+        while (status := self.process.poll()) is None:
             await trio.sleep(POLL_S)
-        return self.process.returncode
+        return status
 
 
-def _die_with(parent: int) -> None:
-    """In a new process: be killed when the one that started it is gone. The control process then ends by itself.
+def die_with(parent: int) -> None:
+    """For a new process: be killed when the one that started it is gone. The control process then ends by itself.
 
     A signal that can be handled would wait for ever in a process that is stopped.
     """

@@ -8,6 +8,7 @@ import trio
 
 from sim.homes.neighbourhood import Neighbourhood
 from sim.testnet.given_devices import give_devices
+from sim.testnet.loaded_program import LoadedProgram
 from sim.testnet.page_process import start_page
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all
@@ -43,25 +44,26 @@ async def run_testnet(
     With `page_port` a page of all nodes is served on that port of loopback meanwhile. The first node has `devices`
     besides its own.
     """
-    prepared = prepare(directory, parameters, neighbourhood)
-    if devices:
-        give_devices(prepared.nodes[0], list(devices))
-    daemons = [Daemon(node) for node in prepared.nodes]
-    page = None if page_port is None else start_page(directory, page_port)
-    try:
-        for daemon in daemons:
-            daemon.start()
-        await until_ready(daemons)
-        connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
-        prepared.start_clock(time.time_ns(), connect_s)
-        await watch(prepared, daemons, parameters, connect_s, progress)
-    finally:
-        statuses = await stop_all(daemons)
-        if page is not None:
-            page.terminate()
-            page.wait()
-        for daemon in daemons:
-            daemon.follow()
+    with LoadedProgram() as loaded:
+        prepared = prepare(directory, parameters, neighbourhood)
+        if devices:
+            give_devices(prepared.nodes[0], list(devices))
+        daemons = [Daemon(node, loaded) for node in prepared.nodes]
+        page = None if page_port is None else start_page(directory, page_port)
+        try:
+            for daemon in daemons:
+                daemon.start()
+            await until_ready(daemons)
+            connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(daemons)
+            prepared.start_clock(time.time_ns(), connect_s)
+            await watch(prepared, daemons, parameters, connect_s, progress)
+        finally:
+            statuses = await stop_all(daemons)
+            if page is not None:
+                page.terminate()
+                page.wait()
+            for daemon in daemons:
+                daemon.follow()
     verdicts = await trio.to_thread.run_sync(audit, prepared.nodes)
     views = {daemon.name: daemon.view for daemon in daemons}
     covered = all(view.interval >= last_interval(prepared, parameters) for view in views.values())

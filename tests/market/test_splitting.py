@@ -18,3 +18,8 @@ def test_shares_add_up_and_are_the_exact_ones_rounded(amount: int, of: list[int]
 
 def test_odd_units_go_to_the_first() -> None:
     assert split_by_weight(-8, [1, 1, 1]) == [-3, -3, -2]
+
+
+def test_an_exact_share_gets_no_odd_unit() -> None:
+    assert split_by_weight(1, [0, 1, 1]) == [0, 1, 0]
+    assert split_by_weight(2, [2, 1, 1]) == [1, 1, 0]

@@ -9,6 +9,7 @@ import trio
 from sim.homes.neighbourhood import Neighbourhood
 from sim.testnet.federation.founding import dealt, found_cells
 from sim.testnet.federation.summary import CellsSummary, summarise_cells
+from sim.testnet.loaded_program import LoadedProgram
 from sim.testnet.preparation import Parameters, Prepared
 from sim.testnet.processes import Daemon, stop_all
 from sim.testnet.run import CONNECT_PER_NODE_S, CONNECT_S, until_ready, watch
@@ -26,22 +27,23 @@ async def run_cells(
     progress: Progress,
 ) -> CellsSummary:
     """Found, start, watch, stop, verify, compare. Raises `ConfigError` and `TestnetError`."""
-    founded = found_cells(directory, parameters, neighbourhood, dealt(neighbourhood, streets), loss)
-    daemons = [[Daemon(node) for node in cell.nodes] for cell in founded.cells]
-    everyone = [daemon for cell in daemons for daemon in cell]
+    with LoadedProgram() as loaded:
+        founded = found_cells(directory, parameters, neighbourhood, dealt(neighbourhood, streets), loss)
+        daemons = [[Daemon(node, loaded) for node in cell.nodes] for cell in founded.cells]
+        everyone = [daemon for cell in daemons for daemon in cell]
 
-    def seen(prepared: Prepared, _: list[Daemon]) -> None:
-        progress(founded.names, daemons, prepared.first_interval)
+        def seen(prepared: Prepared, _: list[Daemon]) -> None:
+            progress(founded.names, daemons, prepared.first_interval)
 
-    try:
-        for daemon in everyone:
-            daemon.start()
-        await until_ready(everyone)
-        connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(everyone)
-        founded.start_clock(time.time_ns(), connect_s)
-        await watch(founded.district, everyone, parameters, connect_s, seen)
-    finally:
-        statuses = await stop_all(everyone)
-        for daemon in everyone:
-            daemon.follow()
+        try:
+            for daemon in everyone:
+                daemon.start()
+            await until_ready(everyone)
+            connect_s = CONNECT_S + CONNECT_PER_NODE_S * len(everyone)
+            founded.start_clock(time.time_ns(), connect_s)
+            await watch(founded.district, everyone, parameters, connect_s, seen)
+        finally:
+            statuses = await stop_all(everyone)
+            for daemon in everyone:
+                daemon.follow()
     return await trio.to_thread.run_sync(summarise_cells, founded, daemons, statuses, parameters.intervals)

@@ -1,5 +1,6 @@
 """What a node does of events: leases of limits, requests slice by slice, limits of a branch, prices to expect."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vtn_bench import PROGRAM, event
 
+from devices.control_messages import MeterRecord
 from devices.limits import PowerRange
 from devices.openadr.book import Client, EventBook
 from devices.openadr.timeline import Matter, Timeline
@@ -14,10 +16,11 @@ from devices.orders import Restrict
 from market.intervals import Calendar
 from market.payloads import Kind, decode_limit
 from market.services.payloads import ServiceRequest, decode_request
+from node.demand.baseline import MOST_KEPT, Baseline
 from node.demand.calls import Calls, DsoRule
 from node.demand.demand import Demand
 from node.demand.site_limits import SiteLimits, SiteRule
-from node.events import Effect, Now, Order, SignEntry
+from node.events import Effect, Now, Order, Report, SignEntry
 
 S = 10**9
 DAY_NS = 1_700_006_400 * S
@@ -113,6 +116,99 @@ def test_what_was_leased_is_always_what_is_wanted(steps: list[tuple[int, int]], 
         wanted = RULE.wanted(timeline, DAY_NS + second * S)
         running = None if held is None or held[1] <= second or held[0].minimum_w == -1e9 else held[0]
         assert running == wanted
+
+
+HOUR_NS = 3_600 * S
+CALENDAR = Calendar(3600, 0)
+BEFORE = DAY_NS // HOUR_NS - 1
+"""The interval before the events."""
+
+
+def metered(site: Demand, interval: int, drawn: int, given: int = 0, *, complete: bool = True) -> None:
+    """The own meter counted so many mWh in an hour."""
+    site.metered(MeterRecord(interval, given, drawn, complete, ()), CALENDAR)
+
+
+def test_a_site_draws_so_much_less_than_just_before_for_the_whole_change() -> None:
+    site = Demand(book(event("e", "DISPATCH_SETPOINT_RELATIVE", -1.5, -1.0, -9.0)), SiteLimits(RULE))
+    metered(site, BEFORE - 1, 9_000_000)
+    assert site.limits.due(None, site.timeline, now(-1)) == []
+    assert leases(site.limits.due(None, site.timeline, now(0))) == [(-7500.0, 1e9, 10_800.0)]
+    metered(site, BEFORE, 5_000_000, 1_000_000)  # what is metered last comes a moment late
+    assert leases(site.limits.due(None, site.timeline, now(2))) == [(-2500.0, 1e9, 10_798.0)]
+    metered(site, BEFORE + 1, 2_400_000)  # what it draws meanwhile is not what it is measured by
+    assert leases(site.limits.due(None, site.timeline, now(3600))) == [(-3000.0, 1e9, 7200.0)]
+    assert leases(site.limits.due(None, site.timeline, now(7200))) == [(-500.0, 1e9, 3600.0)]
+    assert leases(site.limits.due(None, site.timeline, now(10_800))) == [(-1e9, 1e9, 1.0)]
+
+
+def test_a_change_and_a_limit_hold_together_and_a_lease_is_no_longer_than_they_are() -> None:
+    both = event("c", "DISPATCH_SETPOINT_RELATIVE", -1.0), event("e", "IMPORT_CAPACITY_LIMIT", 4.0, 2.0)
+    site = Demand(book(*both), SiteLimits(RULE))
+    metered(site, BEFORE, 4_500_000)
+    assert leases(site.limits.due(None, site.timeline, now(0))) == [(-3500.0, 1e9, 7200.0)]
+    assert leases(site.limits.due(None, site.timeline, now(3600))) == [(-2000.0, 1e9, 3600.0)]
+
+
+def test_a_site_is_never_made_to_draw_more_and_does_not_say_that_it_does() -> None:
+    more = event(
+        "e", "DISPATCH_SETPOINT_RELATIVE", 2.0, reportDescriptors=[{"payloadType": "OPERATING_STATE"}]
+    )
+    site = Demand(book(more), SiteLimits(RULE))
+    metered(site, BEFORE, 4_000_000)
+    assert site.limits.due(None, site.timeline, now(0)) == []
+    ((_, report),) = site.reports(now(3601))
+    assert '"NORMAL"' in json.dumps(report)
+
+
+def test_without_a_whole_interval_just_before_nothing_is_done_and_that_is_said_once() -> None:
+    site = Demand(book(event("e", "DISPATCH_SETPOINT_RELATIVE", -1.0)), SiteLimits(RULE))
+    metered(site, BEFORE - 3, 4_000_000)
+    metered(site, BEFORE, 4_000_000, complete=False)
+    first, again = (site.limits.due(None, site.timeline, now(at)) for at in (0, 1))
+    assert [each.event for each in first if isinstance(each, Report)] == ["demand_not_called"]
+    assert leases(first) == [] and again == []
+
+
+def test_what_the_site_changed_is_reported_against_what_it_drew_before() -> None:
+    less = event("e", "DISPATCH_SETPOINT_RELATIVE", -1.0, reportDescriptors=[{"payloadType": "DELTA_USAGE"}])
+    site = Demand(book(less), SiteLimits(RULE))
+    metered(site, BEFORE, 4_000_000)
+    metered(site, BEFORE + 1, 2_900_000)
+    ((_, report),) = site.reports(now(3601))
+    assert report["resources"][0]["intervals"][0]["payloads"][0]["values"] == [-1.1]
+
+
+def test_what_was_drawn_is_kept_over_a_restart_and_no_longer_than_it_is_of_use() -> None:
+    first, again = Baseline(), Baseline()
+    for number in range(MOST_KEPT + 3):
+        first.count(
+            DAY_NS + (number - MOST_KEPT - 3) * HOUR_NS, DAY_NS + (number - MOST_KEPT - 2) * HOUR_NS, number
+        )
+    again.recall(json.loads(json.dumps(first.rows)))
+    assert again.rows == first.rows and len(again.rows) == MOST_KEPT
+    timeline = book(event("e", "DISPATCH_SETPOINT_RELATIVE", -1.0)).timeline
+    assert again.before_less(timeline, DAY_NS) == (MOST_KEPT + 2) / 1000
+    assert again.before_less(Timeline(), DAY_NS) is None
+
+
+@given(st.lists(st.tuples(st.integers(-50, 2), st.integers(0, 9_000_000)), max_size=8), st.integers(1, 90))
+def test_a_site_never_draws_more_for_a_change_than_without_it(
+    rows: list[tuple[int, int]], tenth_kw: int
+) -> None:
+    """Laws: a change only lowers the most that is drawn, and never below what the owner keeps."""
+    timeline = book(event("e", "DISPATCH_SETPOINT_RELATIVE", -tenth_kw / 10)).timeline
+    baseline = Baseline()
+    for after, drawn in rows:
+        baseline.count(DAY_NS + after * HOUR_NS, DAY_NS + (after + 1) * HOUR_NS, drawn)
+    drawn_w = baseline.before_less(timeline, DAY_NS)
+    wanted = RULE.wanted(timeline, DAY_NS, drawn_w)
+    known = dict(rows).get(-1, dict(rows).get(-2, dict(rows).get(-3)))
+    assert (drawn_w is None) == (known is None)
+    if drawn_w is None or known is None:
+        assert wanted is None
+    else:
+        assert wanted == PowerRange(-max(500.0, known / 1000 - 100 * tenth_kw), 1e9)
 
 
 class Terms:

@@ -14,7 +14,7 @@ from devices.openadr.timeline import Matter
 from devices.openadr.values import OpenAdrError
 from node.config import Config, load_config
 from node.demand.demand import Demand
-from node.demand.following import Following, learn
+from node.demand.following import Following, kept_baseline, learn
 from node.demand.setting_up import client_of, configured_demand
 from node.demand.vtn import connected
 from node.errors import ConfigError
@@ -249,6 +249,7 @@ async def test_what_was_known_holds_over_a_restart_without_the_vtn(vtn: VtnProce
     config = configured(tmp_path, vtn.url)
     log = structlog.testing.CapturingLogger()
     first = Following(config, following(config), lambda: Now(0, DAY_NS, 1), log)
+    count_two_hours(first._demand)
     async with connected(config) as client:
         await first._look(client)
     vtn.ask(fault="down")
@@ -259,6 +260,9 @@ async def test_what_was_known_holds_over_a_restart_without_the_vtn(vtn: VtnProce
         await second._look(client)
         await second._look(client)
     assert value_of(demand.book) == 3_500
+    assert (
+        demand.limits.baseline.rows == kept_baseline(config).rows == first._demand.limits.baseline.rows != []
+    )
     assert [call.args for call in log.calls].count(("vtn_trouble",)) == 1
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import trio
@@ -24,6 +25,7 @@ from node.founding import CONFIG_FILE
 from node.transport.libp2p.adapter import Libp2pTransport
 from sim.homes.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
 from sim.testnet.layout import DAEMON_LOG, NODES_DIRECTORY
+from sim.testnet.loaded_program import LoadedProgram
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import PROGRAM, Daemon, stop_all
 from sim.testnet.summary import audit
@@ -51,6 +53,12 @@ def homes_that_trade(count: int) -> Neighbourhood:
     )
     prices = Prices("EUR", (300_000,) * length, (50_000,) * length)
     return Neighbourhood("constant", "none", INTERVAL_S, START_NS, HISTORY, homes, prices)
+
+
+@cache
+def loaded() -> LoadedProgram:
+    """What all daemons of a test process are forked of; it goes when that goes."""
+    return LoadedProgram()
 
 
 @dataclass
@@ -176,7 +184,7 @@ class Cell:
         shutil.copytree(self.prepared.directory, directory)
         nodes = tuple(directory / NODES_DIRECTORY / node.name for node in self.prepared.nodes)
         prepared = replace(self.prepared, directory=directory, nodes=nodes)
-        return Cell(prepared, [Daemon(node) for node in nodes])
+        return Cell(prepared, [Daemon(node, loaded()) for node in nodes])
 
     async def stop(self) -> dict[str, int]:
         """Stop all; the exit statuses by name."""
@@ -204,7 +212,7 @@ def found(directory: Path, nodes: int, *, interval_real_s: float = 3.0, interval
     """A founded cell whose daemons are not started yet."""
     parameters = Parameters(nodes, intervals, round(INTERVAL_S / interval_real_s), "constant", "none", 0)
     prepared = prepare(directory, parameters, homes_that_trade(nodes))
-    return Cell(prepared, [Daemon(node) for node in prepared.nodes])
+    return Cell(prepared, [Daemon(node, loaded()) for node in prepared.nodes])
 
 
 @contextlib.contextmanager

@@ -95,3 +95,24 @@ def test_an_audit_and_a_proof_are_one_click_away(chromium: Browser, node: Served
         page.locator("#proof-file").set_input_files(saved.value.path())
         page.get_by_role("button", name="Verify").click()
         expect(page.locator(".pill.good", has_text="holds").last).to_be_visible()
+
+
+def test_what_the_utility_says_is_on_the_page_as_long_as_it_says_it(
+    chromium: Browser, node: ServedNode
+) -> None:
+    def says(*words: dict[str, object]) -> None:
+        table = {"acts": "site", "said": list(words)}
+        node.do(lambda: node.watcher._take({"kind": "state", "utility": table}))
+
+    now_ns = node.watcher.cell_ns()
+    row = {"matter": "price", "unit": "per kWh", "event": "e", "from_ns": now_ns, "until_ns": now_ns + 10**12}
+    says({**row, "value": 0.31, "holds": True}, {**row, "value": 0.09, "holds": False})
+    with page_of(chromium, node.url, "home") as page:
+        card = page.get_by_role("region", name="From the utility")
+        expect(card).to_contain_text("0.310 EUR/kWh for what you draw, until")
+        expect(card).to_contain_text("Announced")
+        assert violations(page) == []
+        says()
+        page.reload()
+        page.wait_for_selector('main[data-page="home"]')
+        expect(card).to_be_hidden()

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { h, replace, card, col, num } from "./dom.js";
 import { flowDiagram } from "./flow.js";
 import { bars, lines, legend, asTable } from "./chart.js";
+import { utilityCard } from "./utility.js";
 import * as f from "./format.js";
 
 export const title = "Home";
@@ -14,6 +15,7 @@ export async function open({ store }) {
   const tiles = h("dl", { class: "tiles many" });
   const plan = h("div");
   const prices = h("div");
+  const utility = utilityCard();
   const since = h("span", { class: "quiet" });
 
   async function renew() {
@@ -24,11 +26,13 @@ export async function open({ store }) {
     const ahead = slots.filter((slot) => slot.state !== "settled" && slot.state !== "delivered");
     replace(plan, planChart(ahead));
     replace(prices, priceChart(ahead));
+    await utility.renew();
   }
   await renew();
   const element = h("div", { class: "grid" },
     card("Right now", "w7", null, diagram.element),
     card("What happens, and why", "w5", null, story),
+    utility.element,
     h("section", { class: "card", "aria-label": "Today" }, h("header", null, h("h2", null, "Today"), since), tiles),
     card("The hours ahead", "w6", "kWh, expected and contracted", plan),
     card("Prices ahead", "w6", f.priceUnit(), prices));
