@@ -16,6 +16,7 @@ from market.orders import OrderBook, Side
 from market.outcomes import ClearingOutcome, Fill, MemberClearing
 from market.payloads import Curve
 from market.rules import MemberRule, TariffStep
+from market.standing_limits import limits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     interval = draft.block.last_interval
     tariff = draft.tariff_at(interval)
     bids = _bids(draft, interval, tariff)
-    book, feeder = _book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs)
+    book, feeder = _book(bids), draft.rules.feeder_for(interval, limits_in(draft.limits, interval), draft.tariffs)
     clearing = clear(book, feeder)
     members = _parts(bids, clearing)
     cleared = ClearedInterval(
@@ -57,7 +58,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         volume=clearing.volume,
         welfare=clearing.welfare,
         members=members,
-        limits=tuple(limit for limit in draft.limits if limit.first <= interval <= limit.last),
+        limits=limits_in(draft.limits, interval),
         certificate=certify_clearing(book, feeder, clearing).hash(),
     )
     return cleared, outcome

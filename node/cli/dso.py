@@ -10,7 +10,7 @@ from market.errors import MalformedPayload
 from market.payloads import BranchReading, Kind, Reading, encode_meter
 from market.services.payloads import ServiceTerms, encode_terms
 from market.units import MW_PER_W, energy_from_kwh, price_from_text, price_text
-from node.cli.withdrawal import requests, withdraw
+from node.cli.withdrawal import limits, requests, withdraw
 from node.errors import InputRefusedError
 from node.saying.grid import CauseName, say_limit, say_request, start_after
 from node.saying.tariffs import soonest
@@ -22,6 +22,7 @@ def add_commands(app: App) -> None:
     app.command(service)
     app.command(request)
     app.command(requests)
+    app.command(limits)
     app.command(withdraw)
     app.command(limit)
     app.command(meter)
@@ -155,6 +156,8 @@ def request(
 
 def limit(branch: str, limit_w: float, /, *, node: Path, first: int, last: int) -> None:
     """Limit what a branch carries in some intervals, both ways: the market keeps it, and devices hold it.
+
+    Of several limits the lowest counts; `wattswarm cell withdraw` takes one back.
 
     Example: wattswarm cell limit north 30000 --first 1994700 --last 1994707 --node ./home-1
 

@@ -70,7 +70,7 @@ def test_an_operator_says_what_the_commands_say(node: ServedNode, cell: Path) ->
                 {"branch": "north", "limit_w": 12_500.0, "first": first, "last": first + 3},
                 Kind.LIMIT,
                 lambda asked: decode_limit(asked.payload),
-                BranchLimit(1, first, first + 3, 12_500_000),
+                BranchLimit(1, first, first + 3, 12_500_000, withdrawable=True),
             ),
             (
                 "commands",
