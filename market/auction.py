@@ -35,7 +35,10 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     interval = draft.block.last_interval
     tariff = draft.tariff_at(interval)
     bids = _bids(draft, interval, tariff)
-    book, feeder = _book(bids), draft.rules.feeder_for(interval, limits_in(draft.limits, interval), draft.tariffs)
+    book, feeder = (
+        _book(bids),
+        draft.rules.feeder_for(interval, limits_in(draft.limits, interval), draft.tariffs),
+    )
     clearing = clear(book, feeder)
     members = _parts(bids, clearing)
     cleared = ClearedInterval(

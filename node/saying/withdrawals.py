@@ -16,18 +16,19 @@ from node.speaking import Speaker
 from node.spool import Spool
 
 LOOKED_BACK = 4_096
-"""Own entries that are read: more than a dso says in a day, which is the longest that a request lasts."""
+"""Own entries that are read for those that no block has yet: more than a dso says in a day without blocks."""
 SHORTEST = 12
 """Hexadecimal digits of an id that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
-    """A request in the node's own feed, whether or not a block has it; `withdrawn`: so is its withdrawal."""
+    """A request of this node; `agreed`: a block has it; `withdrawn`: this node has taken it back."""
 
     id: bytes
     interval: int
     request: ServiceRequest
+    agreed: bool
     withdrawn: bool
 
 
@@ -60,11 +61,11 @@ def own_words(said: Speaker, now_ns: int) -> OwnWords:
 
 def words_of(said: Speaker, entries: Iterable[SignedEntry], now_ns: int) -> OwnWords:
     """The same from the speaker's last entries, which whoever asks has read."""
-    read = list(entries)
+    unanchored = _unanchored(said, entries)
     waiting = [asked.payload for _, asked in Spool(said.directory).waiting() if asked.kind == Kind.WITHDRAWAL]
-    payloads = [each.entry.payload for each in read if each.entry.kind == Kind.WITHDRAWAL]
+    payloads = [each.entry.payload for each in unanchored if each.entry.kind == Kind.WITHDRAWAL]
     taken_back = {decode_withdrawal(payload) for payload in (*payloads, *waiting)}
-    return OwnWords(_requests(read, taken_back, now_ns), _limits(said, read, taken_back))
+    return OwnWords(_requests(said, unanchored, taken_back, now_ns), _limits(said, unanchored, taken_back))
 
 
 def say_withdrawal(said: Speaker, begins: str, words: OwnWords) -> str:
@@ -73,7 +74,8 @@ def say_withdrawal(said: Speaker, begins: str, words: OwnWords) -> str:
     Raises `InputRefusedError` or OSError.
     """
     said.require(Role.DSO, "limits and requests")
-    standing = [each for each in (*words.requests, *words.limits) if not each.withdrawn]
+    both: tuple[OwnRequest | OwnLimit, ...] = (*words.requests, *words.limits)
+    standing = [each for each in both if not each.withdrawn]
     found = [each for each in standing if each.id.hex().startswith(begins.lower())]
     if len(found) != 1:
         known = ", ".join(each.id.hex()[:SHORTEST] for each in standing)
@@ -105,34 +107,56 @@ def limit_text(said: Speaker, each: OwnLimit) -> str:
     )
 
 
-def _requests(entries: list[SignedEntry], taken_back: set[bytes], now_ns: int) -> tuple[OwnRequest, ...]:
-    found = []
-    for signed in entries:
+def _requests(
+    said: Speaker, unanchored: list[SignedEntry], taken_back: set[bytes], now_ns: int
+) -> tuple[OwnRequest, ...]:
+    """Those in the state, and those that no block has yet."""
+    calendar = said.rules.calendar
+    found = [
+        OwnRequest(
+            each.id,
+            calendar.index_of(each.request.start_ns),
+            each.request,
+            agreed=True,
+            withdrawn=each.withdrawn_ns is not None or each.id in taken_back,
+        )
+        for each in said.tip.state.services.requests
+        if each.author == said.member.id
+    ]
+    for signed in unanchored:
         request = _request(signed)
-        if request is not None and request.end_ns > now_ns:
-            found.append(OwnRequest(signed.id, signed.entry.interval, request, signed.id in taken_back))
-    return tuple(found)
+        if request is not None:
+            found.append(
+                OwnRequest(
+                    signed.id, signed.entry.interval, request, agreed=False, withdrawn=signed.id in taken_back
+                )
+            )
+    return tuple(each for each in found if each.request.end_ns > now_ns)
 
 
-def _limits(said: Speaker, entries: list[SignedEntry], taken_back: set[bytes]) -> tuple[OwnLimit, ...]:
-    """Those in the state, however long ago they were said, and those that no block has yet."""
-    state, head = said.tip.state, said.tip.heads.get(said.member.id)
+def _limits(said: Speaker, unanchored: list[SignedEntry], taken_back: set[bytes]) -> tuple[OwnLimit, ...]:
+    """Those in the state, and those that no block has yet."""
     found = [
         OwnLimit(each.id, each.limit, agreed=True, withdrawn=each.id in taken_back)
-        for each in state.limits
+        for each in said.tip.state.limits
         if each.id is not None and each.author == said.member.id
     ]
-    anchored = (-1, -1) if head is None else (head.incarnation, head.sequence)
-    for signed in entries:
+    for signed in unanchored:
         limit = _limit(signed)
         if (
             limit is not None
-            and (signed.entry.incarnation, signed.entry.sequence) > anchored
             and limit.last > said.tip.last_interval
             and limit.branch < len(said.rules.branches)
         ):
             found.append(OwnLimit(signed.id, limit, agreed=False, withdrawn=signed.id in taken_back))
     return tuple(found)
+
+
+def _unanchored(said: Speaker, entries: Iterable[SignedEntry]) -> list[SignedEntry]:
+    """Those of the speaker's entries that no block has yet."""
+    head = said.tip.heads.get(said.member.id)
+    anchored = (-1, -1) if head is None else (head.incarnation, head.sequence)
+    return [each for each in entries if (each.entry.incarnation, each.entry.sequence) > anchored]
 
 
 def _request(signed: SignedEntry) -> ServiceRequest | None:

@@ -21,6 +21,7 @@ from node.web.operator_api import operator_api
 from node.web.pages import SecureHeaders, static_file
 from node.web.served import Served
 from node.web.watcher import Watcher
+from node.web.withdrawal_api import withdrawal_api
 
 API_VERSION = "1.0"
 DESCRIPTION = """\
@@ -44,8 +45,8 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
     acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
-    for router in (action_api(acting), operator_api(acting), membership_api(acting), alarm_api(acting)):
-        app.include_router(router)
+    for made in (action_api, operator_api, membership_api, withdrawal_api, alarm_api):
+        app.include_router(made(acting))
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)
     app.add_middleware(SecureHeaders)

@@ -72,7 +72,9 @@ def test_only_who_said_it_takes_a_limit_back_and_only_once(world: Any) -> None:
     limit = world.limit(2, FIRST, FIRST + 5, 100, withdrawable=True)
     gate(world, limit)
     wrong = world.entry(DSO, 57, FIRST + 1, (limit[1].id,))
-    outcomes = gate(world, world.withdrawal(limit, member=OTHER_DSO), world.withdrawal(limit, member=0), wrong)
+    outcomes = gate(
+        world, world.withdrawal(limit, member=OTHER_DSO), world.withdrawal(limit, member=0), wrong
+    )
     assert sorted(refusals(outcomes)) == [Refusal.MALFORMED, Refusal.NOT_ENTITLED, Refusal.NOT_ENTITLED]
     assert outcomes.position_of(world.ids[2]) == 100
     again = gate(world, world.withdrawal(limit), world.withdrawal(limit))

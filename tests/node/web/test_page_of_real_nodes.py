@@ -139,6 +139,38 @@ def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(
     assert {each["who"] for each in done[:2]} == {"stopper"}
 
 
+def test_a_limit_is_set_and_taken_back_and_set_again_and_withdrawn_from_the_list(
+    cell: Cell, chromium: Browser, url: str
+) -> None:
+    secret = TokenBook(cell.prepared.nodes[0]).add("grid", Role.OPERATOR, 1)
+    with page_of(chromium, url, "settings") as page, owner(cell, url, "looks on") as client:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+
+        def limit(kilowatts: str) -> None:
+            page.locator("#limit-power").fill(kilowatts)
+            page.locator("#limit-count").fill("1000")
+            page.get_by_role("button", name="Set the limit").click()
+            page.get_by_role("button", name="Limit it").click()
+            expect(page.locator("#notice")).to_contain_text("W at most", timeout=60_000)
+
+        def limits() -> list[float]:
+            return [each["limit_w"] for each in client.get("control").json()["limits"]]
+
+        limit("12.5")
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("ends with the first interval", timeout=60_000)
+        limit("7.5")
+        assert trio.run(until, lambda: limits() == [7500.0], 60.0), limits()
+        page.get_by_role("button", name="Withdraw the limit of").click()
+        page.get_by_role("button", name="Withdraw it").click()
+        expect(page.locator("#notice")).to_contain_text("7500 W at most", timeout=60_000)
+        assert trio.run(until, lambda: limits() == [], 60.0), limits()
+        done = [each["action"]["name"] for each in client.get("actions").json()[:4]]
+    assert done == ["withdraw", "limit", "withdraw", "limit"]
+    assert ledger_view.blocks(cell.prepared.nodes[0])[-1].tip.state.limits == ()
+
+
 def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: str) -> None:
     with owner(cell, url, "pauses") as client:
         assert client.post("trading", json={"paused": True}).status_code == 200
