@@ -15,6 +15,7 @@ from node.web.action_api import action_api
 from node.web.action_log import ActionLog
 from node.web.alarm_api import alarm_api
 from node.web.api import api_of
+from node.web.contract_api import contract_api
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.membership_api import membership_api
 from node.web.operator_api import operator_api
@@ -45,7 +46,7 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
     acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
-    for made in (action_api, operator_api, membership_api, withdrawal_api, alarm_api):
+    for made in (action_api, operator_api, membership_api, contract_api, withdrawal_api, alarm_api):
         app.include_router(made(acting))
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)

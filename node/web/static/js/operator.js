@@ -2,19 +2,20 @@
 // here is signed by this node, and the cell decides whether it counts.
 import { get } from "./api.js";
 import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
+import { barred, chooser, field, form, quiet, small, waits } from "./saying.js";
+import { contractCards } from "./contracts.js";
 import * as f from "./format.js";
 
 const STEPS_SHOWN = 4;
-const quiet = (text) => h("p", { class: "quiet" }, text);
-const small = (text) => h("p", { class: "quiet small" }, text);
 
 export function operatorCards(context) {
   const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency"].map((name) => [name, h("div")]));
   const note = h("div");
+  const contracts = contractCards();
   const cards = h("div", { class: "grid" },
     card("Emergency state of the cell", "w6", null, parts.emergency), card("Tariff", "w6", null, parts.tariff),
     card("Limits of branches", "w6", null, parts.limits), card("Flexibility requests", "w6", null, parts.requests),
-    card("Members", "", null, parts.members));
+    contracts.elements, card("Members", "", null, parts.members));
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
@@ -27,20 +28,10 @@ export function operatorCards(context) {
     drawLimits(parts.limits, held, said, context);
     drawRequests(parts.requests, held, said, context);
     drawMembers(parts.members, held, members, context);
+    await contracts.renew(held, context);
   }
   return { element, renew };
 }
-
-// Why this node cannot say it; null where it can.
-const barred = (fault) => fault === "" ? null : h("p", { class: "quiet spaced" }, fault === null ? "The ledger of this node is not read yet." : `Not from this node: ${fault}.`);
-const waits = (left) => `${left.text} It holds once a block has it.`;
-const field = (label, properties) => { const input = h("input", { required: true, ...properties }); return [input, h("label", null, label, " ", input)]; };
-const chooser = (label, id, options, more = {}) => {
-  const select = h("select", { id, ...more }, options.map(([value, text]) => h("option", { value }, text)));
-  return [select, h("label", null, label, " ", select)];
-};
-const form = (submit, rows, then) => h("form", { onsubmit: (event) => { event.preventDefault(); then(event.target); } },
-  rows.map((row) => h("div", { class: "tools" }, row)), h("button", { type: "submit", class: "primary" }, submit));
 
 function drawEmergency(element, held, context) {
   const states = { stop: ["bad", "everybody is stopped"], "stand-by": ["warn", "everybody stands by"], resume: ["good", "released"] };
