@@ -4,23 +4,24 @@ import { get } from "./api.js";
 import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
 import { barred, chooser, field, form, quiet, small, waits } from "./saying.js";
 import { contractCards } from "./contracts.js";
+import { drawProposing } from "./versions.js";
 import * as f from "./format.js";
 
 const STEPS_SHOWN = 4;
 
 export function operatorCards(context) {
-  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency"].map((name) => [name, h("div")]));
+  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency", "protocol"].map((name) => [name, h("div")]));
   const note = h("div");
   const contracts = contractCards();
   const cards = h("div", { class: "grid" },
     card("Emergency state of the cell", "w6", null, parts.emergency), card("Tariff", "w6", null, parts.tariff),
     card("Limits of branches", "w6", null, parts.limits), card("Flexibility requests", "w6", null, parts.requests),
-    contracts.elements, card("Members", "", null, parts.members));
+    contracts.elements, card("Members", "", null, parts.members), card("Protocol of the cell", "", null, parts.protocol));
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
     if (!may) { element.hidden = true; return; }
-    const [held, members, said] = await Promise.all([get("control"), get("members"), get("said")]);
+    const [held, members, said, protocol] = await Promise.all([get("control"), get("members"), get("said"), get("protocol")]);
     element.hidden = false;
     replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
     drawEmergency(parts.emergency, held, context);
@@ -28,6 +29,7 @@ export function operatorCards(context) {
     drawLimits(parts.limits, held, said, context);
     drawRequests(parts.requests, held, said, context);
     drawMembers(parts.members, held, members, context);
+    drawProposing(parts.protocol, protocol, context);
     await contracts.renew(held, context);
   }
   return { element, renew };
