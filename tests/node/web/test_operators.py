@@ -294,3 +294,17 @@ def test_an_operator_buys_a_service_and_books_a_payout_on_the_page(node: ServedN
     )
     assert decode_terms(ended.payload).up_mw == 0
     assert decode_deposit(paid.payload).amount == -12_500_000_000_000
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(("scheme", "size"), [("dark", "desk"), ("light", "phone")])
+def test_the_operators_settings_keep_nobody_out(node: ServedNode, scheme: str, size: str) -> None:
+    secret = token(node, Role.OPERATOR)
+    with browser() as opened, page_of(opened, node.url, "settings", scheme=scheme, size=size) as page:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Protocol of the cell")).to_be_visible(timeout=60_000)
+        expect(page.locator("#meter-branch, #deposit-member")).not_to_have_count(0)
+        assert violations(page) == []
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0
