@@ -123,7 +123,7 @@ function drawRequests(element, held, said, context) {
     cells: [each.service, f.power(each.power_w), each.branch || "the whole cell", f.moment(each.end),
       takeBack(each, said, `Withdraw the request for ${each.service}?`, `Members stop giving ${f.power(each.power_w)} as soon as they hear it. What they gave until then is paid.`, context)],
   }))) : quiet("Nothing is called.");
-  const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that can be called; `wattswarm cell service --requested` names one."));
+  const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that is called on request; it can buy one below."));
   if (fault) { replace(element, plan, fault); return; }
   const [service, serviceLabel] = chooser("Service", "request-service", held.services.map((each) => [each, each]));
   const [branch, branchLabel] = chooser("Where", "request-branch", [["", "the whole cell"], ...held.branches.map((each) => [each, each])]);
