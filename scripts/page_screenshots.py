@@ -65,7 +65,9 @@ def _part(page: Page, name: str, folder: Path, kind: str) -> None:
     part = page.locator(f"section[aria-label='{called}']")
     if part.is_visible():
         # What sticks to the top of the screen would lie over a part that is taller than it.
-        page.add_style_tag(content="header, nav { position: static !important; }")
+        page.evaluate(
+            "document.querySelectorAll('header, nav').forEach((each) => { each.style.position = 'static'; })"
+        )
         part.screenshot(path=folder / f"{picture}-{kind}.png")
 
 

@@ -79,7 +79,7 @@ function drawAccounts(element, held, context) {
   const fault = barred(held.fault);
   if (fault) { replace(element, list, fault); return; }
   const [member, memberLabel] = chooser("Member", "deposit-member", held.accounts.filter((each) => each.member).map((each) => [each.name, each.name]));
-  const [way, wayLabel] = chooser("It", "deposit-way", [["", "paid in"], ["-", "is paid out"]]);
+  const [way, wayLabel] = chooser("Money", "deposit-way", [["", "came in"], ["-", "was paid out"]]);
   const [amount, amountLabel] = field("Amount", { id: "deposit-amount", type: "number", min: 0.000001, max: 1e12, step: 0.000001, placeholder: held.currency });
   replace(element, list, h("div", { class: "spaced" }, form("Book it", [[memberLabel, wayLabel], [amountLabel, small(held.currency)]], (shown) => {
     const text = Number(amount.value).toFixed(6);

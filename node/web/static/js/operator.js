@@ -95,10 +95,10 @@ function takeBackNewest(what, said, context) {
 
 function drawLimits(element, held, said, context) {
   const rows = withUnagreed(held.limits, said, "limit");
-  const plan = rows.length ? table("Limits", [col("branch"), brief("from"), brief("until"), num("at most"), col("change")], rows.map((limit) => {
+  const plan = rows.length ? table("Limits", [col("branch"), num("at most"), col("change")], rows.map((limit) => {
     const watts = limit.limit_w ?? limit.power_w;
     const until = limit.end ?? new Date(Date.parse(limit.start) + (limit.last - limit.first + 1) * held.interval_s * 1000).toISOString();
-    return { cells: [limit.branch, f.moment(limit.start), f.moment(until), f.power(watts),
+    return { cells: [[limit.branch, small(`${f.moment(limit.start)} until ${f.moment(until)}`)], f.power(watts),
       takeBack(limit, said, `Withdraw the limit of ${limit.branch}?`, `${limit.branch} is no longer held to ${f.power(watts)}, from the next interval on whose gate is still open. Other limits of it stay, and the lowest of them counts.`, context)] };
   })) : quiet("No limit is set beyond those of the feeder.");
   const fault = barred(held.dso);
@@ -119,8 +119,8 @@ function drawLimits(element, held, said, context) {
 
 function drawRequests(element, held, said, context) {
   const rows = withUnagreed(held.requests, said, "request");
-  const plan = rows.length ? table("Requests", [col("service"), num("power"), col("where"), brief("until"), col("change")], rows.map((each) => ({
-    cells: [each.service, f.power(each.power_w), each.branch || "the whole cell", f.moment(each.end),
+  const plan = rows.length ? table("Requests", [col("service"), num("power"), col("change")], rows.map((each) => ({
+    cells: [[each.service, small(`${each.branch || "the whole cell"}, until ${f.moment(each.end)}`)], f.power(each.power_w),
       takeBack(each, said, `Withdraw the request for ${each.service}?`, `Members stop giving ${f.power(each.power_w)} as soon as they hear it. What they gave until then is paid.`, context)],
   }))) : quiet("Nothing is called.");
   const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that is called on request; it can buy one below."));
