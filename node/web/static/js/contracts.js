@@ -96,8 +96,8 @@ function drawAccounts(element, held, context) {
 
 function drawMeters(element, held, context) {
   const shown = held.readings.slice(0, READINGS_SHOWN);
-  const list = shown.length ? table("Readings of branches", [col("branch"), brief("interval from"), num("out"), num("in")], shown.map((each) => ({
-    cells: [each.branch, f.moment(each.start), f.energy(each.contribution), f.energy(each.consumption)],
+  const list = shown.length ? table("Readings of branches", [col("branch"), num("out"), num("in")], shown.map((each) => ({
+    cells: [[each.branch, small(`from ${f.moment(each.start)}`)], f.energy(each.contribution), f.energy(each.consumption)],
   }))) : quiet("No meter of a branch was read in the intervals that can still be corrected.");
   const more = held.readings.length > shown.length ? small(`and ${held.readings.length - shown.length} earlier readings`) : null;
   const fault = barred(held.fault) || (held.last === null ? small("No interval is over yet whose reading could be said.") : null);

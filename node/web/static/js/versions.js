@@ -6,9 +6,9 @@ const numbers = (found) => found.join(", ");
 
 export function drawVersions(element, held) {
   const stand = [h("span", { class: "pill good" }, `protocol ${held.version}`), ` after block ${held.height}. `, coming(held)];
-  replace(element, h("p", null, stand), held.members.length ? table("Versions", [col("member"), col("runs"), col("knows protocol"), col("standing")], held.members.map((member) => {
+  replace(element, h("p", null, stand), held.members.length ? table("Versions", [col("member"), col("runs"), col("standing")], held.members.map((member) => {
     const wanted = held.agreed ?? held.proposed;
-    return { cells: [member.name, member.release ?? "not heard", numbers(member.knows),
+    return { cells: [member.name, [member.release ?? "not heard", small(`knows protocol ${numbers(member.knows)}`)],
       wanted && !member.knows.includes(wanted.version) ? h("span", { class: "pill warn" }, member.validator ? "has to be upgraded" : "will stop") : member.validator ? "validator" : ""] };
   })) : quiet("The ledger of this node is not read yet."));
 }
