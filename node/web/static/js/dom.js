@@ -56,7 +56,8 @@ export function settle(element) {
 }
 
 export function replace(element, ...children) {
-  if (held && held !== element && element.contains(held)) { waiting.set(element, children); return; }
+  // What is drawn elsewhere could move a pressed button from under the pointer.
+  if (held && held !== element && (held.tagName === "BUTTON" || element.contains(held))) { waiting.set(element, children); return; }
   waiting.delete(element);
   const active = element.contains(document.activeElement) ? document.activeElement : null;
   const before = new Map([...element.querySelectorAll(KEPT)].map((each) => [each.id, each]));
