@@ -34,7 +34,7 @@ demo: setup  ## eight nodes trade a day of real households, on a live page; PAGE
 	@echo "Open the report:   $(CURDIR)/demo/report.html"
 
 test: setup  ## every test (real processes included)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 lint: setup  ## ruff and mypy, strict
 	$(BIN)/ruff check .

@@ -54,6 +54,7 @@ from devices.errors import (
     ProfileError,
     StateError,
 )
+from devices.going_first import Turn, go_first, in_words
 from devices.grid_profile import GridProfile
 from devices.hand_over import TAKE_OVER, HandOver
 from devices.profiles import Profile
@@ -134,6 +135,8 @@ class _Holding:
     def hold(self, saved: SavedState, handed: _Held | None = None) -> _Ended:
         """Control the devices until stopped (None), or until somebody has asked for them."""
         config = self.config
+        if fault := go_first(Turn.BESIDE):
+            sys.stderr.write(f"{in_words(fault)}\n")
         start = _now(config)
         stored_wh = {each.name: each.stored_wh for each in saved.stored}
         clock = partial(_now, config)
@@ -148,7 +151,9 @@ class _Holding:
                 if handed is not None:
                     core.resume(*handed)
                 with _shown(config) as show, _logged(config) as log, _sensed(config) as sense:
-                    return _Loop(config, core, self.directory, Beside(show, log, sense)).run()
+                    loop = _Loop(config, core, self.directory, Beside(show, log, sense))
+                    go_first(Turn.LOOP)  # after all threads have begun
+                    return loop.run()
 
 
 def keep_pauses_short() -> None:

@@ -17,6 +17,7 @@ from market.orders import OrderBook, Side
 from market.outcomes import ClearingOutcome, Fill, MemberClearing
 from market.payloads import Curve
 from market.rules import MemberRule, TariffStep
+from market.standing_limits import limits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     interval, emergency = draft.block.last_interval, draft.emergency.declared is not None
     tariff = draft.settling_tariff(interval, emergency=emergency)
     bids = _bids(draft, interval, tariff)
-    book, feeder = _book(bids), draft.rules.feeder_for(interval, draft.limits, draft.tariffs)
+    book, limits = _book(bids), limits_in(draft.limits, interval)
+    feeder = draft.rules.feeder_for(interval, limits, draft.tariffs)
     feeder = replace(feeder, grid=None) if emergency else feeder
     clearing = clear(book, feeder)
     members = _parts(bids, clearing)
@@ -60,7 +62,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         volume=clearing.volume,
         welfare=clearing.welfare,
         members=members,
-        limits=tuple(limit for limit in draft.limits if limit.first <= interval <= limit.last),
+        limits=limits,
         certificate=certify_clearing(book, feeder, clearing).hash(),
         emergency=emergency,
     )

@@ -13,9 +13,10 @@ from ledger.encoding import Value, big_int_bytes, encode
 from market.administration.book import AdministrationBook
 from market.admission import point_value
 from market.emergency.book import EmergencyBook
-from market.payloads import Curve, Reading, encode_limit, encode_order, encode_reading
-from market.rules import BranchLimit, CellRules, TariffStep
+from market.payloads import Curve, Reading, encode_order, encode_reading
+from market.rules import CellRules, TariffStep
 from market.services.book import ServiceBook
+from market.standing_limits import StandingLimit, limits_leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class CellState:
     last_interval: int
     balances: Balances
     tariffs: tuple[TariffStep, ...] = ()
-    limits: tuple[BranchLimit, ...] = ()
+    limits: tuple[StandingLimit, ...] = ()
     curves: Mapping[tuple[int, bytes], Curve] = field(default_factory=dict)
     pending: ClearedInterval | None = None
     records: Mapping[int, IntervalRecord] = field(default_factory=dict)
@@ -120,7 +121,7 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
     for interval, record in state.records.items():
         yield b"interval/" + interval.to_bytes(8, "big"), record.leaf
     yield b"last", encode(state.last_interval)
-    yield b"limits", encode(tuple(encode_limit(limit) for limit in state.limits))
+    yield b"limits", limits_leaf(state.limits)
     for member, (interval, reading) in state.last_measured.items():
         yield b"measured/" + member, encode((interval, encode_reading(reading)))
     for rule in state.rules.members:

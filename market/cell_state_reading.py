@@ -21,15 +21,15 @@ from market.errors import InvalidRules
 from market.payloads import (
     Curve,
     Reading,
-    decode_limit,
     decode_meter,
     decode_order,
     decode_reading,
     decode_tariff,
 )
-from market.rules import BranchLimit, CellRules, TariffStep
+from market.rules import CellRules, TariffStep
 from market.services.book import LEAF_KEY as SERVICES_KEY
 from market.services.book import book_of_leaves
+from market.standing_limits import limit_of_row
 
 _INTERVAL_BYTES: Final = 8
 
@@ -76,7 +76,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         last_interval=_integer(single[b"last"]),
         balances=_balances(amounts),
         tariffs=tuple(_tariff_from(step) for step in _array(single[b"tariffs"])),
-        limits=tuple(_limit_from(rules, limit) for limit in _array(single[b"limits"])),
+        limits=tuple(limit_of_row(rules, _array(row)) for row in _array(single[b"limits"])),
         curves=curves,
         pending=None if single[b"pending"] is None else _cleared_from(rules, single[b"pending"]),
         records=records,
@@ -159,13 +159,6 @@ def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
 def _tariff_from(value: Value) -> TariffStep:
     interval, import_price, export_price = _fields(value, 3)
     return decode_tariff((import_price, export_price), _integer(interval))
-
-
-def _limit_from(rules: CellRules, value: Value) -> BranchLimit:
-    limit = decode_limit(_array(value))
-    if not 0 <= limit.branch < len(rules.branches):
-        raise Malformed("a limit of a branch that the cell does not have")
-    return limit
 
 
 def _prices_from(rules: CellRules, value: Value) -> tuple[int | None, ...]:

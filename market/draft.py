@@ -142,7 +142,7 @@ class StateDraft:
             last_interval=last,
             balances=self.balances,
             tariffs=self._open_tariffs(),
-            limits=tuple(limit for limit in self.limits if limit.last > last),
+            limits=tuple(each for each in self.limits if each.limit.last > last),
             curves={
                 (interval, member): curve
                 for (interval, member), curve in sorted(self.curves.items(), key=itemgetter(0))

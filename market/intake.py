@@ -24,8 +24,10 @@ from market.payloads import (
     decode_record,
     decode_tariff,
 )
+from market.services.payloads import decode_withdrawal
 from market.services.taking import take_arming, take_report, take_request, take_terms, take_withdrawal
 from market.settlement import Reason, deposit
+from market.standing_limits import standing
 
 MAX_OPEN_STEPS = 1024
 """Tariff steps, and limits, that may lie ahead: more than a month of hourly ones, and few enough to scan."""
@@ -154,7 +156,21 @@ def _take_limit(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusa
         return Refusal.GATE_CLOSED
     if len(draft.limits) >= MAX_OPEN_STEPS:
         return Refusal.FULL
-    draft.limits = (*draft.limits, limit)
+    draft.limits = (*draft.limits, standing(limit, signed.id, member))
+    return None
+
+
+def _take_withdrawal(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    """Who said a limit or a request takes it back; a limit that was cleared with stays in that outcome."""
+    id_ = decode_withdrawal(signed.entry.payload)
+    found = next((each for each in draft.limits if each.id == id_), None)
+    if found is None:
+        return take_withdrawal(draft, member, signed)
+    if found.author != member:
+        return Refusal.NOT_ENTITLED
+    if signed.entry.interval != found.limit.first:
+        return Refusal.MALFORMED
+    draft.limits = tuple(each for each in draft.limits if each is not found)
     return None
 
 
@@ -178,7 +194,7 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.ARMING: take_arming,
     Kind.SERVICE_REPORT: take_report,
     Kind.REQUEST: take_request,
-    Kind.WITHDRAWAL: take_withdrawal,
+    Kind.WITHDRAWAL: _take_withdrawal,
     Kind.ACKNOWLEDGEMENT: take_acknowledgement,
     Kind.DEVICE_RIGHTS: take_rights,
     Kind.DEVICE_COMMAND: take_command,

@@ -13,7 +13,7 @@ from ledger.encoding import Value, big_int_bytes, encode
 from market.cell_state import tariff_value
 from market.cross_check import Mismatch
 from market.orders import Side
-from market.payloads import Kind, encode_limit
+from market.payloads import Kind, limit_row
 from market.rules import BranchLimit, TariffStep
 from market.services.payments import ServiceLine
 
@@ -298,7 +298,7 @@ def _clearing_value(clearing: ClearingOutcome) -> Value:
         clearing.grid_export,
         clearing.volume,
         big_int_bytes(clearing.welfare),
-        tuple(encode_limit(limit) for limit in clearing.limits),
+        tuple(limit_row(limit) for limit in clearing.limits),
         # An auction with the grid behind it is written as it was before there were others.
         *((1,) if clearing.emergency else ()),
     )

@@ -218,18 +218,27 @@ def decode_deposit(payload: tuple[Value, ...]) -> Deposit:
 
 def encode_limit(limit: BranchLimit) -> tuple[Value, ...]:
     """Payload of a LIMIT entry."""
+    # One that cannot be withdrawn is written as it was before any could.
+    return (*limit_row(limit), *((1,) if limit.withdrawable else ()))
+
+
+def limit_row(limit: BranchLimit) -> tuple[Value, ...]:
+    """A limit without whether it can be withdrawn, as outcomes and the state have it."""
     _check_limit(limit)
     return (limit.branch, limit.first, limit.last, limit.limit_mw)
 
 
 def decode_limit(payload: tuple[Value, ...]) -> BranchLimit:
     """The branch limit of a LIMIT payload."""
-    branch, first, last, power = _fields(payload, 4)
+    branch, first, last, power, *more = _fields(payload, 5 if len(payload) == 5 else 4)
+    if more and (isinstance(more[0], bool) or more[0] != 1):
+        raise MalformedPayload("the fifth field of a limit is 1 where there is one")
     limit = BranchLimit(
         _integer(branch, "branch"),
         _integer(first, "first"),
         _integer(last, "last"),
         _integer(power, "limit_mw"),
+        withdrawable=bool(more),
     )
     _check_limit(limit)
     return limit

@@ -86,12 +86,13 @@ class MemberRule:
 
 @dataclass(frozen=True, slots=True)
 class BranchLimit:
-    """A limit that the dso sets on a branch for the intervals `first..last`, both included."""
+    """A dso's limit on a branch from `first` to `last`, both included; a `withdrawable` one its author may end."""
 
     branch: int
     first: int
     last: int
     limit_mw: int
+    withdrawable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +159,7 @@ class CellRules:
         return founded
 
     def tariff_on(self, branch: int, tariff: TariffStep) -> TariffStep:
-        """The supplier's prices as they reach a branch: retail with all fees and losses up to the grid, feed-in less
-        them.
-        """
+        """The supplier's prices on a branch: retail with all fees and losses up to the grid, feed-in less them."""
         retail, feed_in = tariff.import_price, tariff.export_price
         for rule in self.paths[branch]:
             retail = price_of_withdrawal(retail, rule.fee, rule.loss)

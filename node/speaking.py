@@ -43,7 +43,8 @@ class Speaker:
         if self.member.roles & role:
             return
         names = [m.name.decode() for m in self.tip.membership.members if m.roles & role]
-        known = f"those of {', '.join(names)} would" if names else "nobody's do in this cell"
+        missing = " or ".join(each.name or "" for each in Role if each & role).lower()
+        known = f"those of {', '.join(names)} would" if names else f"this cell has no {missing}"
         name = self.member.name.decode()
         raise InputRefusedError(f"{self.directory}: what {name} says of {what} does not count; {known}")
 

@@ -9,25 +9,14 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from ledger.chain.chain import Tip
-from ledger.membership.admission import HEIGHTS_AHEAD
 from ledger.membership.members import Membership
-from ledger.membership.protocol import Reason, Switch
+from ledger.membership.protocol import Switch
 from ledger.membership.switching import is_enough, support
-from ledger.records.changes import SwitchProtocol
 from ledger.records.genesis import Role
-from market.cell_state import CellState
 from market.terminal import table_console
-from node.announcing import announce
-from node.errors import InputRefusedError
 from node.founding import PASSPHRASE_VARIABLE
 from node.protocol_view import CellVersions, read_versions, versions_json
-
-REASONS = {
-    Reason.TOO_NEAR: f"it was taken less than {HEIGHTS_AHEAD} blocks before",
-    Reason.NOT_NEWER: "a version as new was in force or agreed",
-    Reason.TOO_FEW_SUPPORT: "not more than two thirds of the validators knew it",
-}
+from node.saying.versions import REASONS, say_switch
 
 
 def add_commands(app: App) -> None:
@@ -89,29 +78,7 @@ def protocol(*, version: int, height: int, cell: Path, node: Path) -> None:
     node
         The data directory of a node on this machine that carries the change.
     """
-    counted: list[tuple[int, int]] = []
-
-    def make(tip: Tip[CellState], expected: Membership) -> SwitchProtocol:
-        if version < 1:
-            raise InputRefusedError(f"--version: {version} is none; versions begin at 1")
-        earliest = tip.height + 1 + HEIGHTS_AHEAD
-        if height < earliest:
-            raise InputRefusedError(
-                f"--height: block {height} is too near: the next block can decide for {earliest} at the earliest;"
-                " leave people time to upgrade"
-            )
-        counted.append(support(expected, version))
-        return SwitchProtocol(version, height)
-
-    announced = announce(cell, node, os.environ.get(PASSPHRASE_VARIABLE), make)
-    supporters, validators = counted[0]
-    lines = [
-        f"change {announced.number}: protocol {version} from block {height} on",
-        f"It waits for the node. Block {height - HEIGHTS_AHEAD} judges it; see: wattswarm cell versions",
-        f"Now {supporters} of {validators} validators know it.",
-    ]
-    if not is_enough(supporters, validators):
-        lines.append("Note: that would not be enough; it is refused unless more are upgraded before.")
+    lines = say_switch(cell, node, os.environ.get(PASSPHRASE_VARIABLE), version, height)
     sys.stdout.write("\n".join(lines) + "\n")
 
 

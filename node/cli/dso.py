@@ -5,16 +5,11 @@ from pathlib import Path
 
 from cyclopts import App
 
-from ledger.records.genesis import Role
-from market.errors import MalformedPayload
-from market.payloads import BranchReading, Kind, Reading, encode_meter
-from market.services.payloads import ServiceTerms, encode_terms
-from market.units import MW_PER_W, energy_from_kwh, price_from_text, price_text
-from node.cli.withdrawal import requests, withdraw
-from node.errors import InputRefusedError
+from node.cli.withdrawal import limits, requests, withdraw
 from node.saying.grid import CauseName, say_limit, say_request, start_after
-from node.saying.tariffs import soonest
-from node.speaking import Speaker, branch_index, cell_time_ns, speaker
+from node.saying.meters import say_meter
+from node.saying.services import Wanted, say_terms
+from node.speaking import cell_time_ns, speaker
 
 
 def add_commands(app: App) -> None:
@@ -22,6 +17,7 @@ def add_commands(app: App) -> None:
     app.command(service)
     app.command(request)
     app.command(requests)
+    app.command(limits)
     app.command(withdraw)
     app.command(limit)
     app.command(meter)
@@ -71,32 +67,9 @@ def service(
     requested
         Whether it is called by `wattswarm cell request`, and does not respond by itself.
     """
-    said = _dso(node, "services")
-    first = soonest(said)
-    if from_interval < first:
-        raise InputRefusedError(
-            f"--from-interval: {from_interval} is too late; the first possible is {first}"
-        )
-    _refuse_another(said, name, requested)
-    try:
-        terms = ServiceTerms(
-            name.encode(),
-            requested,
-            round(up_w * MW_PER_W),
-            round(down_w * MW_PER_W),
-            price_from_text(up_price),
-            price_from_text(down_price),
-            price_from_text(up_energy_price),
-            price_from_text(down_energy_price),
-        )
-    except MalformedPayload as error:
-        raise InputRefusedError(str(error)) from error
-    said.leave(Kind.SERVICE_TERMS, from_interval, encode_terms(terms))
-    sys.stdout.write(
-        f"From interval {from_interval} on: {name} up to {up_w:g} W up and {down_w:g} W down, paid by"
-        f" {said.member.name.decode()} at {price_text(terms.up_price)} and {price_text(terms.down_price)}"
-        " per kW and hour. It waits for the node.\n"
-    )
+    wanted = Wanted(up_w, down_w, up_price, down_price, up_energy_price, down_energy_price)
+    said = say_terms(speaker(node), name, wanted, requested=requested, from_interval=from_interval)
+    sys.stdout.write(f"{said} It waits for the node.\n")
 
 
 def request(
@@ -156,6 +129,8 @@ def request(
 def limit(branch: str, limit_w: float, /, *, node: Path, first: int, last: int) -> None:
     """Limit what a branch carries in some intervals, both ways: the market keeps it, and devices hold it.
 
+    Of several limits the lowest counts; `wattswarm cell withdraw` takes one back.
+
     Example: wattswarm cell limit north 30000 --first 1994700 --last 1994707 --node ./home-1
 
     Parameters
@@ -196,29 +171,5 @@ def meter(branch: str, contribution: str, consumption: str, /, *, node: Path, in
     interval
         Index of the interval: unix time divided by the interval.
     """
-    said = _dso(node, "branches")
-    try:
-        reading = Reading(energy_from_kwh(contribution), energy_from_kwh(consumption))
-        payload = encode_meter(BranchReading(branch_index(said.rules, branch), reading))
-    except MalformedPayload as error:
-        raise InputRefusedError(str(error)) from error
-    said.leave(Kind.METER, interval, payload)
-    sys.stdout.write(
-        f"{branch}, interval {interval}: {contribution} kWh out, {consumption} in. It waits for the node.\n"
-    )
-
-
-def _dso(node: Path, what: str) -> Speaker:
-    said = speaker(node)
-    said.require(Role.DSO, what)
-    return said
-
-
-def _refuse_another(said: Speaker, name: str, requested: bool) -> None:
-    """Raise `InputRefusedError` where a service of this name is another one."""
-    steps = said.tip.state.services.terms.get(name.encode(), ())
-    if any(step.payer != said.member.id for step in steps):
-        raise InputRefusedError(f"{name}: another dso buys a service of this name; choose another name")
-    if any(step.terms.requested != requested for step in steps):
-        kind = "is" if steps[0].terms.requested else "is not"
-        raise InputRefusedError(f"{name}: this service {kind} requested already, and stays so")
+    said = say_meter(speaker(node), branch, contribution, consumption, interval)
+    sys.stdout.write(f"{said} It waits for the node.\n")

@@ -1,27 +1,13 @@
 """Shell: `wattswarm cell tariff|deposit`: what the operator says in its own node's feed, left for that node."""
 
 import sys
-import time
 from pathlib import Path
 
 from cyclopts import App
 
-from ledger.chain.chain import Tip
-from ledger.chain.replay import load_chain
-from ledger.records.genesis import Role, member_id
-from market.cell import EnergyCell
-from market.cell_state import CellState
-from market.errors import MalformedPayload
-from market.payloads import Deposit, Kind, encode_deposit
-from market.units import DECIMALS, MONEY_DECIMALS, money_text, price_from_text
-from node.errors import InputRefusedError
-from node.founding import CARD_FILE
-from node.instructions import Instruction
-from node.ledger_view import find_member, opened
-from node.member_card import read_card
-from node.saying.tariffs import SUBJECT, say_tariff
+from node.saying.money import say_deposit
+from node.saying.tariffs import say_tariff
 from node.speaking import speaker
-from node.spool import Spool
 
 
 def add_commands(app: App) -> None:
@@ -64,33 +50,4 @@ def deposit(member: str, amount: str, /, *, node: Path) -> None:
     node
         The data directory of the operator's node.
     """
-    tip = tip_of(node, Role.OPERATOR, SUBJECT)
-    receiver = find_member(tip.membership, member, ever=True)
-    money = price_from_text(amount) * 10 ** (MONEY_DECIMALS - DECIMALS)
-    try:
-        payload = encode_deposit(Deposit(receiver.id, money))
-    except MalformedPayload as error:
-        raise InputRefusedError(str(error)) from error
-    # The interval of a deposit is free: here it makes two equal deposits two, and one that is left twice one.
-    Spool(node).leave(Instruction(int(Kind.DEPOSIT), time.time_ns(), payload))
-    currency = tip.state.rules.currency
-    sys.stdout.write(f"{money_text(money)} {currency} for {receiver.name.decode()}. It waits for the node.\n")
-
-
-def tip_of(node: Path, role: Role, subject: str) -> Tip[CellState]:
-    """The tip of the ledger of a node whose member has a role, without which what it says of `subject` is ignored.
-
-    Raises `InputRefusedError` or `ConfigError`.
-    """
-    card = read_card(node / CARD_FILE)
-    with opened(node) as (genesis, store):
-        tip = load_chain(store, genesis, EnergyCell())
-    own = tip.membership.by_feed_key(bytes.fromhex(card.feed_key)) or tip.membership.by_id(
-        member_id(bytes.fromhex(card.feed_key))
-    )
-    if own is None or not own.roles & role:
-        names = [m.name.decode() for m in tip.membership.members if m.roles & role]
-        missing = f"this cell has no {(role.name or str(role)).lower()}"
-        known = f"those of {', '.join(names)} would" if names else missing
-        raise InputRefusedError(f"{node}: what {card.name} says of {subject} does not count; {known}")
-    return tip
+    sys.stdout.write(f"{say_deposit(speaker(node), member, amount)} It waits for the node.\n")

@@ -26,6 +26,7 @@ from market.intervals import Calendar
 from market.outcomes import PART_KEY, BlockOutcomes
 from market.payloads import Curve, decode_order
 from market.rules import CellRules
+from market.standing_limits import limits_in
 from market.units import NS_PER_S
 from node.config import Config
 from node.constants import RateLimits
@@ -195,7 +196,7 @@ class Linking:
                 curves[order.member] = decode_order(signed.entry.payload)
             except (MissingEntries, MalformedPayload):
                 continue
-        feeder = state.rules.feeder_for(interval, state.limits, state.tariffs)
+        feeder = state.rules.feeder_for(interval, limits_in(state.limits, interval), state.tariffs)
         tariff = state.rules.tariff_at(interval, state.tariffs)
         at_root = state.rules.tariff_on(0, tariff)  # where the gateway stands
         return gateway_order(curve_of_cell(state.rules, feeder, curves), at_root)

@@ -31,7 +31,13 @@ def say_limit(said: Speaker, branch: str, limit_w: float, first: int, last: int)
         raise InputRefusedError(f"--last: {last} is before {max(first, soonest)}")
     try:
         payload = encode_limit(
-            BranchLimit(branch_index(said.rules, branch), first, last, round(limit_w * MW_PER_W))
+            BranchLimit(
+                branch_index(said.rules, branch),
+                first,
+                last,
+                round(limit_w * MW_PER_W),
+                withdrawable=True,
+            )
         )
     except MalformedPayload as error:
         raise InputRefusedError(str(error)) from error

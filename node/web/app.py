@@ -15,15 +15,28 @@ from node.web.action_api import action_api
 from node.web.action_log import ActionLog
 from node.web.alarm_api import alarm_api
 from node.web.api import api_of
+from node.web.contract_api import contract_api
 from node.web.emergency_api import emergency_api
 from node.web.faults import Refusal, invalid, refused, refused_with
 from node.web.membership_api import membership_api
 from node.web.operator_api import operator_api
 from node.web.pages import SecureHeaders, static_file
+from node.web.protocol_api import protocol_api
 from node.web.served import Served
 from node.web.watcher import Watcher
+from node.web.withdrawal_api import withdrawal_api
 
 API_VERSION = "1.0"
+APIS = (
+    action_api,
+    operator_api,
+    membership_api,
+    contract_api,
+    protocol_api,
+    withdrawal_api,
+    alarm_api,
+    emergency_api,
+)
 DESCRIPTION = """\
 What one Wattswarm node knows and does. Injection into the feeder is positive, withdrawal negative; energies are mWh,
 prices micro-currency per kWh, powers W, money exact decimal text, times ISO 8601 in UTC. Show a token as
@@ -45,9 +58,8 @@ def node_app(watcher: Watcher, access: Access) -> FastAPI:
     )
     app.include_router(api_of(Served(watcher, access, trio.CapacityLimiter(1))))
     acting = Acting(watcher, access, ActionLog(watcher.node.config.directory))
-    for router in (action_api(acting), operator_api(acting), membership_api(acting), alarm_api(acting)):
-        app.include_router(router)
-    app.include_router(emergency_api(acting))
+    for made in APIS:
+        app.include_router(made(acting))
     app.add_route("/", static_file)
     app.add_route("/{name:path}", static_file)
     app.add_middleware(SecureHeaders)

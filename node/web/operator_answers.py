@@ -15,8 +15,9 @@ class PlannedTariff(Answer):
 
 
 class PlannedLimit(Answer):
-    """What a branch carries at most in the intervals from `first` to `last`, both ways."""
+    """What a branch carries at most in the intervals from `first` to `last`, both ways; `id` if it may be withdrawn."""
 
+    id: str | None
     branch: str
     first: int
     last: int
@@ -25,8 +26,9 @@ class PlannedLimit(Answer):
 
 
 class ActingRequest(Answer):
-    """A call of the dso that acts, or will."""
+    """A call of the dso that acts, or will; `id` is what its withdrawal names."""
 
+    id: str
     service: str
     power_w: float
     branch: str | None

@@ -15,6 +15,8 @@ from node.web.cell_history import CellHistory
 from node.web.live_state import LiveState
 
 NS_PER_MS = 1_000_000
+LATEST_NS = 253_402_300_799 * NS_PER_S
+"""The end of the year 9999: intervals may lie later than a date can say."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class WatchedNode:
         """When an interval begins."""
         state = self.state
         seconds = 0 if state is None else state.rules.interval_s
-        return moment(interval * seconds * NS_PER_S)
+        return moment(min(interval * seconds * NS_PER_S, LATEST_NS))
 
     def power_w(self, energy: int) -> float:
         """The mean power of an energy (mWh) over one interval, W."""

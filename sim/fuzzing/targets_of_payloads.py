@@ -103,6 +103,7 @@ def payload_targets() -> tuple[Target, ...]:
         _target("deposit", decode_deposit, encode_deposit, (MEMBER, b"\x01\x00")),
         _target("tariff", lambda read: decode_tariff(read, INTERVAL), encode_tariff, (300_000, 40_000)),
         _target("limit", decode_limit, encode_limit, (1, INTERVAL, INTERVAL + 4, 2_000_000)),
+        _target("withdrawable limit", decode_limit, encode_limit, (1, INTERVAL, INTERVAL + 4, 2_000_000, 1)),
         _target("branch reading", decode_meter, encode_meter, (1, 5, 7)),
         _target("terms", decode_terms, encode_terms, encode_terms(terms)),
         _target("armed", decode_armed, encode_armed, encode_armed(armed)),

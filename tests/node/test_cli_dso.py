@@ -63,7 +63,7 @@ def test_limits_and_branch_readings_wait_in_the_spool_of_the_dsos_node(run: Run,
     status, out, _ = run("cell", "meter", "north", "0", "3.25", "--interval", str(first), *at)
     assert (status, "3.25 in. It waits for the node." in out) == (0, True)
     (_, limit), (_, meter) = Spool(tmp_path / "home-0").waiting()
-    assert decode_limit(limit.payload) == BranchLimit(1, first + 2, first + 9, 12_500_000)
+    assert decode_limit(limit.payload) == BranchLimit(1, first + 2, first + 9, 12_500_000, withdrawable=True)
     assert (meter.kind, meter.interval) == (64, first)
     assert decode_meter(meter.payload) == BranchReading(1, Reading(0, 3_250_000))
     for wrong, reason in (

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ledger.encoding import Value
 from ledger.files.directory import LEDGER_FILE
 from ledger.files.keys import load_key
-from ledger.records.entries import Entry, author_entry
+from ledger.records.entries import Entry, SignedEntry, author_entry
 from ledger.records.genesis import Genesis, member_id
 from ledger.store.store import Store
 from market.administration.payloads import Action, decode_command, decode_rights, device_key
@@ -94,18 +95,9 @@ def test_commands_to_devices_name_them_by_key(first: int, monkeypatch: pytest.Mo
 def test_a_dso_lists_and_withdraws_what_its_node_has_asked(
     first: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    genesis = Genesis.decode(Path("home-0/genesis.cbor").read_bytes())
-    key = load_key(Path("home-0/identity.key"), None)
     start_ns = first * 900 * 10**9
     asked = ServiceRequest(b"flex", Cause.PEAK, 500_000, start_ns, 86_400, sharing=Sharing.EQUALISED)
-    entry = Entry(
-        key.verify_key.encode(), 0, 0, None, int(Kind.REQUEST), first, start_ns, encode_request(asked)
-    )
-    signed = author_entry(key, genesis.cell_id, entry)
-    store = Store.open(Path("home-0") / LEDGER_FILE, genesis.cell_id, create=False)
-    store.append(member_id(key.verify_key.encode()), signed, start_ns)
-    store.commit()
-    store.close()
+    signed = said_by_home_0(Kind.REQUEST, first, encode_request(asked), start_ns)
     assert run(monkeypatch, "cell", "requests", "--node", "home-0", "--json") == 0
     ((row,),) = json.loads(capsys.readouterr().out).values()
     assert (row["id"], row["power_w"], row["withdrawn"]) == (signed.id.hex(), 500.0, False)
@@ -116,6 +108,49 @@ def test_a_dso_lists_and_withdraws_what_its_node_has_asked(
     assert run(monkeypatch, "cell", "requests", "--node", "home-0") == 0
     assert "500 W of flex, withdrawn" in capsys.readouterr().out
     assert run(monkeypatch, "cell", "withdraw", row["id"], "--node", "home-0") != 0
+
+
+def test_a_dso_lists_and_withdraws_a_limit_that_no_block_has_yet(
+    first: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = ("--first", str(first + 2), "--last", str(first + 3), "--node", "home-0")
+    assert run(monkeypatch, "cell", "limit", "street", "30000", *limit) == 0
+    ((name, asked),) = Spool(Path("home-0")).waiting()
+    signed = said_by_home_0(asked.kind, asked.interval, asked.payload)
+    Spool(Path("home-0")).done(name)
+    capsys.readouterr()
+    assert run(monkeypatch, "cell", "limits", "--node", "home-0", "--json") == 0
+    ((row,),) = json.loads(capsys.readouterr().out).values()
+    assert row == {
+        "id": signed.id.hex(),
+        "branch": "street",
+        "limit_w": 30_000.0,
+        "first": first + 2,
+        "last": first + 3,
+        "agreed": False,
+        "withdrawn": False,
+    }
+    assert run(monkeypatch, "cell", "withdraw", row["id"][:12], "--node", "home-0", "--json") == 0
+    assert "30000 W at most on street" in json.loads(capsys.readouterr().out)["text"]
+    ((_, left),) = Spool(Path("home-0")).waiting()
+    assert (left.kind, left.interval) == (Kind.WITHDRAWAL, first + 2)
+    assert decode_withdrawal(left.payload) == signed.id
+    assert run(monkeypatch, "cell", "limits", "--node", "home-0") == 0
+    assert "withdrawn" in capsys.readouterr().out
+    assert run(monkeypatch, "cell", "withdraw", row["id"], "--node", "home-0") != 0
+
+
+def said_by_home_0(kind: int, interval: int, payload: tuple[Value, ...], time_ns: int = 0) -> SignedEntry:
+    """An entry in the feed of home-0, as its daemon would have signed it."""
+    genesis = Genesis.decode(Path("home-0/genesis.cbor").read_bytes())
+    key = load_key(Path("home-0/identity.key"), None)
+    entry = Entry(key.verify_key.encode(), 0, 0, None, kind, interval, time_ns, payload)
+    signed = author_entry(key, genesis.cell_id, entry)
+    store = Store.open(Path("home-0") / LEDGER_FILE, genesis.cell_id, create=False)
+    store.append(member_id(key.verify_key.encode()), signed, time_ns)
+    store.commit()
+    store.close()
+    return signed
 
 
 @pytest.mark.parametrize(
@@ -130,6 +165,7 @@ def test_a_dso_lists_and_withdraws_what_its_node_has_asked(
         ("cell request flex 500 --for-s 60 --node home-0", "no requested service of this dso"),
         ("cell withdraw 00 --node home-0", "there is none that has not ended"),
         ("cell withdraw 00 --node home-1", "does not count; those of home-0"),
+        ("cell limits --node home-9", "home-9"),
         ("cell limit lane 500 --first {later} --last {later} --node home-0", "it has street"),
         ("cell limit street 500 --first 5 --last 5 --node home-0", "is before"),
         ("devices stop --everybody --node home-1", "may not give this command"),

@@ -85,20 +85,22 @@ def _tariff(node: WatchedNode, step: TariffStep) -> PlannedTariff:
 def _limits(node: WatchedNode, state: CellState, running: int) -> list[PlannedLimit]:
     return [
         PlannedLimit(
-            branch=state.rules.branches[limit.branch].name,
-            first=limit.first,
-            last=limit.last,
-            start=node.start_of(limit.first),
-            limit_w=limit.limit_mw / MW_PER_W,
+            id=None if each.id is None else each.id.hex(),
+            branch=state.rules.branches[each.limit.branch].name,
+            first=each.limit.first,
+            last=each.limit.last,
+            start=node.start_of(each.limit.first),
+            limit_w=each.limit.limit_mw / MW_PER_W,
         )
-        for limit in state.limits
-        if limit.last >= running
+        for each in state.limits
+        if each.limit.last >= running
     ]
 
 
 def _requests(state: CellState, cell_ns: int) -> list[ActingRequest]:
     return [
         ActingRequest(
+            id=each.id.hex(),
             service=each.request.name.decode(),
             power_w=each.request.power_mw / MW_PER_W,
             branch=None if each.request.branch is None else state.rules.branches[each.request.branch].name,

@@ -44,8 +44,12 @@ def blocks(draw: Any) -> dict[str, Any]:
         "deposits": draw(st.lists(st.tuples(member, st.integers(-(10**6), 10**6).filter(bool)), max_size=1)),
         "tariffs": draw(st.lists(st.tuples(st.integers(0, 3), prices, prices), max_size=1)),
         "limits": draw(
-            st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 800)), max_size=1)
+            st.lists(
+                st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 800), st.booleans()),
+                max_size=1,
+            )
         ),
+        "ended": draw(st.booleans()),
         "meters": draw(
             st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 0), st.integers(-3000, 3000)), max_size=2)
         ),
@@ -150,7 +154,12 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
     entries += [world.reading(member, gate + offset, *rest) for member, offset, *rest in step["readings"]]
     entries += [world.deposit(*deposit) for deposit in step["deposits"]]
     entries += [world.tariff(gate + offset, max(a, b), min(a, b)) for offset, a, b in step["tariffs"]]
-    entries += [world.limit(branch, gate, gate + length, power) for branch, length, power in step["limits"]]
+    entries += [
+        world.limit(branch, gate, gate + length, power, withdrawable=withdrawable)
+        for branch, length, power, withdrawable in step["limits"]
+    ]
+    if step.get("ended"):
+        entries += [world.limit_ended(each) for each in world.state.limits if each.id is not None]
     entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
     entries += [service_entry(world, gate, said) for said in step.get("services", ())]
     return [*entries, *(emergency_entry(world, gate, said) for said in step.get("emergency", ()))]

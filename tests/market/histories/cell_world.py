@@ -55,6 +55,7 @@ from market.services.payloads import (
     encode_terms,
     encode_withdrawal,
 )
+from market.standing_limits import StandingLimit
 
 FIRST_INTERVAL = 100
 RETAIL, FEED_IN = 300, 40
@@ -157,9 +158,10 @@ class CellWorld:
         return self.entry(author, Kind.DEPOSIT, 0, encode_deposit(Deposit(self.ids[member], amount)))
 
     def limit(
-        self, branch: int, first: int, last: int, limit_mw: int, member: int = DSO
+        self, branch: int, first: int, last: int, limit_mw: int, member: int = DSO, withdrawable: bool = False
     ) -> tuple[bytes, SignedEntry]:
-        return self.entry(member, Kind.LIMIT, first, encode_limit(BranchLimit(branch, first, last, limit_mw)))
+        limit = BranchLimit(branch, first, last, limit_mw, withdrawable)
+        return self.entry(member, Kind.LIMIT, first, encode_limit(limit))
 
     def terms(self, interval: int, member: int = DSO, **terms: Any) -> tuple[bytes, SignedEntry]:
         """What the dso buys: a kW of `flex`, on request, at 5 for capacity and 100 for energy, unless said."""
@@ -192,7 +194,7 @@ class CellWorld:
         return self.entry(member, Kind.REQUEST, interval, encode_request(request))
 
     def withdrawal(
-        self, request: tuple[bytes, SignedEntry], time_ns: int, member: int = DSO
+        self, request: tuple[bytes, SignedEntry], time_ns: int = 0, member: int = DSO
     ) -> tuple[bytes, SignedEntry]:
         payload = encode_withdrawal(request[1].id)
         return self.entry(member, Kind.WITHDRAWAL, request[1].entry.interval, payload, time_ns)
@@ -204,6 +206,10 @@ class CellWorld:
     def declare(self, emergency: bool, first: int, last: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
         payload = encode_declaration(Declaration(emergency, max(last, 0)))
         return self.entry(member, Kind.DECLARATION, first, payload)
+
+    def limit_ended(self, standing: StandingLimit, member: int = DSO) -> tuple[bytes, SignedEntry]:
+        assert standing.id is not None
+        return self.entry(member, Kind.WITHDRAWAL, standing.limit.first, encode_withdrawal(standing.id))
 
     def freeze(self, member: int) -> None:
         self.membership = self.membership.with_frozen((self.ids[member],), self.height + 1)

@@ -21,8 +21,17 @@ from market.administration.payloads import (
     decode_rights,
     device_key,
 )
-from market.payloads import Kind, decode_limit, decode_tariff
+from market.payloads import (
+    BranchReading,
+    Kind,
+    Reading,
+    decode_deposit,
+    decode_limit,
+    decode_meter,
+    decode_tariff,
+)
 from market.rules import BranchLimit, TariffStep
+from market.services.payloads import ServiceTerms, decode_terms
 from node.instructions import Instruction
 from node.spool import Spool
 from node.web.tokens import Role
@@ -70,7 +79,35 @@ def test_an_operator_says_what_the_commands_say(node: ServedNode, cell: Path) ->
                 {"branch": "north", "limit_w": 12_500.0, "first": first, "last": first + 3},
                 Kind.LIMIT,
                 lambda asked: decode_limit(asked.payload),
-                BranchLimit(1, first, first + 3, 12_500_000),
+                BranchLimit(1, first, first + 3, 12_500_000, withdrawable=True),
+            ),
+            (
+                "services",
+                {
+                    "service": "village-flex",
+                    "requested": True,
+                    "from_interval": first,
+                    "up_w": 5000.0,
+                    "up_price": "0.01",
+                    "down_energy_price": "-0.02",
+                },
+                Kind.SERVICE_TERMS,
+                lambda asked: decode_terms(asked.payload),
+                ServiceTerms(b"village-flex", True, 5_000_000, 0, 10_000, 0, 0, -20_000),
+            ),
+            (
+                "deposits",
+                {"member": "home-1", "amount": "-25.50"},
+                Kind.DEPOSIT,
+                lambda asked: decode_deposit(asked.payload).amount,
+                -25_500_000_000_000,
+            ),
+            (
+                "meters",
+                {"branch": "north", "interval": first, "contribution": "0.5", "consumption": "3.25"},
+                Kind.METER,
+                lambda asked: decode_meter(asked.payload),
+                BranchReading(1, Reading(500_000, 3_250_000)),
             ),
             (
                 "commands",
@@ -91,7 +128,20 @@ def test_an_operator_says_what_the_commands_say(node: ServedNode, cell: Path) ->
             assert answer.json()["waiting"] == before + 1
         assert client.get("control").json()["waiting"] == len(said)
         log = [each["action"]["name"] for each in client.get("actions").json()]
-    assert log[: len(said)] == ["remove member", "add member", "command", "limit", "tariff"]
+    terms = ["branch meter", "deposit", "service terms"]
+    assert log[: len(said)] == ["remove member", "add member", "command", *terms, "limit", "tariff"]
+
+
+def test_what_stands_in_the_accounts_and_is_bought_is_shown(node: ServedNode) -> None:
+    with node.client(token(node, Role.OPERATOR)) as client, node.client(token(node, Role.OWNER)) as owner:
+        accounts = client.get("accounts").json()
+        members = [each["name"] for each in accounts["accounts"] if each["member"]]
+        assert (accounts["fault"], accounts["currency"], members) == ("", "EUR", ["home-0", "home-1"])
+        assert {float(each["balance"]) for each in accounts["accounts"]} == {0.0}
+        meters = client.get("meters").json()
+        assert (meters["fault"], meters["branches"], meters["readings"]) == ("", ["substation", "north"], [])
+        assert client.get("services").json() == client.get("said").json() == []
+        assert owner.get("accounts").status_code == 403
 
 
 def test_an_owner_says_who_may_use_its_devices_and_nothing_of_the_cell(node: ServedNode) -> None:
@@ -110,6 +160,10 @@ def test_an_owner_says_who_may_use_its_devices_and_nothing_of_the_cell(node: Ser
             ("tariffs", {"import_price": "0.29", "export_price": "0.05", "from_interval": 1}),
             ("limits", {"branch": "north", "limit_w": 1.0, "first": 1, "last": 1}),
             ("requests", {"service": "flex", "power_w": 1.0, "for_s": 60}),
+            ("withdrawals", {"said": "5f0c2a91be77"}),
+            ("services", {"service": "flex", "requested": True, "from_interval": 1}),
+            ("deposits", {"member": "home-1", "amount": "1"}),
+            ("meters", {"branch": "north", "interval": 1, "contribution": "0", "consumption": "0"}),
             ("commands", {"command": "stop"}),
             ("members/remove", {"member": "home-1"}),
             ("members/add", {"card": "x"}),
@@ -153,6 +207,16 @@ def test_what_the_cell_would_not_take_is_refused_with_the_reason_and_noted(node:
                 "substation, north",
             ),
             ("requests", {"service": "flex", "power_w": 1.0, "for_s": 60}, "no requested service"),
+            ("withdrawals", {"said": "5f0c2a91be77"}, "there is none that has not ended"),
+            ("services", {"service": "flex", "requested": True, "from_interval": 1}, "is too late"),
+            ("services", {"service": "Flex", "requested": True, "from_interval": 2**40}, "a to z, 0 to 9"),
+            ("deposits", {"member": "home-1", "amount": "0.0"}, "must not be zero"),
+            ("deposits", {"member": "home-9", "amount": "1"}, "no member"),
+            (
+                "meters",
+                {"branch": "north", "interval": 1, "contribution": "0", "consumption": "0"},
+                "can no longer be corrected",
+            ),
             ("commands", {"command": "stop", "member": "home-9"}, "no member"),
             ("members/remove", {"member": "home-9"}, "no member"),
             ("members/add", {"card": "name = "}, "member card"),
@@ -197,3 +261,50 @@ def test_an_operator_changes_the_tariff_on_the_page_and_takes_it_back(node: Serv
     steps = [decode_tariff(asked.payload, asked.interval) for asked in waiting(node)]
     assert [step.import_price for step in steps] == [270_000, 310_000]
     assert steps[0].from_interval == steps[1].from_interval
+
+
+@pytest.mark.processes
+def test_an_operator_buys_a_service_and_books_a_payout_on_the_page(node: ServedNode) -> None:
+    secret = token(node, Role.OPERATOR)
+    with browser() as opened, page_of(opened, node.url, "settings") as page:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Accounts, deposits and payouts")).to_be_visible(
+            timeout=60_000
+        )
+        page.locator("#bought-name").fill("village-flex")
+        page.locator("#bought-up").fill("50")
+        page.locator("#bought-up-price").fill("0.01")
+        page.locator("#bought-up-energy").fill("0.3")
+        page.get_by_role("button", name="Buy it").click()
+        page.locator("#dialog").get_by_role("button", name="Buy it").click()
+        expect(page.locator("#notice")).to_contain_text("up to 50000 W up", timeout=60_000)
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("It is as it was", timeout=60_000)
+        page.locator("#deposit-member").select_option("home-1")
+        page.locator("#deposit-way").select_option("-")
+        page.locator("#deposit-amount").fill("12.5")
+        page.get_by_role("button", name="Book it").click()
+        expect(page.locator("#dialog")).to_contain_text("leave the account of home-1")
+        page.locator("#dialog").get_by_role("button", name="Book it").click()
+        expect(page.locator("#notice")).to_contain_text("-12.500000 EUR for home-1", timeout=60_000)
+    bought, ended, paid = waiting(node)
+    assert decode_terms(bought.payload) == ServiceTerms(
+        b"village-flex", True, 50_000_000, 0, 10_000, 0, 300_000, 0
+    )
+    assert decode_terms(ended.payload).up_mw == 0
+    assert decode_deposit(paid.payload).amount == -12_500_000_000_000
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(("scheme", "size"), [("dark", "desk"), ("light", "phone")])
+def test_the_operators_settings_keep_nobody_out(node: ServedNode, scheme: str, size: str) -> None:
+    secret = token(node, Role.OPERATOR)
+    with browser() as opened, page_of(opened, node.url, "settings", scheme=scheme, size=size) as page:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("heading", name="Protocol of the cell")).to_be_visible(timeout=60_000)
+        expect(page.locator("#meter-branch, #deposit-member")).not_to_have_count(0)
+        assert violations(page) == []
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0

@@ -60,9 +60,9 @@ def url(cell: Cell) -> str:
     return path.read_text("utf-8").strip()
 
 
-def owner(cell: Cell, url: str, name: str) -> httpx.Client:
+def owner(cell: Cell, url: str, name: str, role: Role = Role.OWNER) -> httpx.Client:
     """A client that may act."""
-    secret = TokenBook(cell.prepared.nodes[0]).add(name, Role.OWNER, 1)
+    secret = TokenBook(cell.prepared.nodes[0]).add(name, role, 1)
     return httpx.Client(base_url=f"{url}/api/v1/", headers={"authorization": f"Bearer {secret}"}, timeout=20)
 
 
@@ -137,6 +137,71 @@ def test_the_emergency_stop_is_confirmed_and_stops_and_is_released(
         done = client.get("actions").json()
     assert [each["action"].get("mode") for each in done[:2]] == ["grid-support", "emergency-stop"]
     assert {each["who"] for each in done[:2]} == {"stopper"}
+
+
+def test_a_limit_is_set_and_taken_back_and_set_again_and_withdrawn_from_the_list(
+    cell: Cell, chromium: Browser, url: str
+) -> None:
+    secret = TokenBook(cell.prepared.nodes[0]).add("grid", Role.OPERATOR, 1)
+    with page_of(chromium, url, "settings") as page, owner(cell, url, "looks on") as client:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+
+        def limit(kilowatts: str) -> None:
+            page.locator("#limit-power").fill(kilowatts)
+            page.locator("#limit-count").fill("1000")
+            page.locator("#limit-count").press("Enter")
+            page.get_by_role("button", name="Limit it").click()
+            expect(page.locator("#notice")).to_contain_text("W at most", timeout=60_000)
+
+        def limits() -> list[float]:
+            return [each["limit_w"] for each in client.get("control").json()["limits"]]
+
+        limit("12.5")
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("ends with the first interval", timeout=60_000)
+        limit("7.5")
+        assert trio.run(until, lambda: limits() == [7500.0], 60.0), limits()
+        page.get_by_role("button", name="Withdraw the limit of").click()
+        page.get_by_role("button", name="Withdraw it").click()
+        expect(page.locator("#notice")).to_contain_text("7500 W at most", timeout=60_000)
+        assert trio.run(until, lambda: limits() == [], 60.0), limits()
+        done = [each["action"]["name"] for each in client.get("actions").json()[:4]]
+    assert done == ["withdraw", "limit", "withdraw", "limit"]
+    assert ledger_view.blocks(cell.prepared.nodes[0])[-1].tip.state.limits == ()
+
+
+def test_money_services_and_meters_said_over_the_api_are_in_the_ledger(cell: Cell, url: str) -> None:
+    with owner(cell, url, "cashier", Role.OPERATOR) as client:
+
+        def external() -> str:
+            accounts = client.get("accounts").json()["accounts"]
+            return next(str(each["balance"]) for each in accounts if each["name"] == "external")
+
+        def armed() -> list[float]:
+            return [terms["up_w"] for each in client.get("services").json() for terms in each["terms"]]
+
+        def metered() -> bool:
+            return bool(client.get("meters").json()["readings"])
+
+        body = {"member": "home-02", "amount": "25.5"}
+        assert client.post("deposits", json=body).status_code == 200
+        first = client.get("control").json()["first_interval"] + 2
+        terms = {
+            "service": "flex",
+            "requested": True,
+            "from_interval": first,
+            "up_w": 500.0,
+            "up_price": "0.01",
+        }
+        assert client.post("services", json=terms).status_code == 200
+        meters = client.get("meters").json()
+        reading = {"branch": meters["branches"][0], "interval": meters["last"]}
+        said = client.post("meters", json={**reading, "contribution": "0.5", "consumption": "0"})
+        assert said.status_code == 200, said.text
+        assert trio.run(until, lambda: external() == "-25.500000", 60.0), external()
+        assert trio.run(until, lambda: armed() == [500.0], 60.0), armed()
+        assert trio.run(until, metered, 60.0)
 
 
 def test_paused_trading_cancels_the_open_order_and_makes_none(cell: Cell, url: str) -> None:

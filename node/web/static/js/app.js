@@ -175,7 +175,7 @@ export function notice(text, undo = null) {
 async function act(path, body, undo, said) {
   try {
     const answer = await send("POST", path, body);
-    notice(typeof said === "function" ? said(answer) : said, undo ? () => act(path, undo, null, "It is as it was.") : null);
+    notice(typeof said === "function" ? said(answer) : said, typeof undo === "function" || !undo ? undo : () => act(path, undo, null, "It is as it was."));
   } catch (fault) {
     notice(fault.message);
     await whoAmI();

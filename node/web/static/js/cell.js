@@ -1,6 +1,7 @@
 // Cell: the feeder as a tree, the members, how agreement goes, and the countdown of the interval.
 import { get } from "./api.js";
 import { h, replace, card, table, col, num } from "./dom.js";
+import { drawVersions } from "./versions.js";
 import * as f from "./format.js";
 
 export const title = "Cell";
@@ -8,16 +9,18 @@ export const title = "Cell";
 export async function open({ store }) {
   const tree = h("div");
   const people = h("div");
+  const versions = h("div");
   const health = h("dl", { class: "facts" });
   const counting = h("div", { class: "countdown" }, f.none);
   const countNote = h("p", { class: "quiet" });
   const of = h("span", { class: "quiet" });
 
   async function renew() {
-    const [feeder, members, blocks] = await Promise.all([get("feeder"), get("members"), get("blocks?limit=20")]);
+    const [feeder, members, blocks, protocol] = await Promise.all([get("feeder"), get("members"), get("blocks?limit=20"), get("protocol")]);
     of.textContent = feeder.interval === null ? "no auction yet" : `contracted for ${f.time(feeder.start)}`;
     replace(tree, drawTree(feeder, members));
     replace(people, drawMembers(members));
+    drawVersions(versions, protocol);
     drawHealth(health, store.status, blocks);
   }
   await renew();
@@ -25,7 +28,7 @@ export async function open({ store }) {
     h("section", { class: "card w7", "aria-label": "Feeder" }, h("header", null, h("h2", null, "Feeder"), of), tree),
     h("div", { class: "card w5" }, h("header", null, h("h2", null, "This interval")), counting, countNote,
       h("h3", { class: "quiet" }, "Agreement"), health),
-    card("Members", "", null, people));
+    card("Members", "", null, people), card("Versions", "", "what members run, and the protocol of the cell", versions));
   return {
     element, renew,
     status: (status) => { const peers = health.querySelector("[data-peers]"); if (peers) peers.textContent = `${status.peers.length} of ${status.members - 1}`; },

@@ -24,7 +24,8 @@ export const h = (tag, properties, ...children) => fill(document.createElement(t
 export const s = (tag, properties, ...children) => fill(document.createElementNS(SVG, tag), properties, children);
 
 // Live news redraw the page at any moment; what a person is at is kept: what was typed or chosen and not sent yet, where
-// the cursor is, which tables are open. While a pointer or a key holds a control, it is not touched at all.
+// the cursor is, which tables are open. While a pointer or a key holds a control, it is not touched at all: the click on a
+// button that was drawn anew in between would be lost.
 const changed = new WeakSet();
 const waiting = new Map();
 let held = null;
@@ -32,7 +33,7 @@ let held = null;
 const KEPT = "input[id]:not([type=file]), select[id], textarea[id]";
 const isChoice = (control) => control.type === "checkbox" || control.type === "radio";
 document.addEventListener("input", (event) => changed.add(event.target), true);
-document.addEventListener("pointerdown", (event) => { held = event.target.closest?.("input, select, textarea") ?? null; }, true);
+document.addEventListener("pointerdown", (event) => { held = event.target.closest?.("input, select, textarea, button") ?? null; }, true);
 // The list of a select stays open after the pointer is up.
 for (const name of ["pointerup", "pointercancel"]) document.addEventListener(name, () => { if (held?.tagName !== "SELECT") letGo(); }, true);
 for (const name of ["change", "focusout"]) document.addEventListener(name, (event) => { if (event.target === held) letGo(); }, true);
@@ -55,7 +56,8 @@ export function settle(element) {
 }
 
 export function replace(element, ...children) {
-  if (held && held !== element && element.contains(held)) { waiting.set(element, children); return; }
+  // What is drawn elsewhere could move a pressed button from under the pointer.
+  if (held && held !== element && (held.tagName === "BUTTON" || element.contains(held))) { waiting.set(element, children); return; }
   waiting.delete(element);
   const active = element.contains(document.activeElement) ? document.activeElement : null;
   const before = new Map([...element.querySelectorAll(KEPT)].map((each) => [each.id, each]));

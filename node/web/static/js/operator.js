@@ -2,45 +2,38 @@
 // here is signed by this node, and the cell decides whether it counts.
 import { get } from "./api.js";
 import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
+import { barred, chooser, field, form, quiet, small, waits } from "./saying.js";
+import { contractCards } from "./contracts.js";
+import { drawProposing } from "./versions.js";
 import * as f from "./format.js";
 
 const STEPS_SHOWN = 4;
-const quiet = (text) => h("p", { class: "quiet" }, text);
-const small = (text) => h("p", { class: "quiet small" }, text);
 
 export function operatorCards(context) {
-  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency"].map((name) => [name, h("div")]));
+  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency", "protocol"].map((name) => [name, h("div")]));
   const note = h("div");
+  const contracts = contractCards();
   const cards = h("div", { class: "grid" },
     card("Emergency state of the cell", "w6", null, parts.emergency), card("Tariff", "w6", null, parts.tariff),
     card("Limits of branches", "w6", null, parts.limits), card("Flexibility requests", "w6", null, parts.requests),
-    card("Members", "", null, parts.members));
+    contracts.elements, card("Members", "", null, parts.members), card("Protocol of the cell", "", null, parts.protocol));
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
     if (!may) { element.hidden = true; return; }
-    const [held, members] = await Promise.all([get("control"), get("members")]);
+    const [held, members, said, protocol] = await Promise.all([get("control"), get("members"), get("said"), get("protocol")]);
     element.hidden = false;
     replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
     drawEmergency(parts.emergency, held, context);
     drawTariff(parts.tariff, held, context);
-    drawLimits(parts.limits, held, context);
-    drawRequests(parts.requests, held, context);
+    drawLimits(parts.limits, held, said, context);
+    drawRequests(parts.requests, held, said, context);
     drawMembers(parts.members, held, members, context);
+    drawProposing(parts.protocol, protocol, context);
+    await contracts.renew(held, context);
   }
   return { element, renew };
 }
-
-// Why this node cannot say it; null where it can.
-const barred = (fault) => fault === "" ? null : h("p", { class: "quiet spaced" }, fault === null ? "The ledger of this node is not read yet." : `Not from this node: ${fault}.`);
-const waits = (left) => `${left.text} It holds once a block has it.`;
-const field = (label, properties) => { const input = h("input", { required: true, ...properties }); return [input, h("label", null, label, " ", input)]; };
-const chooser = (label, id, options, more = {}) => {
-  const select = h("select", { id, ...more }, options.map(([value, text]) => h("option", { value }, text)));
-  return [select, h("label", null, label, " ", select)];
-};
-const form = (submit, rows, then) => h("form", { onsubmit: (event) => { event.preventDefault(); then(event.target); } },
-  rows.map((row) => h("div", { class: "tools" }, row)), h("button", { type: "submit", class: "primary" }, submit));
 
 function drawEmergency(element, held, context) {
   const states = { stop: ["bad", "everybody is stopped"], "stand-by": ["warn", "everybody stands by"], resume: ["good", "released"] };
@@ -79,10 +72,35 @@ function drawTariff(element, held, context) {
   })));
 }
 
-function drawLimits(element, held, context) {
-  const plan = held.limits.length ? table("Limits", [col("branch"), brief("from"), num("intervals"), num("at most")], held.limits.map((limit) => ({
-    cells: [limit.branch, f.moment(limit.start), limit.last - limit.first + 1, f.power(limit.limit_w)],
-  }))) : quiet("No limit is set beyond those of the feeder.");
+// What this node has said and no block has yet stands below what the cell has agreed.
+const withUnagreed = (agreed, said, what) => [...agreed, ...said.filter((each) => each.what === what && !each.agreed && !agreed.some((other) => other.id === each.id))];
+
+function takeBack(each, said, title, text, context) {
+  const own = said.find((other) => other.id === each.id);
+  if (!own) return "";
+  if (own.withdrawn) return "withdrawn";
+  return h("button", { type: "button", class: "small", "aria-label": title.replace("?", ""), onclick: () =>
+    context.confirmed(title, text, "Withdraw it", () => context.act("withdrawals", { said: each.id }, null, waits)) }, "Withdraw");
+}
+
+// One click right after saying it: the daemon signs within a second, and then it has an id of its own.
+function takeBackNewest(what, said, context) {
+  const before = new Set(said.map((each) => each.id));
+  return async () => {
+    const found = (await get("said")).find((each) => each.what === what && !each.withdrawn && !before.has(each.id));
+    if (found) context.act("withdrawals", { said: found.id }, null, waits);
+    else context.notice("The node has not signed it yet; withdraw it from the list in a moment.");
+  };
+}
+
+function drawLimits(element, held, said, context) {
+  const rows = withUnagreed(held.limits, said, "limit");
+  const plan = rows.length ? table("Limits", [col("branch"), num("at most"), col("change")], rows.map((limit) => {
+    const watts = limit.limit_w ?? limit.power_w;
+    const until = limit.end ?? new Date(Date.parse(limit.start) + (limit.last - limit.first + 1) * held.interval_s * 1000).toISOString();
+    return { cells: [[limit.branch, small(`${f.moment(limit.start)} until ${f.moment(until)}`)], f.power(watts),
+      takeBack(limit, said, `Withdraw the limit of ${limit.branch}?`, `${limit.branch} is no longer held to ${f.power(watts)}, from the next interval on whose gate is still open. Other limits of it stay, and the lowest of them counts.`, context)] };
+  })) : quiet("No limit is set beyond those of the feeder.");
   const fault = barred(held.dso);
   if (fault) { replace(element, plan, fault); return; }
   const [branch, branchLabel] = chooser("Branch", "limit-branch", held.branches.map((each) => [each, each]));
@@ -92,18 +110,20 @@ function drawLimits(element, held, context) {
   replace(element, plan, h("div", { class: "spaced" }, form("Set the limit", [[branchLabel, powerLabel, h("span", { class: "quiet small" }, "kW")], [fromLabel, countLabel]], (shown) => {
     const first = held.first_interval + Number(from.value) - 1;
     const body = { branch: branch.value, limit_w: Number(power.value) * 1000, first, last: first + Number(count.value) - 1 };
-    context.confirmed("Limit this branch?", `${body.branch} carries ${f.power(body.limit_w)} at most in ${count.value} intervals, both ways: prices there rise until it holds. Where several limits hold the lowest counts, so that this cannot be taken back.`, "Limit it", () => {
+    context.confirmed("Limit this branch?", `${body.branch} carries ${f.power(body.limit_w)} at most in ${count.value} intervals, both ways: prices there rise until it holds. Where several limits hold the lowest counts. It can be withdrawn for intervals whose gate is still open.`, "Limit it", () => {
       settle(shown);
-      context.act("limits", body, null, waits);
+      context.act("limits", body, takeBackNewest("limit", said, context), waits);
     });
   })));
 }
 
-function drawRequests(element, held, context) {
-  const plan = held.requests.length ? table("Requests", [col("service"), num("power"), col("where"), brief("until")], held.requests.map((each) => ({
-    cells: [each.service, f.power(each.power_w), each.branch || "the whole cell", f.moment(each.end)],
+function drawRequests(element, held, said, context) {
+  const rows = withUnagreed(held.requests, said, "request");
+  const plan = rows.length ? table("Requests", [col("service"), num("power"), col("change")], rows.map((each) => ({
+    cells: [[each.service, small(`${each.branch || "the whole cell"}, until ${f.moment(each.end)}`)], f.power(each.power_w),
+      takeBack(each, said, `Withdraw the request for ${each.service}?`, `Members stop giving ${f.power(each.power_w)} as soon as they hear it. What they gave until then is paid.`, context)],
   }))) : quiet("Nothing is called.");
-  const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that can be called; `wattswarm cell service --requested` names one."));
+  const fault = barred(held.dso) || (held.services.length ? null : small("This dso buys no service that is called on request; it can buy one below."));
   if (fault) { replace(element, plan, fault); return; }
   const [service, serviceLabel] = chooser("Service", "request-service", held.services.map((each) => [each, each]));
   const [branch, branchLabel] = chooser("Where", "request-branch", [["", "the whole cell"], ...held.branches.map((each) => [each, each])]);
@@ -111,9 +131,9 @@ function drawRequests(element, held, context) {
   const [minutes, minutesLabel] = field("For minutes", { id: "request-minutes", type: "number", min: 1, max: 1440, value: 30 });
   replace(element, plan, h("div", { class: "spaced" }, form("Call it", [[serviceLabel, branchLabel], [powerLabel, small("kW; positive injects more, negative withdraws more"), minutesLabel]], (shown) => {
     const body = { service: service.value, power_w: Number(power.value) * 1000, for_s: Number(minutes.value) * 60, branch: branch.value || null };
-    context.confirmed("Call this power?", `Members that armed ${body.service} give ${f.power(body.power_w)} together, as soon as they hear it and for ${minutes.value} minutes. It ends by itself and cannot be taken back.`, "Call it", () => {
+    context.confirmed("Call this power?", `Members that armed ${body.service} give ${f.power(body.power_w)} together, as soon as they hear it and for ${minutes.value} minutes. It ends by itself, and can be withdrawn before.`, "Call it", () => {
       settle(shown);
-      context.act("requests", body, null, waits);
+      context.act("requests", body, takeBackNewest("request", said, context), waits);
     });
   })));
 }
