@@ -44,11 +44,17 @@ def _next_daemon(requests: socket.socket) -> dict[str, object] | None:
             answer = _status(int(str(asked)))
         else:
             parent = os.getpid()
+            begun, begin = os.pipe()
             answer = os.fork()
             if answer == 0:
+                os.close(begun)
                 os.setsid()
                 die_with(parent)
+                os.close(begin)
                 return request
+            os.close(begin)
+            os.read(begun, 1)  # until then a signal could stop what would outlive us
+            os.close(begun)
         requests.send(json.dumps(answer).encode())
     return None
 
