@@ -19,7 +19,9 @@ def say_emergency(
     """
     said.require(Role.DSO, "emergencies")
     if in_s < 0 or (for_s is not None and for_s < 1):
-        raise InputRefusedError("--in-s: at least 0 seconds, and --for-s: at least 1")
+        raise InputRefusedError(
+            "the time until it begins is at least 0 seconds, and how long it lasts at least 1"
+        )
     calendar, soonest = said.rules.calendar, said.tip.last_interval + 1
     first = max(soonest, calendar.index_of(cell_ns + in_s * NS_PER_S))
     lasts = STANDS_FOR + 1 if for_s is None else -(-for_s // said.rules.interval_s)
@@ -27,7 +29,7 @@ def say_emergency(
     if last > latest:
         left_s = max(0, latest - first + 1) * said.rules.interval_s
         raise InputRefusedError(
-            f"--for-s: the cell takes no word beyond interval {latest}; {left_s} s from then at most, declare again"
+            f"the cell takes no word beyond interval {latest}: declare {left_s} s at most, and again later"
         )
     said.leave(Kind.DECLARATION, first, encode_declaration(Declaration(emergency, last)))
     what = "An emergency" if emergency else "No emergency"

@@ -1,15 +1,24 @@
-"""Shell: the cell's emergency over the API: by whose word it is there, who sees what, and who declares what."""
+"""Shell: the cell's emergency over the API: by whose word it is there, who sees and declares what; the dso's word."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Body, Depends, Request
 
 from node.emergency_view import emergency_view
-from node.web.acting import Acting
+from node.saying.emergency import say_emergency
+from node.speaking import Speaker
+from node.web.acting import UNREACHED, Acting
 from node.web.answers import Answer
-from node.web.faults import ERRORS
+from node.web.faults import BIG, ERRORS
+from node.web.saying_entries import Saying
+from node.web.settings_answers import Left
 from node.web.tokens import Role
 from node.web.watched_node import moment
+
+Seconds = Annotated[
+    int | None, Body(ge=1, le=BIG, description="s of cell time; whole intervals are covered; four if null")
+]
 
 
 class SightingAnswer(Answer):
@@ -44,13 +53,14 @@ class EmergencyAnswer(Answer):
 
 
 def emergency_api(acting: Acting) -> APIRouter:
-    """The route of the cell's emergency, /api/v1/emergency."""
+    """The routes of the cell's emergency, /api/v1/emergency."""
     router = APIRouter(prefix="/api/v1/emergency", dependencies=[Depends(acting.admit)], responses=ERRORS)
+    watcher, saying = acting.watcher, Saying(acting)
 
     @router.get("", tags=["cell"], summary="Whether the cell is in an emergency, and by whose word")
     async def emergency(request: Request) -> EmergencyAnswer:
         acting.access.require(request, Role.VIEWER)
-        tip = acting.watcher.node.history.tip
+        tip = watcher.node.history.tip
         if tip is None:
             return EmergencyAnswer(
                 interval=None, by=None, since=None, needed=None, sightings=[], declarations=[]
@@ -77,5 +87,19 @@ def emergency_api(acting: Acting) -> APIRouter:
                 for each in view.declarations
             ],
         )
+
+    @router.post(
+        "",
+        tags=["actions"],
+        summary="Declare as dso an emergency of the cell from the next open interval on, or that there is none",
+        responses=UNREACHED,
+    )
+    async def declare(request: Request, emergency: Annotated[bool, Body()], for_s: Seconds = None) -> Left:
+        action = {"name": "emergency", "emergency": emergency, "for_s": for_s}
+
+        def say(speaker: Speaker) -> str:
+            return say_emergency(speaker, watcher.cell_ns(), emergency=emergency, for_s=for_s)
+
+        return await saying.leave(request, Role.OPERATOR, action, say)
 
     return router

@@ -21,6 +21,7 @@ from market.administration.payloads import (
     decode_rights,
     device_key,
 )
+from market.emergency.payloads import decode_declaration
 from market.payloads import (
     BranchReading,
     Kind,
@@ -165,6 +166,7 @@ def test_an_owner_says_who_may_use_its_devices_and_nothing_of_the_cell(node: Ser
             ("deposits", {"member": "home-1", "amount": "1"}),
             ("meters", {"branch": "north", "interval": 1, "contribution": "0", "consumption": "0"}),
             ("commands", {"command": "stop"}),
+            ("emergency", {"emergency": True}),
             ("members/remove", {"member": "home-1"}),
             ("members/add", {"card": "x"}),
             ("members/rotate", {"member": "home-1", "card": "x"}),
@@ -217,6 +219,7 @@ def test_what_the_cell_would_not_take_is_refused_with_the_reason_and_noted(node:
                 {"branch": "north", "interval": 1, "contribution": "0", "consumption": "0"},
                 "can no longer be corrected",
             ),
+            ("emergency", {"emergency": True, "for_s": 2**40}, "takes no word beyond interval"),
             ("commands", {"command": "stop", "member": "home-9"}, "no member"),
             ("members/remove", {"member": "home-9"}, "no member"),
             ("members/add", {"card": "name = "}, "member card"),
@@ -294,6 +297,26 @@ def test_an_operator_buys_a_service_and_books_a_payout_on_the_page(node: ServedN
     )
     assert decode_terms(ended.payload).up_mw == 0
     assert decode_deposit(paid.payload).amount == -12_500_000_000_000
+
+
+@pytest.mark.processes
+def test_a_dso_declares_an_outage_on_the_page_and_takes_it_back(node: ServedNode) -> None:
+    secret = token(node, Role.OPERATOR)
+    with browser() as opened, page_of(opened, node.url, "settings") as page:
+        page.locator("#token").fill(secret)
+        page.get_by_role("button", name="Log in").click()
+        card = page.get_by_label("An outage of the public grid")
+        expect(card).to_contain_text("0 of the 1 that it takes see it gone", timeout=60_000)
+        page.locator("#emergency-hours").fill("0.5")
+        card.get_by_role("button", name="Declare an emergency").click()
+        expect(page.locator("#dialog")).to_contain_text("Nobody's reserve is released")
+        page.locator("#dialog").get_by_role("button", name="Declare it").click()
+        expect(page.locator("#notice")).to_contain_text("An emergency from interval", timeout=60_000)
+        page.locator("#notice").get_by_role("button", name="Undo").click()
+        expect(page.locator("#notice")).to_contain_text("It is as it was", timeout=60_000)
+    begins, ends = ((asked.interval, decode_declaration(asked.payload)) for asked in waiting(node))
+    assert (begins[1].emergency, ends[1].emergency) == (True, False)
+    assert (begins[0], begins[1].last) == (ends[0], ends[1].last)
 
 
 @pytest.mark.processes

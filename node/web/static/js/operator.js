@@ -4,27 +4,29 @@ import { get } from "./api.js";
 import { h, replace, settle, card, table, brief, col, num } from "./dom.js";
 import { barred, chooser, field, form, quiet, small, waits } from "./saying.js";
 import { contractCards } from "./contracts.js";
+import { drawDeclaring } from "./emergency.js";
 import { drawProposing } from "./versions.js";
 import * as f from "./format.js";
 
 const STEPS_SHOWN = 4;
 
 export function operatorCards(context) {
-  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency", "protocol"].map((name) => [name, h("div")]));
+  const parts = Object.fromEntries(["tariff", "limits", "members", "requests", "emergency", "declared", "protocol"].map((name) => [name, h("div")]));
   const note = h("div");
   const contracts = contractCards();
   const cards = h("div", { class: "grid" },
     card("Emergency state of the cell", "w6", null, parts.emergency), card("Tariff", "w6", null, parts.tariff),
     card("Limits of branches", "w6", null, parts.limits), card("Flexibility requests", "w6", null, parts.requests),
-    contracts.elements, card("Members", "", null, parts.members), card("Protocol of the cell", "", null, parts.protocol));
+    contracts.elements, card("Members", "", null, parts.members), card("An outage of the public grid", "w6", null, parts.declared), card("Protocol of the cell", "w6", null, parts.protocol));
   const element = h("section", { "aria-label": "The cell", hidden: true }, h("h2", { class: "spaced" }, "The cell"), note, cards);
 
   async function renew(may) {
     if (!may) { element.hidden = true; return; }
-    const [held, members, said, protocol] = await Promise.all([get("control"), get("members"), get("said"), get("protocol")]);
+    const [held, members, said, protocol, emergency] = await Promise.all(["control", "members", "said", "protocol", "emergency"].map((path) => get(path)));
     element.hidden = false;
     replace(note, small(`What you set here is signed by this node and holds once a block has it.${held.waiting ? ` ${held.waiting} waiting for the node.` : ""}${held.changes.length ? ` About to hold: ${held.changes.join("; ")}.` : ""}`));
     drawEmergency(parts.emergency, held, context);
+    drawDeclaring(parts.declared, held, emergency, context);
     drawTariff(parts.tariff, held, context);
     drawLimits(parts.limits, held, said, context);
     drawRequests(parts.requests, held, said, context);
