@@ -47,10 +47,10 @@ class EmergencyView:
     declarations: tuple[DsoWord, ...]
 
 
-def emergency_view(tip: Tip[CellState], name_of: Callable[[bytes], str] | None = None) -> EmergencyView:
-    """What the tip of a ledger says; `name_of` names a member by id."""
+def emergency_view(tip: Tip[CellState]) -> EmergencyView:
+    """What the tip of a ledger says."""
     state, membership = tip.state, tip.membership
-    book, named = state.emergency, name_of or _names(membership)
+    book, named = state.emergency, _names(membership)
     voices = voices_in(state.last_interval, state.rules, membership)
     return EmergencyView(
         interval=state.last_interval,

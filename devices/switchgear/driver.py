@@ -88,7 +88,6 @@ class ModbusSwitchgear:
         self._lease: Lease[SwitchOrder] | None = None
         self._told = REST
         self._panel = UNKNOWN
-        self._raws: dict[str, int] = {}
         self._seen_ns = clock().real_ns
         self._shown_ns: int | None = None
         self._fault = "it has not answered yet"
@@ -158,11 +157,11 @@ class ModbusSwitchgear:
                 fault = self._act(panel, raws, last=closing)
                 failures = 0
             except HardwareError as error:
-                panel, raws, fault = UNKNOWN, {}, str(error)
+                panel, fault = UNKNOWN, str(error)
                 failures += 1
                 self._armed = False
             with self._condition:
-                self._panel, self._raws, self._fault = panel, raws, fault
+                self._panel, self._fault = panel, fault
                 self._seen_ns = begun.real_ns
                 self._shown_ns = None if failures else self._clock().real_ns
                 if panel.island_pu is not None:

@@ -9,20 +9,18 @@ from node.saying.money import say_deposit
 from node.saying.services import Wanted, say_terms
 from node.web.acting import UNREACHED, Acting
 from node.web.contract_answers import Accounts, BoughtService, Meters
-from node.web.faults import BIG, ERRORS
-from node.web.saying_entries import MemberName, Saying
+from node.web.faults import ERRORS
+from node.web.saying_entries import EnergyPrice, Interval, MemberName, Saying
 from node.web.settings_answers import Left
 from node.web.tokens import Role
 from node.web.views.contract_view import accounts_of, meters_of, services_of
 
 Price = Annotated[str, Body(pattern=r"^\d{1,6}(\.\d{1,6})?$", description="currency per kW and hour")]
-EnergyPrice = Annotated[str, Body(pattern=r"^-?\d{1,6}(\.\d{1,6})?$", description="currency per kWh")]
 Power = Annotated[float, Body(ge=0, le=1e9, description="W")]
 Energy = Annotated[str, Body(pattern=r"^\d{1,6}(\.\d{1,6})?$", description="kWh")]
 Amount = Annotated[
     str, Body(pattern=r"^-?\d{1,12}(\.\d{1,6})?$", description="currency units; negative: paid out")
 ]
-Interval = Annotated[int, Body(ge=0, le=BIG, description="the index of an interval")]
 
 
 def contract_api(acting: Acting) -> APIRouter:

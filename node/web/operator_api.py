@@ -15,9 +15,9 @@ from node.saying.grid import CauseName, say_limit, say_request, start_after
 from node.saying.tariffs import say_tariff
 from node.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
-from node.web.faults import BIG, ERRORS
+from node.web.faults import ERRORS
 from node.web.operator_answers import CellControl
-from node.web.saying_entries import Saying
+from node.web.saying_entries import EnergyPrice, Interval, Saying
 from node.web.settings_answers import DeviceAccess, Left
 from node.web.tokens import Role
 from node.web.views.control_view import access_of, control_of
@@ -28,8 +28,6 @@ Priority = Literal["critical", "essential", "normal", "deferrable"]
 Command = Literal["stop", "stand-by", "resume"]
 COMMANDS = {"stop": Action.STOP, "stand-by": Action.STAND_BY, "resume": Action.RESUME}
 Name = Annotated[str, Body(min_length=1, max_length=64)]
-Price = Annotated[str, Body(pattern=r"^-?\d{1,6}(\.\d{1,6})?$", description="currency per kWh")]
-Interval = Annotated[int, Body(ge=0, le=BIG, description="the index of an interval")]
 
 
 def operator_api(acting: Acting) -> APIRouter:
@@ -92,7 +90,7 @@ def _supply(router: APIRouter, saying: Saying) -> None:
 
     @router.post("/tariffs", tags=["actions"], summary="Set the supplier's prices", responses=UNREACHED)
     async def change_tariff(
-        request: Request, import_price: Price, export_price: Price, from_interval: Interval
+        request: Request, import_price: EnergyPrice, export_price: EnergyPrice, from_interval: Interval
     ) -> Left:
         prices = {"import_price": import_price, "export_price": export_price}
         action = {"name": "tariff", **prices, "from_interval": from_interval}

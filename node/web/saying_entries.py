@@ -20,10 +20,12 @@ from node.founding import OPERATOR_KEY_FILE
 from node.speaking import Speaker
 from node.spool import Spool
 from node.web.acting import Acting
-from node.web.faults import Refusal
+from node.web.faults import BIG, Refusal
 from node.web.settings_answers import Left
 from node.web.tokens import Role
 
+EnergyPrice = Annotated[str, Body(pattern=r"^-?\d{1,6}(\.\d{1,6})?$", description="currency per kWh")]
+Interval = Annotated[int, Body(ge=0, le=BIG, description="the index of an interval")]
 MemberName = Annotated[str, Body(min_length=1, max_length=64, description="a name, or the start of an id")]
 NOT_READ = "the ledger of this node is not read yet; try again in a moment"
 

@@ -13,15 +13,14 @@ to the request before, with that one's transaction id), mixed (the right transac
 
 import argparse
 import json
-import socket
 import struct
 import sys
-import threading
 import time
 from collections import deque
 from importlib.resources import files
 from typing import Any
 
+from sim.counterparts.modbus_server import ModbusServer
 from sim.counterparts.sunspec_plant import BASE, MODELS, Plant
 
 FAULTS = ("", "silence", "delay", "behind", "mixed", "refuse", "freeze")
@@ -34,77 +33,33 @@ READ_HOLDING, WRITE_MANY = 3, 16
 NO_FUNCTION, NO_REGISTER, NO_VALUE = 1, 2, 3
 
 
-class Server:
+class Server(ModbusServer):
     """The inverter and everybody who is connected to it."""
 
     def __init__(self, plant: Plant, unit: int) -> None:
+        super().__init__(FAULTS, delay_s=DELAY_S, tick_s=TICK_S, unit=unit)
         self._plant = plant
-        self._unit = unit
-        self._lock = threading.Lock()
-        self._fault = ""
         self._frozen: list[int] | None = None
         self._writes: deque[tuple[int, float]] = deque(maxlen=WRITES_KEPT)
 
-    def serve(self, listener: socket.socket) -> None:
-        """Take connections for ever."""
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-
-    def tick(self) -> None:
-        """Let time pass by the clock, for ever."""
-        before = time.monotonic()
-        while True:
-            time.sleep(TICK_S)
-            now = time.monotonic()
-            self.obey({"advance": now - before})
-            before = now
-
-    def obey(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Do what one command says."""
-        with self._lock:
-            plant = self._plant
-            if "fault" in command:
-                self._fault = FAULTS[FAULTS.index(command["fault"])]
-                self._frozen = list(plant.registers) if self._fault == "freeze" else None
-            for name in ("stuck", "timers", "stored_wh", "power_w"):
-                if name in command:
-                    setattr(plant, name, command[name])
-            for place, value in command.get("put", {}).items():
-                plant.put(place, value)
-            for place, value in command.get("raw", {}).items():
-                plant.put(place, value, scaled=False)
-            if "advance" in command:
-                plant.advance(float(command["advance"]))
-            said: dict[str, Any] = {place: plant.get(place) for place in command.get("get", ())}
-            if "writes" in command:
-                said["writes"] = list(self._writes)
-                self._writes.clear()
-            return said
-
-    def _talk(self, connection: socket.socket) -> None:
-        last: tuple[int, bytes] | None = None
-        with connection:
-            while (head := _receive(connection, 7)) is not None:
-                transaction, _, length, unit = struct.unpack(">HHHB", head)
-                request = _receive(connection, length - 1)
-                if request is None or unit != self._unit:
-                    return
-                with self._lock:
-                    answer = (transaction, self._answer(request))
-                    fault = self._fault
-                if fault == "silence":
-                    continue
-                if fault == "delay":
-                    time.sleep(DELAY_S)
-                said = (last or (transaction - 1, answer[1])) if fault == "behind" else answer
-                last = answer
-                try:
-                    connection.sendall(
-                        struct.pack(">HHHB", said[0] & 0xFFFF, 0, len(said[1]) + 1, unit) + said[1]
-                    )
-                except OSError:
-                    return
+    def _obey(self, command: dict[str, Any]) -> dict[str, Any]:
+        plant = self._plant
+        if "fault" in command:
+            self._frozen = list(plant.registers) if self._fault == "freeze" else None
+        for name in ("stuck", "timers", "stored_wh", "power_w"):
+            if name in command:
+                setattr(plant, name, command[name])
+        for place, value in command.get("put", {}).items():
+            plant.put(place, value)
+        for place, value in command.get("raw", {}).items():
+            plant.put(place, value, scaled=False)
+        if "advance" in command:
+            plant.advance(float(command["advance"]))
+        said: dict[str, Any] = {place: plant.get(place) for place in command.get("get", ())}
+        if "writes" in command:
+            said["writes"] = list(self._writes)
+            self._writes.clear()
+        return said
 
     def _answer(self, request: bytes) -> bytes:
         function = request[0]
@@ -133,19 +88,6 @@ class Server:
         return self._plant.read(address, count)
 
 
-def _receive(connection: socket.socket, count: int) -> bytes | None:
-    data = b""
-    while len(data) < count:
-        try:
-            part = connection.recv(count - len(data))
-        except OSError:
-            return None
-        if not part:
-            return None
-        data += part
-    return data
-
-
 def definitions(kind: str) -> dict[int, dict[str, Any]]:
     """The published files of the models of one kind of inverter."""
     folder = files("sunspec2") / "models" / "json"
@@ -165,16 +107,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--speed", type=float, default=1.0, help="of its energy, as that of a testnet")
     options = parser.parse_args(arguments)
     plant = Plant(options.kind, definitions(options.kind), speed=options.speed)
-    server = Server(plant, options.unit)
-    listener = socket.create_server((options.host, options.port))
-    threading.Thread(target=server.serve, args=(listener,), daemon=True).start()
-    sys.stdout.write(json.dumps({"port": listener.getsockname()[1]}) + "\n")
-    sys.stdout.flush()
-    if options.real_time:
-        threading.Thread(target=server.tick, daemon=True).start()
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(server.obey(json.loads(line))) + "\n")
-        sys.stdout.flush()
+    Server(plant, options.unit).run(options.host, options.port, real_time=options.real_time)
 
 
 if __name__ == "__main__":
