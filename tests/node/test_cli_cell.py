@@ -1,18 +1,15 @@
 """`wattswarm node init` and `wattswarm cell init`: from four new homes to a cell that loads, and every way to fail."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 
 from ledger.files.keys import load_key
 from ledger.records.genesis import Genesis, Role
 from market.cell import EnergyCell
-from node.cli.root import GROUPS, main
+from node.cli.root import GROUPS
 from node.config import load_config
-
-Run = Callable[..., tuple[int, str, str]]
 
 FEEDER = """
 [grid]
@@ -32,18 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Run `wattswarm` in an empty directory: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WATTSWARM_PASSPHRASE", raising=False)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_command
+    return command_line(monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -1,39 +1,27 @@
 """`wattswarm devices scan|show|test` against a SunSpec server: what a user sees, and every way to fail."""
 
 import json
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 from nut_server import nut_server
 
 from devices.control_files import lock_directory
 from node.cli import device_tests
-from node.cli.root import main
 from node.config import load_config
 from node.config_file import config_text
 from sim.counterparts.started import Counterpart, counterpart
 
-Run = Callable[..., tuple[int, str, str]]
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", "devices", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            status = int(exit_.code or 0)
-        return status, *capsys.readouterr()
-
-    return run_command
+    return command_line(monkeypatch, capsys, "devices")
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """What the dso says by command: limits and branch readings are checked against the cell and wait for the node."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 
 from ledger.files.directory import LEDGER_FILE
 from ledger.records.genesis import Genesis
 from ledger.store.store import Store
 from market.payloads import BranchReading, Reading, decode_limit, decode_meter
 from market.rules import BranchLimit
-from node.cli.root import main
 from node.spool import Spool
 
 FEEDER = """[grid]
@@ -23,7 +21,6 @@ export_price = 0.04
 parent = "substation"
 loss = 0.02
 """
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -31,18 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Run `wattswarm` in an empty directory: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WATTSWARM_PASSPHRASE", raising=False)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_command
+    return command_line(monkeypatch, capsys)
 
 
 def test_limits_and_branch_readings_wait_in_the_spool_of_the_dsos_node(run: Run, tmp_path: Path) -> None:

@@ -3,19 +3,15 @@
 import json
 import shutil
 import sqlite3
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 
 from node import ledger_view
-from node.cli.root import main
 from node.errors import InputRefusedError
 from sim.cells.cluster import Cluster
 from sim.cells.faults import ClusterPlan, S
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +27,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run `wattswarm` with arguments: exit status, standard output, standard error."""
-
-    def run_command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_command
+    return command_line(monkeypatch, capsys)
 
 
 def test_a_whole_ledger_holds(run: Run, saved: Path) -> None:

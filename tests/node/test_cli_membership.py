@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 
 from ledger.encoding import encode
 from ledger.files.directory import IDENTITY_KEY_FILE, LEDGER_FILE
@@ -23,7 +22,6 @@ from ledger.records.genesis import Genesis, Role
 from ledger.store.store import Store
 from market.payloads import decode_deposit
 from node import events as ev
-from node.cli.root import main
 from node.config import read_addresses
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE
 from node.instructions import Instruction
@@ -33,26 +31,13 @@ from sim.cells.faults import MS, ClusterPlan, Outage, S
 from sim.cells.keys import Keys
 from sim.cells.membership import ADMISSION_KEY, ChangingCluster, PlannedChange
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run `wattswarm` in a directory with a cell and a node of it: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WATTSWARM_PASSPHRASE", raising=False)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_command
+    return command_line(monkeypatch, capsys)
 
 
 def grown(directory: Path, size: int = 4, silent: int | None = None) -> ChangingCluster:

@@ -2,11 +2,10 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Run, command_line
 from nacl.signing import SigningKey
 
 from ledger.chain.header_log import HeaderLog
@@ -15,11 +14,9 @@ from ledger.proofs.light_proof import LIGHT_PROOF_BYTES
 from ledger.witnesses.cosignatures import save_cosignatures
 from ledger.witnesses.messages import Checkpoint, cosign
 from node import ledger_view
-from node.cli.root import main
 from sim.cells.cluster import Cluster
 from sim.cells.faults import ClusterPlan, S
 
-Run = Callable[..., tuple[int, str, str]]
 INTERVAL = "1004"
 
 
@@ -37,18 +34,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     """Run `wattswarm ledger` with arguments: exit status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
-
-    def run_command(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", "ledger", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run_command
+    return command_line(monkeypatch, capsys, "ledger")
 
 
 def checked(run: Run, saved: Path, *arguments: str) -> dict[str, object]:

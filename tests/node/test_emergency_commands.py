@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from cell_world import CellWorld
+from command_line import Run, command_line
 
 from ledger.files.directory import LEDGER_FILE
 from ledger.records.genesis import Genesis
@@ -17,12 +16,10 @@ from ledger.store.store import Store
 from market.emergency.payloads import Seen, decode_declaration
 from market.payloads import Kind
 from node.cli import emergency as command
-from node.cli.root import main
 from node.emergency_view import emergency_view
 from node.spool import Spool
 
 FEEDER = "[grid]\nimport_price = 0.31\nexport_price = 0.04\n\n[branches.street]\n"
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -30,17 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     """Run `wattswarm` where home-0 is operator and dso, home-1 neither: exit status, standard output and error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WATTSWARM_PASSPHRASE", raising=False)
-
-    def run_command(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wattswarm", *arguments])
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
+    run_command = command_line(monkeypatch, capsys)
     for number in range(2):
         assert run_command("node", "init", f"home-{number}", "--name", f"home-{number}")[0] == 0
     Path("feeder.toml").write_text(FEEDER, "utf-8")

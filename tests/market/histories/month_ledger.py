@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from nacl.signing import SigningKey
+from two_feeds import CONSENSUS, IDS, KEYS, Feeds
 
 from ledger.chain.chain import Draft, genesis_tip, propose
 from ledger.files.directory import GENESIS_FILE, LEDGER_FILE
-from ledger.heads import Head
-from ledger.records.entries import Entry, SignedEntry, author_entry
-from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.genesis import FoundingMember, Genesis, Role
 from ledger.records.votes import Certificate, Step, Vote, sign_vote
 from ledger.store.store import Store
 from market.cell import EnergyCell
@@ -30,9 +28,6 @@ FIRST_DAY = 20_440
 """18 December 2025: two weeks before the month that is invoiced."""
 BLOCKS = 60
 """Up to 15 February: January is closed by then, February is not."""
-KEYS = [SigningKey(bytes([1]) * 32), SigningKey(bytes([2]) * 32)]
-CONSENSUS = SigningKey(bytes([3]) * 32)
-IDS = [member_id(key.verify_key.encode()) for key in KEYS]
 ROOF, FLAT = IDS
 
 
@@ -66,32 +61,6 @@ def founded() -> Genesis:
         ),
         application=encode_rules(rules),
     )
-
-
-class Feeds:
-    """The members' own feeds, growing."""
-
-    def __init__(self, cell_id: bytes) -> None:
-        self.cell_id = cell_id
-        self.feeds: list[list[SignedEntry]] = [[], []]
-
-    def say(self, member: int, kind: Kind, interval: int, payload: tuple[object, ...]) -> None:
-        """Sign one more entry."""
-        feed = self.feeds[member]
-        previous = feed[-1].id if feed else None
-        author = KEYS[member].verify_key.encode()
-        entry = Entry(author, 0, len(feed), previous, kind, interval, 0, payload)  # type: ignore[arg-type]
-        feed.append(author_entry(KEYS[member], self.cell_id, entry))
-
-    def heads(self) -> tuple[Head, ...]:
-        """The last entry of each."""
-        return tuple(
-            Head(IDS[member], 0, len(feed) - 1, feed[-1].id) for member, feed in enumerate(self.feeds) if feed
-        )
-
-    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
-        """The entries after one and up to another."""
-        return self.feeds[IDS.index(member)][after + 1 : through + 1]
 
 
 def write_month(directory: Path, blocks: int = BLOCKS) -> None:

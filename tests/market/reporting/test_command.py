@@ -6,13 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from nacl.signing import SigningKey
+from two_feeds import CONSENSUS, IDS, KEYS, Feeds
 
 from ledger.chain.chain import Draft, genesis_tip, propose
 from ledger.files.directory import GENESIS_FILE, LEDGER_FILE
-from ledger.heads import Head
-from ledger.records.entries import Entry, SignedEntry, author_entry
-from ledger.records.genesis import FoundingMember, Genesis, Role, member_id
+from ledger.records.genesis import FoundingMember, Genesis, Role
 from ledger.records.votes import Certificate, Step, Vote, sign_vote
 from ledger.store.store import Store
 from market.cell import EnergyCell
@@ -24,9 +22,6 @@ from market.reporting.source import read_report
 from market.rules import BranchRule, CellRules, GridRule, MemberRule, TariffStep, encode_rules
 
 FIRST = 400_000
-KEYS = [SigningKey(bytes([1]) * 32), SigningKey(bytes([2]) * 32)]
-CONSENSUS = SigningKey(bytes([3]) * 32)
-IDS = [member_id(key.verify_key.encode()) for key in KEYS]
 
 
 def founded() -> Genesis:
@@ -62,36 +57,13 @@ def founded() -> Genesis:
     )
 
 
-class Feeds:
-    """The members' own feeds, growing."""
-
-    def __init__(self, genesis: Genesis) -> None:
-        self.cell_id = genesis.cell_id
-        self.feeds: list[list[SignedEntry]] = [[], []]
-
-    def say(self, member: int, kind: Kind, interval: int, payload: tuple[object, ...]) -> None:
-        feed = self.feeds[member]
-        previous = feed[-1].id if feed else None
-        author = KEYS[member].verify_key.encode()
-        entry = Entry(author, 0, len(feed), previous, kind, interval, 0, payload)  # type: ignore[arg-type]
-        feed.append(author_entry(KEYS[member], self.cell_id, entry))
-
-    def heads(self) -> tuple[Head, ...]:
-        return tuple(
-            Head(IDS[member], 0, len(feed) - 1, feed[-1].id) for member, feed in enumerate(self.feeds) if feed
-        )
-
-    def entries(self, member: bytes, incarnation: int, after: int, through: int) -> list[SignedEntry]:
-        return self.feeds[IDS.index(member)][after + 1 : through + 1]
-
-
 def write_ledger(directory: Path) -> None:
     """A node's directory with three blocks: a trade, its confirmation, its settlement."""
     directory.mkdir(parents=True)
     genesis = founded()
     (directory / GENESIS_FILE).write_bytes(genesis.encode())
     store = Store.open(directory / LEDGER_FILE, genesis.cell_id, create=True)
-    feeds, cell = Feeds(genesis), EnergyCell()
+    feeds, cell = Feeds(genesis.cell_id), EnergyCell()
     tip, certificate = genesis_tip(genesis, cell), None
     for height in range(1, 4):
         interval = FIRST + height - 1
