@@ -18,6 +18,8 @@ from market.outcomes import ClearingOutcome, Fill, MemberClearing
 from market.payloads import Curve
 from market.rules import MemberRule, TariffStep
 from market.standing_limits import limits_in
+from market.virtual_battery.book import Aggregators
+from market.virtual_battery.settling import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     """
     interval, emergency = draft.block.last_interval, draft.emergency.declared is not None
     tariff = draft.settling_tariff(interval, emergency=emergency)
-    bids = _bids(draft, interval, tariff)
+    aggregators = draft.aggregators(interval)
+    bids = _bids(draft, interval, tariff, aggregators)
     book, limits = _book(bids), limits_in(draft.limits, interval)
     feeder = draft.rules.feeder_for(interval, limits, draft.tariffs)
     feeder = replace(feeder, grid=None) if emergency else feeder
@@ -51,6 +54,7 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
         grid_export=clearing.grid_export,
         losses=clearing.losses,
         loss_money=clearing.loss_money,
+        aggregators=aggregators,
     )
     outcome = ClearingOutcome(
         interval=interval,
@@ -69,8 +73,11 @@ def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
     return cleared, outcome
 
 
-def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
-    """The curves for the interval after the cuts, ascending by member, of everyone who may trade."""
+def _bids(draft: StateDraft, interval: int, tariff: TariffStep, aggregators: Aggregators) -> list[_Bid]:
+    """The curves for the interval after the cuts, ascending by member, of everyone who may trade.
+
+    An aggregator may offer what the nameplates of its virtual battery allow together.
+    """
     if draft.block.time_ns >= draft.rules.calendar.trading_deadline_ns(interval):
         return []
     exposure, balances = _exposure(draft), draft.balances
@@ -81,12 +88,15 @@ def _bids(draft: StateDraft, interval: int, tariff: TariffStep) -> list[_Bid]:
             continue
         if draft.emergency.declared is not None and is_gateway(draft, rule.member):
             continue
+        points = [draft.rules.member_index[each] for each in together(aggregators, rule.member)]
+        if not points:
+            continue
         balance = balances[member_account(rule.member)]
         kept = cut(
             curve,
             draft.rules.tariff_on(rule.branch, tariff),
-            max_injection=draft.rules.max_injection(rule),
-            max_withdrawal=draft.rules.max_withdrawal(rule),
+            max_injection=sum(draft.rules.max_injection(point) for point in points),
+            max_withdrawal=sum(draft.rules.max_withdrawal(point) for point in points),
             budget=balance + rule.credit_limit - exposure.get(rule.member, 0),
         )
         bids.append(_Bid(rule, kept))

@@ -8,7 +8,7 @@ One block, in this order:
 2. The positions of members that are frozen by now, or have left, go to the supplier at their price, if their
    interval is not yet delivered; what such a member withdraws or injects is settled as imbalance, on estimates,
    for its entries no longer count and its open orders are dropped. Who left is settled up to the interval before
-   this one and not beyond.
+   this one and not beyond. Nobody of them is in a virtual battery any more.
 3. The entries, in their agreed order (`market.intake`), and whether they make the last interval one of
    emergency (`market.emergency`). 4. The auction of that interval (`market.auction`), among members that are
    neither frozen nor voided. 5. Every delivered interval (its end lies before this block's gate: last
@@ -58,6 +58,7 @@ from market.settlement import (
     imbalances,
     take_over,
 )
+from market.virtual_battery.settling import energy_passed_on, money_passed_on, price_for
 
 
 class EnergyCell:
@@ -80,7 +81,8 @@ class EnergyCell:
         for interval in skipped:
             word = draft.emergency.word_on(interval, draft.rules, block.membership)
             tariff = draft.settling_tariff(interval, emergency=word is not None)
-            draft.open_record(interval, tariff, _no_prices(draft.rules), {})
+            together = draft.aggregators(interval)
+            draft.open_record(interval, tariff, _no_prices(draft.rules), {}, aggregators=together)
         taken_over = _take_over_frozen(draft)
         take_entries(draft)
         draft.emergency.decide(block.last_interval, draft.rules, block.membership)
@@ -124,25 +126,34 @@ def _confirm(draft: StateDraft, pending: ClearedInterval | None, *, emergency: b
         return None
     timely = bool(draft.block.previous_timely)
     if emergency or not timely:
-        draft.open_record(pending.interval, pending.tariff, _no_prices(draft.rules), {})
+        together = pending.aggregators
+        draft.open_record(pending.interval, pending.tariff, _no_prices(draft.rules), {}, aggregators=together)
         return Confirmation(pending.interval, timely, rent=0, emergency=emergency)
     amounts = confirm(pending, draft.rules)
     draft.post(Reason.CONFIRMED, pending.interval, amounts)
-    draft.open_record(pending.interval, pending.tariff, pending.prices, pending.contracts, pending.losses)
+    draft.open_record(
+        pending.interval,
+        pending.tariff,
+        pending.prices,
+        pending.contracts,
+        pending.losses,
+        aggregators=pending.aggregators,
+    )
     return Confirmation(pending.interval, timely=True, rent=amounts[DSO])
 
 
 def _take_over_frozen(draft: StateDraft) -> tuple[TakenOver, ...]:
     taken = []
     for record in list(draft.records.values()):
-        gone = sorted(draft.frozen & record.contracts.keys())
+        involved = record.contracts.keys() | record.aggregators.keys() | set(record.aggregators.values())
+        gone = sorted(draft.frozen & involved)
         if record.interval <= draft.last_delivered or not gone:
             continue
-        for member in gone:
+        for member in (each for each in gone if each in record.contracts):
             price, position = record.prices[branch_of(draft.rules, member)], record.contracts[member]
             draft.post(Reason.TAKEN_OVER, record.interval, take_over(member, price, position))
             taken.append(TakenOver(record.interval, member, position, 0 if price is None else price))
-        draft.without_contracts(record, gone)
+        draft.without(record, gone)
     return tuple(taken)
 
 
@@ -184,8 +195,9 @@ def _settle(
     settled = _counted(draft, record, known)
     draft.records[record.interval] = settled
     result = imbalances(settled, draft.rules)
-    draft.post(Reason.SETTLED, record.interval, result.amounts())
-    return _told(draft.rules, settled, settled.readings, result, result, correction=False)
+    moved = result.with_money(money_passed_on(settled, draft.rules))
+    draft.post(Reason.SETTLED, record.interval, moved.amounts())
+    return _told(draft.rules, settled, settled.readings, result, moved, correction=False)
 
 
 def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Reading]) -> IntervalRecord:
@@ -196,13 +208,14 @@ def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Re
         for member, reading in known.items()
         if reading.quality is Quality.ESTIMATED and meters
     }
-    return replace(
+    settled = replace(
         record,
         readings=counted(draft.rules, known, meters, contracted_inside(record, draft.rules)),
         settled=True,
         meters=meters,
         guesses=guesses,
     )
+    return replace(settled, contracts=energy_passed_on(settled)) if settled.aggregators else settled
 
 
 def _estimate(draft: StateDraft, member: bytes) -> Reading:
@@ -218,9 +231,14 @@ def _correct(
     corrected = _counted(draft, record, {**record.readings, **record.guesses, **new})
     draft.records[record.interval] = corrected
     result = imbalances(corrected, draft.rules)
-    moved = difference(result, imbalances(record, draft.rules))
+    moved = difference(
+        result.with_money(money_passed_on(corrected, draft.rules)),
+        imbalances(record, draft.rules).with_money(money_passed_on(record, draft.rules)),
+    )
     draft.post(Reason.CORRECTED, record.interval, moved.amounts())
     changed = {m for m, reading in corrected.readings.items() if reading != record.readings[m]}
+    # Who answers for a member whose reading changed is corrected, too.
+    changed |= {corrected.aggregators[member] for member in changed & corrected.aggregators.keys()}
     return _told(draft.rules, corrected, changed | new.keys(), result, moved, correction=True)
 
 
@@ -253,7 +271,7 @@ def _line(
 ) -> SettlementLine:
     reading = record.readings[member]
     contracted = record.contracts.get(member, 0)
-    price = record.prices[branch_of(rules, member)]
+    price = price_for(record, rules, member)
     return SettlementLine(
         interval=record.interval,
         member=member,

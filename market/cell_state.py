@@ -17,6 +17,7 @@ from market.payloads import Curve, Reading, encode_order, encode_reading
 from market.rules import CellRules, TariffStep
 from market.services.book import ServiceBook
 from market.standing_limits import StandingLimit, limits_leaf
+from market.virtual_battery.book import NO_VIRTUAL_BATTERIES, Aggregators, VirtualBatteryBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class ClearedInterval:
 
     `contracts` has only members whose position is not zero. `grid_import` and `grid_export` are the
     supplier's contracted sale and purchase. `losses` is the energy that the contracts lose in the branches,
-    `loss_money` what its rounding leaves over.
+    `loss_money` what its rounding leaves over. `aggregators` says who bid for whom.
     """
 
     interval: int
@@ -37,13 +38,15 @@ class ClearedInterval:
     grid_export: int
     losses: int = 0
     loss_money: int = 0
+    aggregators: Aggregators = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class IntervalRecord:
     """An interval whose contracts stand (or never were) until its readings can no longer be corrected.
 
-    `contracts` are the positions that members still hold: a frozen member's is gone to the supplier.
+    `contracts` are the positions that members still hold: a frozen member's is gone to the supplier. `aggregators` says
+    who bid for whom; once settled, contracts are what is left after they passed energy on (`market.virtual_battery`).
     `readings` are what members said so far and, once `settled`, what the settlement counted: one for every
     metering point, estimates included. `meters` are the readings of branches. Where there are some, `guesses` holds
     each estimate as it was before it was fitted to them. `losses` is the energy that the contracts lose.
@@ -58,6 +61,7 @@ class IntervalRecord:
     losses: int = 0
     meters: Mapping[int, Reading] = field(default_factory=dict)
     guesses: Mapping[bytes, Reading] = field(default_factory=dict)
+    aggregators: Aggregators = field(default_factory=dict)
     leaf: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +76,8 @@ class CellState:
     member). `pending` is the clearing of the last block, which the next block confirms or voids. `records`
     are the intervals that may still be settled or corrected, by interval. `last_measured` is each member's
     latest measured reading with its interval, from which missing ones are estimated. `services` is what holds of
-    grid services, `administration` what does of devices, `emergency` who says that the public grid is gone.
+    grid services, `administration` what does of devices, `emergency` who says that the public grid is gone,
+    `virtual_batteries` who trades for whom.
     """
 
     rules: CellRules
@@ -87,6 +92,7 @@ class CellState:
     services: ServiceBook = field(default_factory=ServiceBook)
     administration: AdministrationBook = field(default_factory=AdministrationBook)
     emergency: EmergencyBook = field(default_factory=EmergencyBook)
+    virtual_batteries: VirtualBatteryBook = NO_VIRTUAL_BATTERIES
 
     def balance_of(self, member: bytes) -> int:
         """A member's money in pico-currency; negative is debt."""
@@ -131,6 +137,7 @@ def state_leaves(state: CellState) -> Iterator[tuple[bytes, bytes]]:
     yield from state.services.leaves()
     yield from state.administration.leaves()
     yield from state.emergency.leaves()
+    yield from state.virtual_batteries.leaves()
     yield b"tariffs", encode(tuple(tariff_value(step) for step in state.tariffs))
 
 
@@ -154,9 +161,10 @@ def _cleared_value(cleared: ClearedInterval) -> Value:
         cleared.grid_export,
         *(
             (cleared.losses, big_int_bytes(cleared.loss_money))
-            if cleared.losses or cleared.loss_money
+            if cleared.losses or cleared.loss_money or cleared.aggregators
             else ()
         ),
+        *((_sorted_pairs(cleared.aggregators),) if cleared.aggregators else ()),
     )
 
 
@@ -168,12 +176,13 @@ def _record_value(record: IntervalRecord) -> Value:
         _sorted_pairs(record.contracts),
         _readings_value(record.readings),
         int(record.settled),
-        # A record without losses and branch meters is written as it was before there were any.
+        # A record without losses, branch meters and virtual batteries is written as it was before there were any.
         *(
             (record.losses, _meters_value(record.meters), _readings_value(record.guesses))
-            if record.meters or record.losses
+            if record.meters or record.losses or record.aggregators
             else ()
         ),
+        *((_sorted_pairs(record.aggregators),) if record.aggregators else ()),
     )
 
 
@@ -189,5 +198,5 @@ def _readings_value(readings: Mapping[bytes, Reading]) -> Value:
     )
 
 
-def _sorted_pairs(energies: Mapping[bytes, int]) -> Value:
-    return tuple(sorted(energies.items()))
+def _sorted_pairs(by_member: Mapping[bytes, int] | Aggregators) -> Value:
+    return tuple((member, by_member[member]) for member in sorted(by_member))

@@ -30,6 +30,8 @@ from market.rules import CellRules, TariffStep
 from market.services.book import LEAF_KEY as SERVICES_KEY
 from market.services.book import book_of_leaves
 from market.standing_limits import limit_of_row
+from market.virtual_battery.book import LEAF_KEY as VIRTUAL_BATTERY_KEY
+from market.virtual_battery.book import virtual_batteries_of_leaves
 
 _INTERVAL_BYTES: Final = 8
 
@@ -45,6 +47,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
     services: dict[bytes, Value] = {}
     administration: dict[bytes, Value] = {}
     emergency: dict[bytes, Value] = {}
+    batteries: dict[bytes, Value] = {}
     for key, data in leaves:
         name, slash, rest = key.partition(b"/")
         if slash and name == b"account":
@@ -66,6 +69,8 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
             administration[key.removeprefix(ADMINISTRATION_KEY)] = value
         elif key.startswith(EMERGENCY_KEY):
             emergency[key.removeprefix(EMERGENCY_KEY)] = value
+        elif key.startswith(VIRTUAL_BATTERY_KEY):
+            batteries[key.removeprefix(VIRTUAL_BATTERY_KEY)] = value
         else:
             single[key] = value
     if single.keys() != {b"last", b"limits", b"pending", b"tariffs"}:
@@ -84,6 +89,7 @@ def state_of_leaves(rules: CellRules, leaves: Iterable[tuple[bytes, bytes]]) -> 
         services=book_of_leaves(services),
         administration=administration_of_leaves(administration),
         emergency=emergency_of_leaves(emergency),
+        virtual_batteries=virtual_batteries_of_leaves(batteries),
     )
 
 
@@ -109,10 +115,13 @@ def _interval_and_member(key: bytes) -> tuple[int, bytes]:
 
 
 def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
-    more = len(_array(value)) == 9
-    interval, tariff, prices, contracts, readings, settled, *added = _fields(value, 9 if more else 6)
-    losses, meters, guesses = added or (0, (), ())
-    if more and not losses and not meters:
+    count = len(_array(value))
+    interval, tariff, prices, contracts, readings, settled, *added = _fields(
+        value, count if count in (9, 10) else 6
+    )
+    losses, meters, guesses = added[:3] or (0, (), ())
+    aggregators = _aggregators(added[3:])
+    if count == 9 and not losses and not meters:
         raise Malformed("an interval without losses and branch meters has six fields")
     return IntervalRecord(
         interval=_integer(interval),
@@ -124,6 +133,7 @@ def _record_from(rules: CellRules, value: Value) -> IntervalRecord:
         losses=_integer(losses),
         meters=_meters_from(rules, meters),
         guesses=_readings_from(guesses),
+        aggregators=aggregators,
     )
 
 
@@ -139,10 +149,12 @@ def _meters_from(rules: CellRules, value: Value) -> dict[int, Reading]:
 
 
 def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
-    lossy = len(_array(value)) == 8
-    interval, tariff, prices, contracts, grid_import, grid_export, *lost = _fields(value, 8 if lossy else 6)
-    losses, money = lost or (0, b"")
-    if not isinstance(money, bytes) or (lossy and not losses and not big_int_from(money)):
+    count = len(_array(value))
+    interval, tariff, prices, contracts, grid_import, grid_export, *lost = _fields(
+        value, count if count in (8, 9) else 6
+    )
+    losses, money = lost[:2] or (0, b"")
+    if not isinstance(money, bytes) or (count == 8 and not losses and not big_int_from(money)):
         raise Malformed("a clearing without losses has six fields, and the money of others is a byte string")
     return ClearedInterval(
         interval=_integer(interval),
@@ -152,7 +164,8 @@ def _cleared_from(rules: CellRules, value: Value) -> ClearedInterval:
         grid_import=_integer(grid_import),
         grid_export=_integer(grid_export),
         losses=_integer(losses),
-        loss_money=big_int_from(money) if lossy else 0,
+        loss_money=big_int_from(money) if lost else 0,
+        aggregators=_aggregators(lost[2:]),
     )
 
 
@@ -170,6 +183,17 @@ def _prices_from(rules: CellRules, value: Value) -> tuple[int | None, ...]:
 
 def _energies(value: Value) -> dict[bytes, int]:
     return {member: _integer(energy) for member, energy in _pairs(value)}
+
+
+def _aggregators(added: list[Value]) -> dict[bytes, bytes]:
+    """Who bid for whom, where there is such a field."""
+    if not added:
+        return {}
+    pairs = _pairs(added[0])
+    found = {member: aggregator for member, aggregator in pairs if isinstance(aggregator, bytes)}
+    if not found or len(found) < len(pairs):
+        raise Malformed("who bid for whom are two ids each, and a field without any is left out")
+    return found
 
 
 def _pairs(value: Value) -> list[tuple[bytes, Value]]:

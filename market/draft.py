@@ -19,6 +19,7 @@ from market.payloads import Quality, Reading
 from market.rules import TariffStep
 from market.services.draft import BookDraft
 from market.settlement import Amounts, Reason
+from market.virtual_battery.book import Aggregators
 
 
 class StateDraft:
@@ -40,6 +41,7 @@ class StateDraft:
         self.services = BookDraft.of(state.services)
         self.administration = state.administration
         self.emergency = EmergencyDraft.of(state.emergency)
+        self.virtual_batteries = state.virtual_batteries
         self.curves = dict(state.curves)
         self.records = dict(state.records)
         self.last_measured = dict(state.last_measured)
@@ -53,6 +55,11 @@ class StateDraft:
             for member in block.membership.everyone
             if member.frozen_at is not None or member.left_at is not None
         )
+        self._agreed_batteries = state.virtual_batteries
+
+    def aggregators(self, interval: int) -> Aggregators:
+        """Who bids for whom in an interval, as it was agreed before this block."""
+        return self._agreed_batteries.aggregators(self.rules, interval, self.frozen)
 
     @property
     def last_delivered(self) -> int:
@@ -101,15 +108,26 @@ class StateDraft:
         prices: tuple[int | None, ...],
         contracts: Mapping[bytes, int],
         losses: int = 0,
+        *,
+        aggregators: Aggregators,
     ) -> None:
         """Begin the record of an interval whose contracts stand."""
-        self.records[interval] = IntervalRecord(interval, tariff, prices, contracts, {}, losses=losses)
+        self.records[interval] = IntervalRecord(
+            interval, tariff, prices, contracts, {}, losses=losses, aggregators=aggregators
+        )
 
-    def without_contracts(self, record: IntervalRecord, members: Iterable[bytes]) -> None:
-        """Take the members' positions out of a record."""
+    def without(self, record: IntervalRecord, members: Iterable[bytes]) -> None:
+        """Take the members' positions out of a record, and themselves out of virtual batteries."""
         gone = frozenset(members)
-        held = {member: position for member, position in record.contracts.items() if member not in gone}
-        self.records[record.interval] = replace(record, contracts=held)
+        self.records[record.interval] = replace(
+            record,
+            contracts={each: position for each, position in record.contracts.items() if each not in gone},
+            aggregators={
+                each: aggregator
+                for each, aggregator in record.aggregators.items()
+                if each not in gone and aggregator not in gone
+            },
+        )
 
     def reading_of(self, record: IntervalRecord, member: bytes) -> Reading | None:
         """The reading that counts for a member now, those of this block included."""
@@ -154,6 +172,7 @@ class StateDraft:
             services=self.services.finish(last, oldest, self.frozen, self.rules.calendar.interval_ns),
             administration=self.administration,
             emergency=self.emergency.finish(last, self.frozen),
+            virtual_batteries=self.virtual_batteries.without(self.frozen),
         )
 
     def _open_tariffs(self) -> tuple[TariffStep, ...]:

@@ -28,6 +28,7 @@ from market.services.payloads import decode_withdrawal
 from market.services.taking import take_arming, take_report, take_request, take_terms, take_withdrawal
 from market.settlement import Reason, deposit
 from market.standing_limits import standing
+from market.virtual_battery.taking import take_aggregation, take_delegation
 
 MAX_OPEN_STEPS = 1024
 """Tariff steps, and limits, that may lie ahead: more than a month of hourly ones, and few enough to scan."""
@@ -72,6 +73,8 @@ def _take_order(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusa
         return Refusal.BEYOND_HORIZON
     if interval == last and member in draft.block.voided:
         return Refusal.VOIDED
+    if interval == last and member in draft.aggregators(interval):
+        return Refusal.DELEGATED
     if curve.is_empty:
         draft.curves.pop((interval, member), None)
     else:
@@ -201,4 +204,6 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.TRANSFER: take_transfer,
     Kind.OBSERVATION: take_observation,
     Kind.DECLARATION: take_declaration,
+    Kind.DELEGATION: take_delegation,
+    Kind.AGGREGATION: take_aggregation,
 }

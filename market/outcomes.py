@@ -78,7 +78,8 @@ class SettlementLine:
     `metered` is net; `contribution` and `consumption` are the two counters. `contract_money` is what the
     contract paid or cost (posted when the clearing was confirmed), `imbalance_money` what `metered -
     contracted` pays or costs, and `posted` the money that this block moved for it: all of `imbalance_money`
-    first, the difference in a correction.
+    first, the difference in a correction. In a virtual battery the contract is what is left after its aggregator
+    passed energy on, and what that moved is in `posted` as well.
     """
 
     interval: int
@@ -138,6 +139,8 @@ class Refusal(IntEnum):
     IMPLAUSIBLE = 13
     UNKNOWN_MEMBER = 14
     UNPROVEN = 15
+    DELEGATED = 16
+    OTHER_BRANCH = 17
     UNKNOWN_SERVICE = 32
     NOT_ARMED = 33
 

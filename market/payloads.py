@@ -46,6 +46,8 @@ class Kind(IntEnum):
     TRANSFER = 65
     OBSERVATION = 72
     DECLARATION = 73
+    DELEGATION = 80
+    AGGREGATION = 81
 
 
 class Quality(IntEnum):

@@ -1,8 +1,8 @@
-"""An operator's or a dso's instructions: entries that somebody at this machine wants said in this node's feed. Sans-IO.
+"""Instructions: entries that somebody at this machine wants said in this node's feed. Sans-IO.
 
-Only kinds that an operator or a dso signs pass: a change of membership, a grant, a tariff, a deposit, a limit, the
-reading of a branch. Each is said once, also
-when the node stopped between saying it and forgetting that it was asked.
+Only kinds that an operator, a dso or an owner signs by hand pass: a change of membership, a grant, a tariff, a deposit, a
+limit, the reading of a branch, who trades for whom. Each is said once, also when the node stopped between saying it and
+forgetting that it was asked.
 """
 
 from collections.abc import Iterable
@@ -34,6 +34,8 @@ INSTRUCTION_KINDS: Final = frozenset(
         int(Kind.DEVICE_RIGHTS),
         int(Kind.DEVICE_COMMAND),
         int(Kind.DECLARATION),
+        int(Kind.DELEGATION),
+        int(Kind.AGGREGATION),
     }
 )
 INSTRUCTION_BYTES: Final = ENTRY_BYTES - 160
@@ -44,7 +46,7 @@ REMEMBERED: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An entry to be signed; `interval` of a deposit is free and makes two equal ones different."""
+    """An entry to be signed; `interval` of a deposit is free and makes two equal ones different, as that of a delegation."""
 
     kind: int
     interval: int
@@ -65,7 +67,7 @@ class Instruction:
         match decode(data, max_bytes=INSTRUCTION_BYTES):
             case (int(version), int(kind), int(interval), tuple(payload)) if version == INSTRUCTION_VERSION:
                 if kind not in INSTRUCTION_KINDS or interval < 0:
-                    raise Malformed(f"an entry of kind {kind} is not an operator's")
+                    raise Malformed(f"an entry of kind {kind} is not said by hand")
                 return Instruction(kind, interval, payload)
         raise Malformed("an instruction has a version, a kind, an interval and a payload")
 

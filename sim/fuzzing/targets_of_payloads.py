@@ -71,6 +71,12 @@ from market.services.payloads import (
     encode_terms,
     encode_withdrawal,
 )
+from market.virtual_battery.payloads import (
+    decode_aggregation,
+    decode_delegation,
+    encode_aggregation,
+    encode_delegation,
+)
 from node.operation.versions import RunningVersion
 from sim.fuzzing.target import Target
 
@@ -131,6 +137,8 @@ def payload_targets() -> tuple[Target, ...]:
             encode_declaration,
             encode_declaration(Declaration(True, INTERVAL)),
         ),
+        _target("delegation", decode_delegation, encode_delegation, encode_delegation(MEMBER)),
+        _target("aggregation", decode_aggregation, encode_aggregation, encode_aggregation((MEMBER,))),
         _target("part of a proof", decode_part, None, (0, 1, b"proof")),
         _target("support", _support, support_payload, support_payload((1, 2))),
         Target("running version", lambda data: RunningVersion.decode(data).encode(), PeerError, (running,)),

@@ -55,6 +55,7 @@ def blocks(draw: Any) -> dict[str, Any]:
         ),
         "services": draw(st.lists(service_entries(), max_size=6)),
         "emergency": draw(st.lists(emergency_entries(), max_size=4)),
+        "batteries": draw(st.lists(battery_entries, max_size=3)),
         "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
         "timely": draw(st.sampled_from([True, True, True, False])),
         "freeze": draw(st.sampled_from([None] * 9 + [0])),
@@ -64,6 +65,11 @@ def blocks(draw: Any) -> dict[str, Any]:
 
 
 NAMES = (b"flex", b"fcr-ce")
+
+battery_entries = st.tuples(st.integers(0, MEMBERS - 1), st.none() | st.integers(0, MEMBERS - 1)) | st.tuples(
+    st.integers(0, MEMBERS - 1), st.sets(st.integers(0, MEMBERS - 1), min_size=1)
+)
+"""A member and its aggregator, or an aggregator and its members. Members 0 and 3 sit on one branch."""
 
 
 @st.composite
@@ -116,6 +122,10 @@ def emergency_entry(world: Any, gate: int, said: tuple[Any, ...]) -> Any:
     return world.declare(who, gate + offset, gate + offset + what)
 
 
+def battery_entry(world: Any, member: int, said: set[int] | int | None) -> Any:
+    return world.aggregate(member, *said) if isinstance(said, set) else world.delegate(member, said)
+
+
 prices = st.integers(-50, 500)
 histories = st.lists(blocks(), min_size=1, max_size=9)
 
@@ -162,4 +172,5 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
         entries += [world.limit_ended(each) for each in world.state.limits if each.id is not None]
     entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
     entries += [service_entry(world, gate, said) for said in step.get("services", ())]
+    entries += [battery_entry(world, *said) for said in step.get("batteries", ())]
     return [*entries, *(emergency_entry(world, gate, said) for said in step.get("emergency", ()))]

@@ -56,6 +56,7 @@ from market.services.payloads import (
     encode_withdrawal,
 )
 from market.standing_limits import StandingLimit
+from market.virtual_battery.payloads import encode_aggregation, encode_delegation
 
 FIRST_INTERVAL = 100
 RETAIL, FEED_IN = 300, 40
@@ -206,6 +207,14 @@ class CellWorld:
     def declare(self, emergency: bool, first: int, last: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
         payload = encode_declaration(Declaration(emergency, max(last, 0)))
         return self.entry(member, Kind.DECLARATION, first, payload)
+
+    def delegate(self, member: int, aggregator: int | None) -> tuple[bytes, SignedEntry]:
+        payload = encode_delegation(None if aggregator is None else self.ids[aggregator])
+        return self.entry(member, Kind.DELEGATION, self.state.last_interval, payload)
+
+    def aggregate(self, aggregator: int, *members: int) -> tuple[bytes, SignedEntry]:
+        payload = encode_aggregation(tuple(sorted(self.ids[member] for member in members)))
+        return self.entry(aggregator, Kind.AGGREGATION, self.state.last_interval, payload)
 
     def limit_ended(self, standing: StandingLimit, member: int = DSO) -> tuple[bytes, SignedEntry]:
         assert standing.id is not None
