@@ -1,8 +1,8 @@
 """Instructions: entries that somebody at this machine wants said in this node's feed. Sans-IO.
 
-Only kinds that an operator, a dso or an owner signs by hand pass: a change of membership, a grant, a tariff, a deposit, a
-limit, the reading of a branch, who trades for whom. Each is said once, also when the node stopped between saying it and
-forgetting that it was asked.
+Only kinds that an operator, a dso or an owner says by hand pass: a change of membership, a grant, a tariff, a deposit,
+a limit, the reading of a branch, who trades for whom. Each is said once, also when the node stopped between saying it
+and forgetting that it was asked.
 """
 
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ REMEMBERED: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An entry to be signed; `interval` of a deposit is free and makes two equal ones different, as that of a delegation."""
+    """An entry to be signed; `interval` of a deposit or a delegation is free and makes two equal ones different."""
 
     kind: int
     interval: int
