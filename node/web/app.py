@@ -23,6 +23,7 @@ from node.web.operator_api import operator_api
 from node.web.pages import SecureHeaders, static_file
 from node.web.protocol_api import protocol_api
 from node.web.served import Served
+from node.web.virtual_battery_api import virtual_battery_api
 from node.web.watcher import Watcher
 from node.web.withdrawal_api import withdrawal_api
 
@@ -36,6 +37,7 @@ APIS = (
     withdrawal_api,
     alarm_api,
     emergency_api,
+    virtual_battery_api,
 )
 DESCRIPTION = """\
 What one Wattswarm node knows and does. Injection into the feeder is positive, withdrawal negative; energies are mWh,

@@ -2,12 +2,13 @@
 import { get } from "./api.js";
 import { h, redraw, replace, settle, card, table, brief, col } from "./dom.js";
 import { operatorCards } from "./operator.js";
+import { drawVirtualBattery } from "./virtual-battery.js";
 import * as f from "./format.js";
 
 export const title = "Settings";
 
 export async function open(context) {
-  const parts = Object.fromEntries(["reserve", "trading", "goal", "services", "devices", "privacy", "access", "log"].map((name) => [name, h("div")]));
+  const parts = Object.fromEntries(["reserve", "trading", "goal", "services", "battery", "devices", "privacy", "access", "log"].map((name) => [name, h("div")]));
   const operator = operatorCards(context);
 
   async function renew() {
@@ -28,7 +29,8 @@ export async function open(context) {
     drawServices(parts.services, held, may, context);
     drawPrivacy(parts.privacy, held, may, context);
     drawAccess(parts.access, held, context);
-    const [devices, done] = await Promise.all([get("access"), may ? get("actions") : null, operator.renew(held.role === "operator")]);
+    const [devices, battery, done] = await Promise.all([get("access"), get("virtual-batteries"), may ? get("actions") : null, operator.renew(held.role === "operator")]);
+    drawVirtualBattery(parts.battery, battery, may, context);
     drawDevices(parts.devices, devices, may, context);
     if (may) drawLog(parts.log, done);
     else replace(parts.log, h("p", { class: "quiet" }, "Log in with an owner's token to see who changed what."));
@@ -39,6 +41,7 @@ export async function open(context) {
       card("Who you are here", "w6", null, parts.access), card("Trading", "w6", null, parts.trading),
       card("Reserve", "w6", "kept for you, always", parts.reserve), card("What the node aims at", "w6", null, parts.goal),
       card("Services for the grid", "w6", null, parts.services), card("Privacy", "w6", null, parts.privacy),
+      card("Virtual battery", "", "members of one branch that trade as one", parts.battery),
       card("Devices", "", "who may use them, and which go first", parts.devices)),
     operator.element,
     h("div", { class: "grid spaced" }, card("What was changed", "", "newest first", parts.log)));
