@@ -19,7 +19,7 @@ from market.feeder_file import read_feeder
 from market.loss_bearer import LossBearer
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S, price_from_text
-from node.cli import cell_protocol, dso, emergency, membership, operator
+from node.cli import cell_protocol, dso, emergency, membership, operator, virtual_battery
 from node.errors import ConfigError
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
 from node.gateway.founding import Above, below
@@ -35,6 +35,7 @@ cell_protocol.add_commands(app)
 operator.add_commands(app)
 dso.add_commands(app)
 emergency.add_commands(app)
+virtual_battery.add_commands(app)
 
 
 @Parameter(name="*")
