@@ -164,15 +164,15 @@ class Trading:
             self.expectations.priced(clearing.interval, tariff.import_price, tariff.export_price, price)
         if self.last_trading_interval is not None and clearing.interval > self.last_trading_interval:
             return []
-        position = self._position(state, outcomes, said)
+        position, told = self._position(state, outcomes, said)
         self.positions = {clearing.interval - 1: self.positions.get(clearing.interval - 1, 0)}
         reason = "no plan of ours was said" if position is None else None
         if not timely or now.cell_ns >= self.calendar.dispatch_deadline_ns(clearing.interval):
             reason = "decided after its deadline"
         if reason is not None or position is None:
-            return [Report("local_fallback", {"interval": clearing.interval, "reason": reason})]
+            return [*told, Report("local_fallback", {"interval": clearing.interval, "reason": reason})]
         self.positions[clearing.interval] = position
-        return [CommandPosition(clearing.interval, position)]
+        return [*told, CommandPosition(clearing.interval, position)]
 
     def measured(self, image: ImageReport) -> None:
         """The newest process image."""
@@ -219,12 +219,25 @@ class Trading:
         speak_ns = max(self.calendar.gate_closure_ns(interval - 1), gate_ns - 2 * self.order_lead_ns)
         return (speak_ns + gate_ns) // 2 if self.company.bids else speak_ns
 
-    def _position(self, state: CellState, outcomes: BlockOutcomes, said: Plans) -> int | None:
-        """Our part of what was contracted; None where we are bid for and nobody knows what we expected."""
+    def _position(
+        self, state: CellState, outcomes: BlockOutcomes, said: Plans
+    ) -> tuple[int | None, list[Effect]]:
+        """Our part of what was contracted, and a word about it; None where nobody knows what we expected."""
         aggregators = {} if state.pending is None else state.pending.aggregators
         company = company_among(aggregators, self.rule.member)
         contracted = outcomes.position_of(company.aggregator)
-        return contracted if company.alone else shares_of(contracted, company, said).get(self.rule.member)
+        if company.alone:
+            return contracted, []
+        share = shares_of(contracted, company, said).get(self.rule.member)
+        heard = sum(member in said for member in company.members)
+        fields: dict[str, object] = {
+            "interval": outcomes.clearing.interval,
+            "energy_mwh": share,
+            "contracted_mwh": contracted,
+            "members": len(company.members),
+            "heard": heard,
+        }
+        return share, [Report("battery_share", fields)]
 
     def _plan(self, interval: int, now: Now) -> Plan:
         """What the others of our virtual battery are to know; one whose devices are stopped has no storage."""

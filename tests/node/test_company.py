@@ -224,16 +224,19 @@ def test_each_follows_its_share_and_they_sum_to_what_was_contracted() -> None:
         trader(member).decided(state, outcomes, True, at(GATE_NS + NS_PER_S), SAID)
         for member in (AGGREGATOR, MEMBER, OTHER)
     ]
-    positions = [effect.energy for (effect,) in commanded if isinstance(effect, CommandPosition)]
+    positions = [effect.energy for _, effect in commanded if isinstance(effect, CommandPosition)]
     assert positions == [-100, -300, -300]
+    reports = [told.fields for told, _ in commanded if isinstance(told, Report)]
+    assert [each["energy_mwh"] for each in reports] == positions
+    assert all((each["contracted_mwh"], each["members"], each["heard"]) == (-700, 3, 3) for each in reports)
 
 
 def test_a_member_nobody_has_heard_runs_on_its_own_and_the_others_share_without_it() -> None:
     state, outcomes = cleared(-400)
     said = {AGGREGATOR: SAID[AGGREGATOR], OTHER: SAID[OTHER]}
-    (report,) = trader(MEMBER).decided(state, outcomes, True, at(GATE_NS + NS_PER_S), said)
+    _, report = trader(MEMBER).decided(state, outcomes, True, at(GATE_NS + NS_PER_S), said)
     assert isinstance(report, Report) and report.event == "local_fallback"
-    (command,) = trader(OTHER).decided(state, outcomes, True, at(GATE_NS + NS_PER_S), said)
+    _, command = trader(OTHER).decided(state, outcomes, True, at(GATE_NS + NS_PER_S), said)
     assert command == CommandPosition(FIRST_INTERVAL, -300)
 
 
