@@ -149,9 +149,11 @@ def _battery_lines(battery: VirtualBattery) -> list[str]:
 
 def _led(view: VirtualBatteryView, aggregator: str) -> set[str]:
     """All members that an aggregator has named."""
-    agreed = (each for battery in view.virtual_batteries for each in battery.members)
-    waiting = (each for each in view.waiting if "aggregation" in each.said)
-    return {each.member for each in (*agreed, *waiting) if each.aggregator == aggregator}
+    agreed = {
+        (each.member, each.aggregator) for battery in view.virtual_batteries for each in battery.members
+    }
+    waiting = {(each.member, each.aggregator) for each in view.waiting if "aggregation" in each.said}
+    return {member for member, to in agreed | waiting if to == aggregator}
 
 
 def _waiting_line(word: OpenWord, led: set[str]) -> str:
