@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ledger.membership.members import Membership
 from market.units import MAX_PRICE
 from node.constants import CAPACITY, CAPACITY_AGAIN_NS, CAPACITY_CHANGE, CAPACITY_PER_MEMBER_NS
 from node.events import Effect, Now, Publish
 from node.trading import Trading
-from node.wire import Capacity, decode_capacity, encode_capacity
+from node.wire import Capacity, Plan, decode_capacity, encode_capacity
+
+PLANS_KEPT = 3
+"""of each member: the interval whose gate is next is spoken of before the one before it is decided."""
 
 
 @dataclass(slots=True)
@@ -17,17 +21,23 @@ class Capacities:
     seen: dict[bytes, Capacity] = field(default_factory=dict)
     said: Capacity | None = None
     _again_ns: int = 0
+    _plans: dict[bytes, dict[int, Plan]] = field(default_factory=dict)
+    _own: dict[int, Plan] = field(default_factory=dict)
 
-    def say(self, trading: Trading, members: int, now: Now) -> list[Effect]:
-        """Our own, where it is news to a cell of so many members."""
+    def say(self, trading: Trading, members: int, now: Now, *, at_once: bool = False) -> list[Effect]:
+        """Our own, where it is news to a cell of so many members, or `at_once`."""
         up, down, soc = trading.headroom_mw(now)
         up_energy, down_energy, health = trading.stored(now)
         branch = trading.rule.branch
         wear = min(MAX_PRICE, max(0, trading.wear)) if soc is not None else 0
-        capacity = Capacity(now.cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear)
-        if self.said is not None and now.real_ns < self._again_ns and not _differs(capacity, self.said):
+        plan = trading.plan
+        capacity = Capacity(now.cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear, plan)
+        known = self.said is not None and now.real_ns < self._again_ns and not _differs(capacity, self.said)
+        if known and not at_once:
             return []
         self.said = capacity
+        if plan is not None:
+            _remember(self._own, plan)
         self._again_ns = now.real_ns + max(CAPACITY_AGAIN_NS, members * CAPACITY_PER_MEMBER_NS)
         return [Publish(CAPACITY, encode_capacity(capacity))]
 
@@ -37,7 +47,9 @@ class Capacities:
 
     def hear(self, author: bytes, data: bytes) -> None:
         """A member's message. Raises `Malformed`."""
-        self.seen[author] = decode_capacity(data)
+        self.seen[author] = capacity = decode_capacity(data)
+        if capacity.plan is not None:
+            _remember(self._plans.setdefault(author, {}), capacity.plan)
 
     def forget(self, author: bytes) -> None:
         """A member is gone."""
@@ -45,7 +57,21 @@ class Capacities:
 
     def keep(self, members: Iterable[bytes]) -> None:
         """Only these are members now."""
-        self.seen = {author: self.seen[author] for author in members if author in self.seen}
+        kept = tuple(members)
+        self.seen = {author: self.seen[author] for author in kept if author in self.seen}
+        self._plans = {author: self._plans[author] for author in kept if author in self._plans}
+
+    def plans(self, interval: int, membership: Membership, member: bytes) -> dict[bytes, Plan]:
+        """What members have said of an interval, by member id; our own word, as `member`, is what others have heard.
+
+        Who is gone by now has still said it: everybody shares by the same words.
+        """
+        said = {member: self._own[interval]} if interval in self._own else {}
+        for key, plans in self._plans.items():
+            author = membership.by_feed_key(key)
+            if author is not None and interval in plans:
+                said.setdefault(author.id, plans[interval])
+        return said
 
     def headroom_mw(self) -> list[int]:
         """What all that are reachable could change together: up and down, mW."""
@@ -53,6 +79,14 @@ class Capacities:
             sum(each.up_mw for each in self.seen.values()),
             sum(each.down_mw for each in self.seen.values()),
         ]
+
+
+def _remember(plans: dict[int, Plan], plan: Plan) -> None:
+    """Keep a plan with those before it; the last word on an interval counts."""
+    plans.pop(plan.interval, None)
+    plans[plan.interval] = plan
+    if len(plans) > PLANS_KEPT:
+        del plans[next(iter(plans))]
 
 
 def _differs(capacity: Capacity, said: Capacity) -> bool:

@@ -30,6 +30,7 @@ from ledger.sync.replication import (
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from node import events as ev
+from node import trading_together as together
 from node.belonging import Identity, confirmations_needed, connectable, feed_keys_of, members_changed
 from node.capacities import Capacities
 from node.constants import CAPACITY, CAPACITY_EVERY_NS, ENTRIES, STATUS_EVERY_NS
@@ -310,7 +311,7 @@ class NodeCore:
         if routine:
             effects += [*self._try_again(now), *routine]
         if self.active:
-            effects += self._trade(lambda t: t.bid(self.ordering.tip.state, now))
+            effects += self._trade(lambda t: together.bid(t, self.capacities, self.ordering.tip, now))
         return effects
 
     def _periodic(self, what: str, now: Now) -> list[Effect]:
@@ -323,8 +324,7 @@ class NodeCore:
                 return [ev.Broadcast(encode_frame(StatusFrame(self.ordering.tip.height))), *recalls]
             case "capacity":
                 self.timers.at(now.real_ns + CAPACITY_EVERY_NS, "capacity")
-                members = len(self.gathering.membership.members)
-                said = self._trade(lambda t: self.capacities.say(t, members, now))
+                said = self._trade(lambda t: together.say(t, self.capacities, self.ordering.tip, now))
                 may_speak = self.active and self.own_feed() is not None
                 return [*said, *self.serving.due(self.capacities, active=may_speak, now=now)]
             case _:
@@ -362,7 +362,7 @@ class NodeCore:
         voting = self.ordering.let_vote(now) if self.active and tip.height >= self.waits_out else []
         assert isinstance(outcomes, BlockOutcomes)
         timely = decided.certificate.round - header.round <= tip.genesis.last_timely_round
-        effects = self._trade(lambda t: t.decided(tip.state, outcomes, timely, now))
+        effects = self._trade(lambda t: together.decided(t, self.capacities, tip, outcomes, timely, now))
         if changed:
             self.recall.needed = confirmations_needed(tip.membership, self.identity.member)
             self.capacities.keep(key for key, _ in connectable(tip.membership))

@@ -40,10 +40,12 @@ class Offers:
     _said: dict[bytes, int] = field(default_factory=dict)
 
     def arm(self, state: CellState, now: Now) -> list[Effect]:
-        """Arm what a dso buys and we offer, before what is armed runs out."""
+        """Arm what a dso buys and we offer, before what is armed runs out; nothing while another one trades for us."""
         if state.rules.member(self.member) is None:
             return []
-        return [entry for offer in self.offered for entry in self._arm(offer, state, now)]
+        delegated = self.member in state.virtual_batteries.aggregators(state.rules, state.last_interval + 1)
+        offered = tuple(Offer(each.name, 0, 0) for each in self.offered) if delegated else self.offered
+        return [entry for offer in offered for entry in self._arm(offer, state, now)]
 
     def change(self, offer: Offer) -> None:
         """Offer more or less of a service that is offered; the next block hears of it."""

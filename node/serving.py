@@ -14,6 +14,7 @@ from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.services.limits import connection_limits
 from market.units import MW_PER_W
+from market.virtual_battery.settling import spread
 from node.alarm_feed import AlarmFeed
 from node.capacities import Capacities
 from node.commands import Commands
@@ -53,6 +54,8 @@ class Serving:
         self.tip = tip
         clearing = outcomes.clearing
         contracts = {part.member: part.position for part in clearing.members} if timely else {}
+        if tip.state.pending is not None:
+            contracts = spread(contracts, tip.state.pending.aggregators, tip.state.rules)
         part = connection_limits(tip.state.rules, clearing, contracts, self.member)
         if part is not None:
             self._limits[clearing.interval] = part

@@ -20,8 +20,20 @@ from market.outcomes import BlockOutcomes
 from market.payloads import Curve, Kind, Reading, encode_order, encode_reading
 from market.rules import CellRules, MemberRule
 from market.units import MW_PER_W, MWH_PER_WH, energy_of_power
+from node.company import (
+    NOTHING_SAID,
+    Company,
+    Plans,
+    company_among,
+    company_at_next_gate,
+    energy_caps,
+    flexibility_together,
+    plan_of,
+    shares_of,
+)
 from node.constants import IMAGE_AGE_NS
 from node.events import AcknowledgeMeter, CommandPosition, Effect, Now, Report, SignEntry
+from node.wire import Plan
 
 PPM = 1_000_000
 HEALTHY = 1000
@@ -36,7 +48,8 @@ class Trading:
 
     A bidder that looks ahead is shown `horizon` intervals of what `expectations` make of the tariff (or of what
     somebody `told` of an interval in its place), the grid's `carbon` (g/kWh of an interval) and what was metered;
-    `wear` is what a kWh out of the storage costs in lifetime, µ/kWh.
+    `wear` is what a kWh out of the storage costs in lifetime, µ/kWh. `company` is who it trades with at the next gate
+    (None until the first look), and `plan` what the others of a virtual battery are to know.
     """
 
     rules: CellRules
@@ -58,6 +71,8 @@ class Trading:
     wear: int = 0
     paused: bool = False
     positions: dict[int, int] = field(default_factory=dict)
+    company: Company | None = None
+    plan: Plan | None = None
     _image: ImageReport | None = None
     _nameplate: Attached | None = None
     _again: int | None = None
@@ -69,21 +84,34 @@ class Trading:
 
     def next_order_ns(self, now_cell_ns: int) -> int | None:
         """The cell time of the next bid, or None after the last trading interval."""
-        interval = self._next_interval(now_cell_ns)
+        interval = self.next_interval(now_cell_ns)
         if self.last_trading_interval is not None and interval > self.last_trading_interval:
             return None
         return max(now_cell_ns, self._order_time_ns(interval))
 
-    def bid(self, state: CellState, now: Now) -> list[Effect]:
-        """The order for the interval whose gate is next, if it is time and it has not been given."""
-        interval = self._next_interval(now.cell_ns)
+    def next_interval(self, now_cell_ns: int) -> int:
+        """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""
+        interval = max(self.calendar.next_gate(now_cell_ns), self.first_interval)
+        return interval + 1 if interval == self.bid_for else interval
+
+    def bid(self, state: CellState, now: Now, said: Plans = NOTHING_SAID) -> list[Effect]:
+        """The order for the interval whose gate is next, if it is time and it has not been given.
+
+        In a virtual battery it is time for the own `plan`, too, and only the aggregator gives an order, for all
+        whose plan of the interval was `said`.
+        """
+        interval = self.next_interval(now.cell_ns)
+        company = self.company = company_at_next_gate(state, self.rule.member, interval)
         if now.cell_ns < self._order_time_ns(interval) or (
             self.last_trading_interval is not None and interval > self.last_trading_interval
         ):
             return []
         self.bid_for = interval
         given, self._again = interval == self._again, None
-        curve = Curve() if self._halted() else self._curve(interval, state, now)
+        self.plan = None if company.alone else self._plan(interval, now)
+        if not company.bids:
+            return []
+        curve = Curve() if self._halted() else self._curve(interval, state, company, said, now)
         if curve.is_empty and not given:
             return []
         return [self._entry(Kind.ORDER, interval, now, encode_order(curve))]
@@ -115,8 +143,18 @@ class Trading:
             return [AcknowledgeMeter(interval)]
         return []
 
-    def decided(self, state: CellState, outcomes: BlockOutcomes, timely: bool, now: Now) -> list[Effect]:
-        """A block was decided: remember its price, and command our position if its deadline is not past."""
+    def decided(
+        self,
+        state: CellState,
+        outcomes: BlockOutcomes,
+        timely: bool,
+        now: Now,
+        said: Plans = NOTHING_SAID,
+    ) -> list[Effect]:
+        """A block was decided: remember its price, and command our position if its deadline is not past.
+
+        In a virtual battery that is our share of what was contracted, by what its members have `said` of the interval.
+        """
         clearing = outcomes.clearing
         # A price of scarcity in an emergency is paid by nobody, and says nothing of what comes after.
         price = None if clearing.emergency else clearing.prices[self.rule.branch]
@@ -126,16 +164,15 @@ class Trading:
             self.expectations.priced(clearing.interval, tariff.import_price, tariff.export_price, price)
         if self.last_trading_interval is not None and clearing.interval > self.last_trading_interval:
             return []
-        position = outcomes.position_of(self.rule.member)
+        position, told = self._position(state, outcomes, said)
         self.positions = {clearing.interval - 1: self.positions.get(clearing.interval - 1, 0)}
+        reason = "no plan of ours was said" if position is None else None
         if not timely or now.cell_ns >= self.calendar.dispatch_deadline_ns(clearing.interval):
-            fields: dict[str, object] = {
-                "interval": clearing.interval,
-                "reason": "decided after its deadline",
-            }
-            return [Report("local_fallback", fields)]
+            reason = "decided after its deadline"
+        if reason is not None or position is None:
+            return [*told, Report("local_fallback", {"interval": clearing.interval, "reason": reason})]
         self.positions[clearing.interval] = position
-        return [CommandPosition(clearing.interval, position)]
+        return [*told, CommandPosition(clearing.interval, position)]
 
     def measured(self, image: ImageReport) -> None:
         """The newest process image."""
@@ -174,13 +211,38 @@ class Trading:
         stopped = self._image is not None and self._image.mode is Mode.EMERGENCY_STOP
         return self.paused or stopped
 
-    def _next_interval(self, now_cell_ns: int) -> int:
-        """The next interval to bid for; one given while the clock was ahead of its time holds up none before it."""
-        interval = max(self.calendar.next_gate(now_cell_ns), self.first_interval)
-        return interval + 1 if interval == self.bid_for else interval
-
     def _order_time_ns(self, interval: int) -> int:
-        return self.calendar.gate_closure_ns(interval) - self.order_lead_ns
+        """When the order is given; in a virtual battery also the plan is said, by who bids for all after the others."""
+        gate_ns = self.calendar.gate_closure_ns(interval)
+        if self.company is None or self.company.alone:
+            return gate_ns - self.order_lead_ns
+        speak_ns = max(self.calendar.gate_closure_ns(interval - 1), gate_ns - 2 * self.order_lead_ns)
+        return (speak_ns + gate_ns) // 2 if self.company.bids else speak_ns
+
+    def _position(
+        self, state: CellState, outcomes: BlockOutcomes, said: Plans
+    ) -> tuple[int | None, list[Effect]]:
+        """Our part of what was contracted, and a word about it; None where nobody knows what we expected."""
+        aggregators = {} if state.pending is None else state.pending.aggregators
+        company = company_among(aggregators, self.rule.member)
+        contracted = outcomes.position_of(company.aggregator)
+        if company.alone:
+            return contracted, []
+        share = shares_of(contracted, company, said).get(self.rule.member)
+        heard = sum(member in said for member in company.members)
+        fields: dict[str, object] = {
+            "interval": outcomes.clearing.interval,
+            "energy_mwh": share,
+            "contracted_mwh": contracted,
+            "members": len(company.members),
+            "heard": heard,
+        }
+        return share, [Report("battery_share", fields)]
+
+    def _plan(self, interval: int, now: Now) -> Plan:
+        """What the others of our virtual battery are to know; one whose devices are stopped has no storage."""
+        storage = NO_STORAGE if self._halted() else self._storage(interval, now)
+        return plan_of(self._flexibility(interval, now), storage)
 
     def _entry(self, kind: Kind, interval: int, now: Now, payload: tuple[Value, ...]) -> SignEntry:
         return SignEntry(int(kind), interval, now.cell_ns, payload)
@@ -194,20 +256,24 @@ class Trading:
         if self.expectations is not None:
             self.expectations.metered(record.interval, load, generation)
 
-    def _curve(self, interval: int, state: CellState, now: Now) -> Curve:
+    def _curve(self, interval: int, state: CellState, company: Company, said: Plans, now: Now) -> Curve:
+        """The curve to offer, for all that we bid for."""
         tariff = self.rules.tariff_on(self.rule.branch, self.rules.tariff_at(interval, state.tariffs))
+        injection, withdrawal = energy_caps(state.rules, company)
         account = Account(
             import_price=tariff.import_price,
             export_price=tariff.export_price,
-            max_injection=self.rules.max_injection(self.rule),
-            max_withdrawal=self.rules.max_withdrawal(self.rule),
+            max_injection=injection,
+            max_withdrawal=withdrawal,
         )
         history = self.prices if self.prices.prices else self.prices.with_price(tariff.import_price)
         forecast = history.forecast()
         assert forecast is not None, "a history with a price has quartiles"
         if self.expectations is not None:
             forecast = replace(forecast, horizon=self._horizon(self.expectations, interval, state))
-        return self.bidder.orders(self._flexibility(interval, now), forecast, account)
+        own = self._flexibility(interval, now)
+        flexibility = own if company.alone else flexibility_together(own, company, said)
+        return self.bidder.orders(flexibility, forecast, account)
 
     def _horizon(self, expectations: Expectations, interval: int, state: CellState) -> tuple[Outlook, ...]:
         def tariff(ahead: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ and what is gossiped beside entries: capacity, and addresses.
 CBOR arrays, decoded as hostile. Signed parts stay envelopes: their signatures are checked by the ledger, not here.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ledger.encoding import Value, decode, encode
 from ledger.errors import Malformed
@@ -86,10 +86,29 @@ def decode_frame(data: bytes) -> Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What a member of a virtual battery expects of an interval (mWh, all at least 0): its loads and generation; what
+    its storage can take until full (`room`) and give above its owner's reserve (`stored`), and of both how much in this
+    one interval (`charge`, `discharge`)."""
+
+    interval: int
+    load: int
+    generation: int
+    room: int
+    stored: int
+    charge: int
+    discharge: int
+
+
+MOST_PLANNED = 2**42
+"""mWh: more than 4 GWh, and few enough to be multiplied with parts per million."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capacity:
     """What a member can do now: headroom (mW, both non-negative), state of charge (per mille, None without storage),
     health (per mille) and its branch, the energy (mWh) that it can give above its reserve and take, and what moving
-    energy costs it (µ/kWh). Gossiped, never agreed."""
+    energy costs it (µ/kWh); in a virtual battery also its plan. Gossiped, never agreed."""
 
     cell_ns: int
     up_mw: int
@@ -100,9 +119,10 @@ class Capacity:
     up_energy: int = 0
     down_energy: int = 0
     wear: int = 0
+    plan: Plan | None = None
 
 
-CAPACITY_BYTES = 64
+CAPACITY_BYTES = 128
 MOST_CAPACITY = 2**50
 """mW or mWh: beyond any member, and few enough to be added up and multiplied with seconds."""
 
@@ -119,7 +139,8 @@ def encode_capacity(capacity: Capacity) -> bytes:
             capacity.branch,
             capacity.up_energy,
             capacity.down_energy,
-            *((capacity.wear,) if capacity.wear else ()),
+            *((capacity.wear,) if capacity.wear or capacity.plan is not None else ()),
+            *(() if capacity.plan is None else (astuple(capacity.plan),)),
         )
     )
 
@@ -140,14 +161,34 @@ def decode_capacity(data: bytes) -> Capacity:
             *more,
         ) if (
             min(cell_ns, up, down, health, branch, up_energy, down_energy) >= 0
-            and (not more or (len(more) == 1 and isinstance(more[0], int) and 0 < more[0] <= MAX_PRICE))
             and max(up, down, up_energy, down_energy) <= MOST_CAPACITY
             and health <= 1000
             and (soc is None or 0 <= soc <= 1000)
         ):
-            wear = next((each for each in more if isinstance(each, int)), 0)
-            return Capacity(cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear)
+            wear, plan = _added(more)
+            return Capacity(cell_ns, up, down, soc, health, branch, up_energy, down_energy, wear, plan)
     raise Malformed("not a capacity message")
+
+
+def _added(more: list[Value]) -> tuple[int, Plan | None]:
+    """What only some members say: the wear of their storage, and the plan of those in a virtual battery."""
+    match more:
+        case []:
+            return 0, None
+        case [int(wear)] if 0 < wear <= MAX_PRICE:
+            return wear, None
+        case [int(wear), tuple(plan)] if 0 <= wear <= MAX_PRICE:
+            return wear, _plan(plan)
+    raise Malformed("not a capacity message")
+
+
+def _plan(values: tuple[Value, ...]) -> Plan:
+    match values:
+        case (int(interval), int(load), int(generation), int(room), int(stored), int(charge), int(discharge)):
+            energies = (load, generation, room, stored, charge, discharge)
+            if interval >= 0 and min(energies) >= 0 and max(energies) <= MOST_PLANNED:
+                return Plan(interval, *energies)
+    raise Malformed("not a plan")
 
 
 @dataclass(frozen=True, slots=True)

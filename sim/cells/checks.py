@@ -15,6 +15,8 @@ from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.payloads import Kind
+from market.virtual_battery.book import Aggregators
+from node.company import company_among
 from sim.cells.shared_work import shared_work
 
 Chain = list[Replayed[CellState]]
@@ -133,9 +135,19 @@ def _replayed(everyone: Sequence[Seen], genesis: Genesis) -> tuple[list[Seen], l
     return nodes, chains
 
 
+def _aggregators(each: Replayed[CellState]) -> Aggregators:
+    """Who bid for whom in the clearing of a block."""
+    pending = each.tip.state.pending
+    return {} if pending is None else pending.aggregators
+
+
 def _position_faults(node: Seen, chain: Chain) -> Iterator[str]:
+    """Of those that bid and are bid for by nobody else; the others are told shares."""
     filled = {
-        outcomes_of(each).clearing.interval: outcomes_of(each).position_of(node.member) for each in chain
+        outcomes_of(each).clearing.interval: outcomes_of(each).position_of(node.member)
+        if company_among(_aggregators(each), node.member).alone
+        else node.positions.get(outcomes_of(each).clearing.interval)
+        for each in chain
     }
     first = chain[0].block.header.first_interval
     for interval, energy in node.positions.items():
@@ -195,13 +207,29 @@ def _calm_faults(chain: Chain, nodes: list[Seen], expected: Expected) -> Iterato
             yield f"interval {interval} was not decided in time, though nothing was wrong any more"
             continue
         traded = {part.member for part in outcomes_of(each).clearing.members}
+        aggregators = _aggregators(each)
+        if beside := traded & aggregators.keys():
+            yield f"in interval {interval} {len(beside)} traded beside who bid for them"
+        yield from _share_faults(outcomes_of(each), aggregators, nodes)
         for node in nodes:
-            if node.member not in traded:
+            if node.member not in traded and node.member not in aggregators:
                 yield f"the order of {node.name} for interval {interval} was left out"
             if interval not in node.positions:
                 yield f"{node.name} was told no position for interval {interval}"
         if traded & expected.latecomers:
             yield f"an order for interval {interval} that came after its gate was let in"
+
+
+def _share_faults(outcomes: BlockOutcomes, aggregators: Aggregators, nodes: list[Seen]) -> Iterator[str]:
+    """What all of a virtual battery are told sums up to what was contracted, where nobody in it is at fault."""
+    interval = outcomes.clearing.interval
+    told = {node.member: node.positions.get(interval) for node in nodes}
+    for aggregator in set(aggregators.values()):
+        shares = [told.get(member) for member in company_among(aggregators, aggregator).members]
+        known = [share for share in shares if share is not None]
+        if len(known) == len(shares) and sum(known) != outcomes.position_of(aggregator):
+            contracted = outcomes.position_of(aggregator)
+            yield f"in interval {interval} {known} were told to those for whom {contracted} was contracted"
 
 
 def _is_excused(each: Replayed[CellState], cheats: frozenset[bytes]) -> bool:

@@ -10,7 +10,7 @@ from node.capacities import Capacities
 from node.constants import CAPACITY, CAPACITY_AGAIN_NS, CAPACITY_PER_MEMBER_NS
 from node.events import Now, Publish
 from node.trading import Trading
-from node.wire import Capacity, decode_capacity
+from node.wire import Capacity, Plan, decode_capacity
 
 S = 1_000_000_000
 MEMBERS = 8
@@ -23,6 +23,7 @@ class Devices:
     headroom: tuple[int, int, int | None]
     rule: MemberRule
     wear: int = 0
+    plan: Plan | None = None
 
     def headroom_mw(self, now: Now) -> tuple[int, int, int | None]:
         return self.headroom

@@ -11,9 +11,11 @@ from ledger.errors import Malformed
 from ledger.limits import PROPOSAL_BYTES, VOTE_BYTES
 from node.constants import FRAME_BYTES
 from node.wire import (
+    MOST_PLANNED,
     Capacity,
     CertificateFrame,
     Frame,
+    Plan,
     ProposalFrame,
     StandingFrame,
     StatusFrame,
@@ -43,6 +45,8 @@ capacities = st.builds(
     st.integers(0, 4096),
     amounts,
     amounts,
+    st.integers(0, 10**6),
+    st.none() | st.builds(Plan, amounts, *[st.integers(0, MOST_PLANNED)] * 6),
 )
 values = st.recursive(
     st.none() | st.integers(-5, 1500) | st.binary(max_size=300),
@@ -103,6 +107,14 @@ def test_a_frame_beyond_the_cap_is_refused_before_it_is_read() -> None:
         (0, 0, 0, None, 1000, -1),
         (0, 0, 0, None, 1000),
         (0, 0, 0, b"", 1000, 0),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0),
+        (0, 0, 0, None, 1000, 0, 0, 0, 5, 6),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0, (1, 2, 3, 4, 5, 6)),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0, (1, 2, 3, 4, 5, 6, -7)),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0, (1, 2, 3, 4, 5, 6, MOST_PLANNED + 1)),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0, (-1, 2, 3, 4, 5, 6, 7)),
+        (0, 0, 0, None, 1000, 0, 0, 0, (1, 2, 3, 4, 5, 6, 7)),
+        (0, 0, 0, None, 1000, 0, 0, 0, 0, (1, 2, 3, 4, 5, 6, 7), 0),
     ],
 )
 def test_a_capacity_that_no_device_has_is_refused(value: tuple[object, ...]) -> None:
