@@ -58,7 +58,12 @@ from market.settlement import (
     imbalances,
     take_over,
 )
-from market.virtual_battery.settling import energy_passed_on, money_passed_on, price_for
+from market.virtual_battery.settling import (
+    amounts_passed_on,
+    contracts_after,
+    energy_passed_on,
+    price_for,
+)
 
 
 class EnergyCell:
@@ -195,9 +200,9 @@ def _settle(
     settled = _counted(draft, record, known)
     draft.records[record.interval] = settled
     result = imbalances(settled, draft.rules)
-    moved = result.with_money(money_passed_on(settled, draft.rules))
-    draft.post(Reason.SETTLED, record.interval, moved.amounts())
-    return _told(draft.rules, settled, settled.readings, result, moved, correction=False)
+    draft.post(Reason.SETTLED, record.interval, result.amounts())
+    draft.post(Reason.PASSED_ON, record.interval, amounts_passed_on(settled, draft.rules))
+    return _told(draft.rules, settled, settled.readings, result, result, correction=False)
 
 
 def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Reading]) -> IntervalRecord:
@@ -215,7 +220,7 @@ def _counted(draft: StateDraft, record: IntervalRecord, known: Mapping[bytes, Re
         meters=meters,
         guesses=guesses,
     )
-    return replace(settled, contracts=energy_passed_on(settled)) if settled.aggregators else settled
+    return replace(settled, contracts=contracts_after(settled)) if settled.aggregators else settled
 
 
 def _estimate(draft: StateDraft, member: bytes) -> Reading:
@@ -231,11 +236,10 @@ def _correct(
     corrected = _counted(draft, record, {**record.readings, **record.guesses, **new})
     draft.records[record.interval] = corrected
     result = imbalances(corrected, draft.rules)
-    moved = difference(
-        result.with_money(money_passed_on(corrected, draft.rules)),
-        imbalances(record, draft.rules).with_money(money_passed_on(record, draft.rules)),
-    )
+    moved = difference(result, imbalances(record, draft.rules))
     draft.post(Reason.CORRECTED, record.interval, moved.amounts())
+    passed = amounts_passed_on(corrected, draft.rules, before=record)
+    draft.post(Reason.PASSED_ON, record.interval, passed)
     changed = {m for m, reading in corrected.readings.items() if reading != record.readings[m]}
     # Who answers for a member whose reading changed is corrected, too.
     changed |= {corrected.aggregators[member] for member in changed & corrected.aggregators.keys()}
@@ -251,8 +255,12 @@ def _told(
     *,
     correction: bool,
 ) -> IntervalSettlement:
+    passed = energy_passed_on(record)
     lines = tuple(
-        _line(rules, record, member, result.members[member], moved.members.get(member, 0), correction)
+        replace(
+            _line(rules, record, member, result.members[member], moved.members.get(member, 0), correction),
+            passed_on=passed.get(member, 0),
+        )
         for member in sorted(members)
     )
     return IntervalSettlement(

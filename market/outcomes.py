@@ -78,8 +78,8 @@ class SettlementLine:
     `metered` is net; `contribution` and `consumption` are the two counters. `contract_money` is what the
     contract paid or cost (posted when the clearing was confirmed), `imbalance_money` what `metered -
     contracted` pays or costs, and `posted` the money that this block moved for it: all of `imbalance_money`
-    first, the difference in a correction. In a virtual battery the contract is what is left after its aggregator
-    passed energy on, and what that moved is in `posted` as well.
+    first, the difference in a correction. In a virtual battery the contract is what is left after `passed_on` (mWh),
+    which is what the aggregator took from a member, and for itself what it gave to all; it moves `price` x `passed_on`.
     """
 
     interval: int
@@ -93,6 +93,7 @@ class SettlementLine:
     posted: int
     estimated: bool
     correction: bool
+    passed_on: int = 0
 
     @property
     def metered(self) -> int:
@@ -284,6 +285,7 @@ def _settlement_leaves(settlement: IntervalSettlement) -> Iterator[tuple[bytes, 
             big_int_bytes(line.imbalance_money),
             big_int_bytes(line.posted),
             int(line.estimated),
+            *((line.passed_on,) if line.passed_on else ()),
         )
         yield b"line/" + interval + line.member, encode(value)
     for mismatch in settlement.mismatches:

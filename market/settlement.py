@@ -11,12 +11,11 @@ and feed-in x e for an export, which it pays. Every row is one posting set and s
 | frozen member's position | - p c            | + p c                   |          |           |          |
 | interval settled         | + imbalance      | + bill(real)-bill(held) |          | the rest  |          |
 | interval corrected       | the row above with the new readings, less that row with the old ones    |
-| energy passed on         | + q x, its aggregator - q x, at the price q within their virtual battery |
 | deposit (payout < 0)     | + amount         |                         |          |           | - amount |
 
-Energy is passed on in the posting set of the settlement (`market.virtual_battery.settling`).
-What grid services pay is a posting set of its own (`market.services.payments`), and so is what branches really
-lost against the contracts (`market.loss_settlement`).
+What grid services pay is a posting set of its own (`market.services.payments`), and so are what branches really
+lost against the contracts (`market.loss_settlement`) and what a virtual battery's aggregator passes on
+(`market.virtual_battery.settling`).
 
 `agreed` is the exchange that the clearing contracted, `held` minus the sum of the positions that members hold
 at settlement (a frozen member holds none), `real` minus the sum of the metered energies. Imbalance money of d
@@ -70,6 +69,7 @@ class Reason(IntEnum):
     CORRECTED = 4
     DEPOSITED = 5
     LOSSES = 6
+    PASSED_ON = 7
     SERVICES = 32
 
 
@@ -87,13 +87,6 @@ class Imbalances:
         amounts[SUPPLIER] = self.supplier
         amounts[COMMUNITY] = self.community
         return amounts
-
-    def with_money(self, between: Mapping[bytes, int]) -> "Imbalances":
-        """With money that goes between members on top, which sums to zero."""
-        if not between:
-            return self
-        members = {member: money + between.get(member, 0) for member, money in self.members.items()}
-        return Imbalances(members, self.supplier, self.community)
 
 
 def bill(tariff: TariffStep, exchange: int) -> int:

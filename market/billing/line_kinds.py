@@ -40,6 +40,10 @@ _KINDS: Mapping[int, tuple[LineKind, LineKind]] = {
         LineKind("losses-saved", "Less lost in the lines than contracted"),
         LineKind("losses-borne", "More lost in the lines than contracted"),
     ),
+    Reason.PASSED_ON: (
+        LineKind("delivered-within", "Delivered within the virtual battery"),
+        LineKind("taken-within", "Taken within the virtual battery"),
+    ),
     Reason.SERVICES: (
         LineKind("services", "Grid services"),
         LineKind("services-returned", "Grid services returned"),

@@ -123,10 +123,13 @@ class Explained:
             old = self._lines.get((line.interval, line.member))
             reason = Reason.CORRECTED if line.correction else Reason.SETTLED
             account = member_account(line.member)
+            passed = (int(Reason.PASSED_ON), line.interval, account)
             if not line.correction:
                 yield (int(reason), line.interval, account), line.imbalance
+                yield passed, line.passed_on
             elif old is not None:
                 yield (int(reason), line.interval, account), line.imbalance - old.imbalance
+                yield passed, line.passed_on - old.passed_on
 
     def _meterings(self, block: BookedBlock) -> Iterator[Metering]:
         for line in _lines_of(block.outcomes):

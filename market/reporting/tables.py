@@ -239,6 +239,7 @@ def _settlements(report: Report) -> pl.DataFrame:
             _decimals("contribution_kwh", (row.contribution for row in rows), KWH),
             _decimals("consumption_kwh", (row.consumption for row in rows), KWH),
             _decimals("imbalance_kwh", (row.imbalance for row in rows), KWH),
+            _decimals("passed_on_kwh", (row.passed_on for row in rows), KWH),
             _decimals("price", (row.price for row in rows), PRICE),
             _decimals("contract_money", (row.contract_money for row in rows), MONEY),
             _decimals("imbalance_money", (row.imbalance_money for row in rows), MONEY),

@@ -14,32 +14,47 @@ grid services a virtual battery delivers is what its aggregator has armed, by th
 
 from collections.abc import Mapping
 
-from market.cell_state import IntervalRecord
+from market.cell_state import IntervalRecord, member_account
 from market.rules import CellRules
-from market.settlement import branch_of
+from market.settlement import Amounts, branch_of
 from market.splitting import split_by_weight
 from market.virtual_battery.book import Aggregators
 
 
-def energy_passed_on(record: IntervalRecord) -> dict[bytes, int]:
-    """The contracts after every aggregator has passed on what its members' meters show; the record has readings."""
+def contracts_after(record: IntervalRecord) -> dict[bytes, int]:
+    """The contracts after every aggregator has passed on what its members' meters show; the record has readings.
+
+    Those of a record that was settled before are of the readings it had then, with the same sum.
+    """
     contracts = dict(record.contracts)
     for member, aggregator in record.aggregators.items():
         metered = record.readings[member].net
-        passed = metered - contracts.get(member, 0)
+        more = metered - contracts.get(member, 0)
         contracts[member] = metered
-        contracts[aggregator] = contracts.get(aggregator, 0) - passed
+        contracts[aggregator] = contracts.get(aggregator, 0) - more
     return {member: contracts[member] for member in sorted(contracts) if contracts[member]}
 
 
-def money_passed_on(record: IntervalRecord, rules: CellRules) -> dict[bytes, int]:
-    """What members of virtual batteries get from their aggregators for a settled interval; it sums to zero."""
-    money: dict[bytes, int] = {}
+def energy_passed_on(record: IntervalRecord) -> dict[bytes, int]:
+    """By member what its aggregator took from it in a settled interval, and by aggregator what it gave."""
+    passed: dict[bytes, int] = {}
     for member, aggregator in record.aggregators.items():
-        worth = price_within(record, rules, member) * record.readings[member].net
-        money[member] = money.get(member, 0) + worth
-        money[aggregator] = money.get(aggregator, 0) - worth
-    return money
+        metered = record.readings[member].net
+        passed[member] = passed.get(member, 0) + metered
+        passed[aggregator] = passed.get(aggregator, 0) - metered
+    return passed
+
+
+def amounts_passed_on(
+    record: IntervalRecord, rules: CellRules, *, before: IntervalRecord | None = None
+) -> Amounts:
+    """The posting set of what aggregators pass on in a settled interval, or of what changed since it was so before."""
+    amounts: Amounts = {}
+    for settled, sign in ((record, 1), (before, -1)):
+        for member, energy in () if settled is None else energy_passed_on(settled).items():
+            account = member_account(member)
+            amounts[account] = amounts.get(account, 0) + sign * energy * price_within(record, rules, member)
+    return amounts
 
 
 def price_within(record: IntervalRecord, rules: CellRules, member: bytes) -> int:

@@ -20,12 +20,13 @@ RETAIL, FEED_IN = 300, 40
 MIDDLE = (RETAIL + FEED_IN) // 2
 
 
-def formed(world: Any, aggregator: int = 0, *members: int) -> Any:
-    """The world after its members 0 and 3 became one virtual battery."""
-    members = members or (3,)
-    said = [world.delegate(member, aggregator) for member in members]
-    outcomes = world.block(world.aggregate(aggregator, *members), *said)
+def formed(world: Any) -> Any:
+    """The world after its members 0 and 3 became one virtual battery; nobody used anything in the interval before."""
+    gate = world.state.last_interval + 1
+    outcomes = world.block(world.aggregate(0, 3), world.delegate(3, 0))
     assert outcomes.rejected == ()
+    world.block()
+    world.block(*(world.reading(member, gate, 0) for member in range(4)))
     return world
 
 
@@ -104,9 +105,9 @@ def test_the_aggregator_offers_what_all_nameplates_allow_and_has_one_imbalance(w
     settlement = settled(world, (0, -900), (3, -850), orders=orders)
     aggregator, member = of_member(world, settlement, 0), of_member(world, settlement, 3)
     assert (member.contracted, member.imbalance, member.imbalance_money) == (-850, 0, 0)
-    assert member.posted == -850 * RETAIL
-    assert (aggregator.contracted, aggregator.imbalance) == (-850, -50)
-    assert aggregator.posted == 850 * RETAIL - 50 * RETAIL
+    assert (member.posted, member.contract_money, member.passed_on) == (0, -850 * RETAIL, -850)
+    assert (aggregator.contracted, aggregator.imbalance, aggregator.passed_on) == (-850, -50, 850)
+    assert aggregator.posted == -50 * RETAIL
     assert world.balance(0) + world.balance(3) == -1750 * RETAIL
     assert world.balance(3) == -850 * RETAIL
 
@@ -127,8 +128,9 @@ def test_a_correction_moves_the_money_of_the_member_and_of_its_aggregator(world:
     outcomes = world.block(world.reading(3, gate, -400))
     (settlement,) = [each for each in outcomes.settlements if each.correction]
     assert {line.member for line in settlement.lines} == {world.ids[0], world.ids[3]}
-    assert of_member(world, settlement, 3).posted == 100 * MIDDLE
-    assert of_member(world, settlement, 0).posted == -100 * MIDDLE + 100 * FEED_IN
+    assert of_member(world, settlement, 3).passed_on == -400
+    assert of_member(world, settlement, 0).posted == 100 * FEED_IN
+    assert world.balance(0) == 400 * MIDDLE + 100 * FEED_IN
     assert world.balance(3) == -400 * MIDDLE
     world.block(world.reading(3, gate, -500))
     assert (world.balance(0), world.balance(3)) == (500 * MIDDLE, -500 * MIDDLE)
@@ -246,7 +248,8 @@ def test_nobody_in_a_virtual_battery_is_worse_off_than_alone_without_a_contract(
             if line is None or line.price is None or not FEED_IN <= line.price <= RETAIL:
                 continue
             assert line.imbalance == 0
-            assert line.posted >= line.metered * (RETAIL if line.metered < 0 else FEED_IN)
+            money = line.contract_money + line.posted
+            assert money >= line.metered * (RETAIL if line.metered < 0 else FEED_IN)
 
 
 @RELAXED
@@ -259,17 +262,18 @@ def test_money_inside_sums_to_zero_and_contracts_keep_their_sum(
     names = {member_account(member) for member in world.ids}
     for outcomes in world.outcomes:
         for settlement in outcomes.settlements:
-            moved = next(
-                (
-                    each
-                    for each in outcomes.postings
-                    if each.reference == settlement.interval
-                    and each.reason in (Reason.SETTLED, Reason.CORRECTED)
-                ),
-                None,
-            )
-            by_account = {} if moved is None else {each.account: each.amount for each in moved.postings}
+            of_interval = {
+                each.reason: {posting.account: posting.amount for posting in each.postings}
+                for each in outcomes.postings
+                if each.reference == settlement.interval
+            }
+            reason = Reason.CORRECTED if settlement.correction else Reason.SETTLED
+            own, passed = of_interval.get(reason, {}), of_interval.get(Reason.PASSED_ON, {})
+            assert sum(passed.values()) == 0
             for line in settlement.lines:
-                assert by_account.get(member_account(line.member), 0) == line.posted
+                account = member_account(line.member)
+                assert own.get(account, 0) == line.posted
+                if not settlement.correction:
+                    assert passed.get(account, 0) == line.passed_on * (line.price or 0)
             told = {member_account(line.member) for line in settlement.lines}
-            assert {account for account in by_account if account in names} <= told
+            assert (own.keys() | passed.keys()) & names <= told
