@@ -15,6 +15,7 @@ from ledger.records.genesis import Genesis
 from node import events as ev
 from node.belonging import connectable
 from node.constants import ENTRIES, INPUTS_WAITING, STALL_NS
+from sim.cells.calm import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, settling_ns
 from sim.cells.cheats import Cheater
 from sim.cells.checks import Expected, Outcome, Seen, final_faults
 from sim.cells.faults import FORKS, MS, PROVABLE, Cheat, ClusterPlan, S
@@ -27,16 +28,10 @@ from sim.cells.shared_work import shared_work
 from sim.cells.timeline import EventQueue, Trace
 from sim.cells.watch import Watch
 
-INTERVAL_NS = HOURS.interval_s * S // HOURS.speed
-"""Real time of an interval, at every pace."""
 MEMORY_NS = 500 * MS
 """How often what nodes hold because of others is measured, and whether all is decided."""
 REPAIR_NS = 2 * S
 """How long an operator takes from a daemon's refusal to the next start."""
-SETTLING_INTERVALS = 6
-"""Intervals after the healing until every gate must be decided in time: room for the rounds that grew before."""
-CALM_INTERVALS = 4
-"""Intervals of that."""
 LATE_NS = 30 * S
 """Virtual time after the last gate until every node must have the last block."""
 
@@ -206,6 +201,14 @@ class Cluster:
         Mishaps(self.plan, self.queue, self.trace, self.nodes, self._restart).schedule()
         after(0, self.network.notice)
         after(MEMORY_NS, self._measure)
+        after(self.plan.healed_ns, self._expect_calm)
+
+    def _expect_calm(self) -> None:
+        """Nothing is wrong any more: say from when on every gate must be decided in time."""
+        orderings = [node.core.ordering for node in self.honest if node.up]
+        calm_ns = self.queue.now_ns + settling_ns(orderings, len(self.nodes))
+        gates = -((2 * S - calm_ns) // INTERVAL_NS)
+        self.calm_from = max(self.calm_from, self.pace.first_interval + gates)
 
     def _real_ns(self, cell_ns: int) -> int:
         """The virtual real time of a moment of cell time, by a clock that is right."""

@@ -28,7 +28,8 @@ from market.admission import encode_terms
 from market.rules import MemberRule
 from node import events as ev
 from node.constants import ENTRIES
-from sim.cells.cluster import INTERVAL_NS, Cluster
+from sim.cells.calm import INTERVAL_NS, WAITED_OUT_NS
+from sim.cells.cluster import Cluster
 from sim.cells.faults import ClusterPlan, Outage, S
 from sim.cells.forgeries import entries_under_an_old_key
 from sim.cells.keys import CREDIT_LIMIT, HOURS, POWER_MW, Keys, Pace, founded
@@ -66,10 +67,6 @@ def newcomer(index: int) -> Admit:
 def new_keys(index: int) -> Keys:
     """The keys that a member takes when it gives up its first ones."""
     return Keys.of(1000 + index)
-
-
-WAITED_OUT_NS = 2 * INTERVAL_NS + S
-"""What a validator waits after a restart before it votes again, and until its peers have confirmed what it knows."""
 
 
 class ChangingCluster(Cluster):

@@ -9,7 +9,7 @@ from functools import partial
 
 from ledger.records import protocols
 from ledger.records.changes import SwitchProtocol
-from sim.cells.cluster import INTERVAL_NS
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.faults import ClusterPlan, S
 from sim.cells.membership import ChangingCluster, PlannedChange
 from sim.cells.node import ClusterNode

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from sim.cells.calm import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS
 from sim.cells.changes import changing_cluster, draw_changes
 from sim.cells.checks import Outcome
-from sim.cells.cluster import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, Cluster
+from sim.cells.cluster import Cluster
 from sim.cells.keys import MINUTES
 from sim.cells.plans import Focus
 

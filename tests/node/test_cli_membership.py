@@ -26,7 +26,7 @@ from node.config import read_addresses
 from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE
 from node.instructions import Instruction
 from node.spool import SPOOL_FILES, Spool
-from sim.cells.cluster import INTERVAL_NS
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, Outage, S
 from sim.cells.keys import Keys
 from sim.cells.membership import ADMISSION_KEY, ChangingCluster, PlannedChange

@@ -5,8 +5,9 @@ import pytest
 from ledger.chain.replay import Replayed
 from market.cell_state import CellState
 from node import ordering
+from sim.cells.calm import INTERVAL_NS, SETTLING_INTERVALS, WAITED_OUT_NS, settling_ns
 from sim.cells.checks import chain_of, outcomes_of
-from sim.cells.cluster import INTERVAL_NS, Cluster
+from sim.cells.cluster import Cluster
 from sim.cells.faults import (
     MS,
     Cheat,
@@ -147,3 +148,16 @@ def test_a_lost_block_is_noticed_when_nobody_keeps_what_it_prevotes(monkeypatch:
     outages = tuple(Outage(gate_ns + 280 * MS, 0, S, 22 + each) for each, gate_ns in enumerate(gates_ns))
     outcome = Cluster(14, 1, 60, plan(60, outages=outages)).run()
     assert outcome.violation is not None and "not live" in outcome.violation
+
+
+def test_after_its_healing_a_cell_may_take_as_long_as_its_rounds_have_become() -> None:
+    cluster = Cluster(1, 4, 1, plan(1))
+    cluster.run()
+    orderings = [node.core.ordering for node in cluster.nodes]
+    least_ns = settling_ns(orderings, 4)
+    assert WAITED_OUT_NS < least_ns < SETTLING_INTERVALS * INTERVAL_NS
+    assert settling_ns(orderings, 10) > least_ns
+    orderings[2].agreement.round = 10
+    delta_ns = orderings[0].timeouts.delta_ns
+    assert settling_ns(orderings, 4) == least_ns + 2 * 3 * 10 * delta_ns
+    assert settling_ns([], 4) == WAITED_OUT_NS

@@ -3,8 +3,8 @@
 import pytest
 
 from sim.cells.batteries import AGGREGATOR, BatteryCluster
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.checks import chain_of, outcomes_of
-from sim.cells.cluster import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, Outage, S
 
 ILL = 6

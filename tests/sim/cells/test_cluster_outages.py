@@ -6,8 +6,8 @@ from devices.resilience.modes import State
 from ledger.chain.replay import Replayed
 from market.cell_state import CellState
 from market.emergency.book import STANDS_FOR, Declared, Word
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.checks import chain_of, outcomes_of
-from sim.cells.cluster import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, Outage, S, Separation
 from sim.cells.keys import FIRST_INTERVAL
 from sim.cells.outages import OutageCluster

@@ -11,8 +11,9 @@ from ledger.chain.state_snapshot import take_snapshot
 from ledger.store.reopening import reopen_fast
 from ledger.store.retention import Retention
 from market.cell import EnergyCell
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.checks import chain_of
-from sim.cells.cluster import INTERVAL_NS, Cluster
+from sim.cells.cluster import Cluster
 from sim.cells.faults import MS, Cheat, ClusterPlan, Outage, S
 from sim.cells.ledger import PoweredStore
 from sim.cells.node import ClusterNode

@@ -7,8 +7,8 @@ import pytest
 from ledger.membership.protocol import Reason
 from ledger.records import protocols
 from ledger.records.changes import SwitchProtocol
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.checks import chain_of
-from sim.cells.cluster import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, Outage, S
 from sim.cells.switching import SwitchingCluster
 

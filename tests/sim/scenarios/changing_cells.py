@@ -3,8 +3,8 @@
 from ledger.chain.replay import Replayed
 from ledger.records.changes import Remove, Rotate
 from market.cell_state import CellState
+from sim.cells.calm import INTERVAL_NS
 from sim.cells.checks import chain_of
-from sim.cells.cluster import INTERVAL_NS
 from sim.cells.faults import MS, ClusterPlan, S
 from sim.cells.keys import Keys
 from sim.cells.membership import ChangingCluster, PlannedChange, new_keys, newcomer
