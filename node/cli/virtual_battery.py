@@ -138,8 +138,8 @@ def _text(view: VirtualBatteryView) -> str:
 def _battery_lines(battery: VirtualBattery) -> list[str]:
     injects, withdraws = battery.max_injection_mw / MW_PER_W, battery.max_withdrawal_mw / MW_PER_W
     lines = [
-        f"{battery.aggregator} bids for {len(battery.members) + 1} members on {battery.branch}:"
-        f" {injects:g} W in and {withdraws:g} W out at most, together."
+        f"{battery.aggregator} bids for {len(battery.members) + 1} members on {battery.branch},"
+        f" which together inject {injects:g} W and withdraw {withdraws:g} W at most."
     ]
     for each in battery.members:
         through = "" if each.aggregator == battery.aggregator else f", through {each.aggregator}"

@@ -159,39 +159,6 @@ class Slot(Answer):
     state: Literal["settled", "delivered", "running", "cleared", "open"]
 
 
-class Step(Answer):
-    """One step of an order: up to `quantity` at `price` or better, and what of it was filled."""
-
-    side: Literal["buy", "sell"]
-    price: int
-    quantity: int
-    filled: int | None
-
-
-class Order(Answer):
-    """This member's curve for an interval: `fate` is open, pending, stands or void."""
-
-    interval: int
-    start: datetime
-    fate: str
-    steps: list[Step]
-
-
-class Fill(Answer):
-    """What this member contracted in an interval, and what came of it once it was settled."""
-
-    interval: int
-    start: datetime
-    fate: str
-    price: int | None
-    position: int
-    metered: int | None
-    estimated: bool
-    contract_money: Money | None
-    imbalance_money: Money | None
-    saving: Money | None
-
-
 class BranchPrice(Answer):
     """The price and the flow of a branch in an interval."""
 

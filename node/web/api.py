@@ -22,6 +22,7 @@ from node.web.invoice_api import add_invoice_routes
 from node.web.served import Served
 from node.web.settings_answers import Utility
 from node.web.tokens import Role
+from node.web.trade_answers import Fill, Order
 from node.web.views.cell_view import block_detail_of, block_of, feeder_of, members_of
 from node.web.views.feed_view import entries_of
 from node.web.views.market_view import auction_of, fills_of, orders_of, prices_of, schedule_of
@@ -118,11 +119,11 @@ def _market_routes(router: APIRouter, served: Served) -> None:
         return [slot for slot in schedule_of(node, watcher.cell_ns(), ahead) if slot.interval >= running]
 
     @router.get("/orders", tags=["market"], summary="This member's orders, newest first")
-    async def orders(limit: Limit = 100) -> list[a.Order]:
+    async def orders(limit: Limit = 100) -> list[Order]:
         return orders_of(node, limit)
 
     @router.get("/fills", tags=["market"], summary="What this member contracted, newest first")
-    async def fills(limit: Limit = 100) -> list[a.Fill]:
+    async def fills(limit: Limit = 100) -> list[Fill]:
         return fills_of(node, limit)
 
     @router.get("/prices", tags=["market"], summary="The last auctions, oldest first")

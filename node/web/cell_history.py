@@ -18,6 +18,7 @@ from market.cell_state import CellState
 from market.outcomes import BlockOutcomes, ClearingOutcome, SettlementLine
 from market.reporting.report import Report, build_report
 from market.rules import TariffStep
+from market.virtual_battery.book import Aggregators
 
 BLOCKS_KEPT = 3_000
 """blocks answered about: a month of quarter hours; older ones are in the ledger and its reports."""
@@ -27,13 +28,14 @@ ATTENDANCE_BLOCKS = 33
 
 @dataclass(frozen=True, slots=True)
 class KeptBlock:
-    """One decided block and what followed from it."""
+    """One decided block and what followed from it; `aggregators` says who bid for whom in its auction."""
 
     id: bytes
     header: Header
     certificate: Certificate
     heads: tuple[Head, ...]
     outcomes: BlockOutcomes
+    aggregators: Aggregators
 
     @property
     def clearing(self) -> ClearingOutcome:
@@ -66,12 +68,14 @@ class CellHistory:
     def add(self, replayed: Replayed[CellState]) -> KeptBlock:
         """Take the next block."""
         assert isinstance(replayed.outcomes, BlockOutcomes)
+        pending = replayed.tip.state.pending
         block = KeptBlock(
             replayed.tip.header_id,
             replayed.block.header,
             replayed.certificate,
             replayed.block.heads,
             replayed.outcomes,
+            {} if pending is None else pending.aggregators,
         )
         if len(self.blocks) == self.blocks.maxlen:
             self._drop(self.blocks[0])

@@ -199,7 +199,7 @@ def test_what_is_shown_is_what_the_block_says() -> None:
     assert (word.member, word.aggregator, word.said, word.waits_for) == ("m3", "m0", ("delegation",), "m0")
     assert command._text(view).splitlines() == [
         "From the auction of interval 102 on:",
-        "m0 bids for 3 members on north: 3 W in and 3 W out at most, together.",
+        "m0 bids for 3 members on north, which together inject 3 W and withdraw 3 W at most.",
         "  m1: agreed by both",
         "  m2: agreed by both, through m1",
         "Waiting: m3 names m0 as its aggregator, but m0 does not name m3 yet;"

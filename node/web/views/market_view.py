@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
+from ledger.membership.members import Member
 from market.orders import Side
 from market.outcomes import Fill as MarketFill
 from market.outcomes import MemberClearing, SettlementLine
 from market.payloads import Curve
 from market.settlement import bill
 from market.units import NS_PER_S, money_text
-from node.web.answers import Auction, BranchPrice, Fill, IntervalPrice, MeritStep, Order, Slot, Step
+from node.web.answers import Auction, BranchPrice, IntervalPrice, MeritStep, Slot
 from node.web.cell_history import KeptBlock
+from node.web.trade_answers import Fill, Order, Step
 from node.web.watched_node import WatchedNode
 
 SlotState = Literal["settled", "delivered", "running", "cleared", "open"]
@@ -59,11 +61,13 @@ def orders_of(node: WatchedNode, limit: int) -> list[Order]:
 
 
 def fills_of(node: WatchedNode, limit: int) -> list[Fill]:
-    """What this member contracted, newest first."""
+    """What this member contracted, or the aggregator of its virtual battery for it, newest first."""
     member = node.member
     if member is None:
         return []
-    return [_fill(node, block, part) for block, part in _first(_own_parts(node, member.id), limit)]
+    parts = ((block, block.outcomes.part_of(member.id)) for block in reversed(node.history.blocks))
+    own = (each for each in parts if each[1] is not None or _is_together(each[0], member.id))
+    return [_fill(node, block, member, part) for block, part in _first(own, limit)]
 
 
 def prices_of(node: WatchedNode, limit: int) -> list[IntervalPrice]:
@@ -133,16 +137,31 @@ def _step(fill: MarketFill) -> Step:
     return Step(side=side, price=fill.limit_price, quantity=fill.offered, filled=fill.filled)  # type: ignore[arg-type]
 
 
-def _fill(node: WatchedNode, block: KeptBlock, part: MemberClearing) -> Fill:
-    interval = block.clearing.interval
-    line = node.history.lines.get(interval, {}).get(part.member)
+def _is_together(block: KeptBlock, member: bytes) -> bool:
+    """Whether a member was in a virtual battery in a block's auction."""
+    return member in block.aggregators or member in block.aggregators.values()
+
+
+def _fill(node: WatchedNode, block: KeptBlock, member: Member, part: MemberClearing | None) -> Fill:
+    interval, fate = block.clearing.interval, node.history.fate(block)
+    line = node.history.lines.get(interval, {}).get(member.id)
     saving = None if line is None else saving_of(node, line)
+    bidder = block.aggregators.get(member.id)
+    position = 0 if part is None else part.position
+    # The contracts of a frozen or former member went to the supplier, and are not what it passed on.
+    stays = member.frozen_at is None and member.left_at is None
+    passed_on = None
+    if line is not None and stays and _is_together(block, member.id):
+        passed_on = line.contracted - (position if fate == "stands" else 0)
+    alone = None if line is None else line.price
     return Fill(
         interval=interval,
         start=node.start_of(interval),
-        fate=node.history.fate(block),
-        price=part.price,
-        position=part.position,
+        fate=fate,
+        price=alone if part is None else part.price,
+        position=position,
+        aggregator=None if bidder is None else node.history.name_of(bidder),
+        passed_on=passed_on,
         metered=None if line is None else line.metered,
         estimated=line is not None and line.estimated,
         contract_money=None if line is None else money_text(line.contract_money),

@@ -133,10 +133,16 @@ function invoiceTable(months) {
   ] })));
 }
 
+function tradedOf(fill) {
+  const traded = fill.position === 0 ? (fill.aggregator ? `${fill.aggregator} bid` : "nothing") : `${fill.position > 0 ? "sold" : "bought"} ${f.energy(Math.abs(fill.position))}`;
+  if (!fill.passed_on) return traded;
+  return [traded, h("div", { class: "quiet small" }, `${fill.passed_on > 0 ? "gave" : "got"} ${f.energy(Math.abs(fill.passed_on))} in the virtual battery`)];
+}
+
 function fillTable(filled) {
   if (!filled.length) return h("p", { class: "quiet" }, "Nothing traded yet.");
   return table("My trades", [brief("interval"), brief("traded"), num("price"), num("metered"), num("money"), num("saved"), col("state")], filled.map((fill) => ({ cells: [
-    f.moment(fill.start), fill.position === 0 ? "nothing" : `${fill.position > 0 ? "sold" : "bought"} ${f.energy(Math.abs(fill.position))}`, f.price(fill.price),
+    f.moment(fill.start), tradedOf(fill), f.price(fill.price),
     fill.metered === null ? f.none : `${f.energy(fill.metered)}${fill.estimated ? " (estimated)" : ""}`,
     fill.contract_money === null ? f.none : f.money(String(Number(fill.contract_money) + Number(fill.imbalance_money))), f.money(fill.saving), fill.fate,
   ] })));

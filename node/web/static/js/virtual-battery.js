@@ -23,7 +23,7 @@ function asked(held, word) {
 
 function batteries(held) {
   if (!held.virtual_batteries.length) return null;
-  return table("Virtual batteries", [col("bids"), col("for"), col("branch"), num("in / out at most")], held.virtual_batteries.map((each) => ({ cells: [
+  return table("Virtual batteries", [col("bids"), col("for"), col("branch"), num("injects / withdraws at most")], held.virtual_batteries.map((each) => ({ cells: [
     each.aggregator, each.members.map((part) => part.aggregator === each.aggregator ? part.member : `${part.member} (through ${part.aggregator})`).join(", "),
     each.branch, `${f.power(each.max_injection_mw * W_PER_MW)} / ${f.power(each.max_withdrawal_mw * W_PER_MW)}`,
   ] })));
