@@ -1,6 +1,6 @@
 """What makes a virtual battery: a member names the aggregator that trades for it, an aggregator those it trades for.
 
-The interval of such an entry is the one it was said in. Encoding checks as decoding does; both raise
+The interval of such an entry is free. Encoding checks as decoding does; both raise
 `MalformedPayload`, and a decoded payload encodes to what it came from.
 """
 

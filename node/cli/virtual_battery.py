@@ -15,7 +15,7 @@ from market.units import MW_PER_W
 from node.errors import InputRefusedError
 from node.ledger_view import opened
 from node.saying.virtual_battery import aggregate, delegate
-from node.speaking import Speaker, cell_time_ns, speaker
+from node.speaking import Speaker, speaker
 from node.virtual_battery_view import OpenWord, VirtualBattery, VirtualBatteryView, virtual_battery_view
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -49,7 +49,7 @@ def join(aggregator: str, /, *, node: Path, as_json: AsJson = False) -> None:
     as_json
         Print one object with the key said.
     """
-    _say(node, lambda said, cell_ns: delegate(said, cell_ns, aggregator), as_json=as_json)
+    _say(node, lambda said: delegate(said, aggregator), as_json=as_json)
 
 
 @app.command
@@ -65,7 +65,7 @@ def leave(*, node: Path, as_json: AsJson = False) -> None:
     as_json
         Print one object with the key said.
     """
-    _say(node, lambda said, cell_ns: delegate(said, cell_ns, None), as_json=as_json)
+    _say(node, lambda said: delegate(said, None), as_json=as_json)
 
 
 @app.command
@@ -99,7 +99,7 @@ def lead(
         raise InputRefusedError(f"--nobody: contradicts {' '.join(members)}; give one or the other")
     if not nobody and not members:
         raise InputRefusedError("name all members that this one is to bid for, or end it with --nobody")
-    _say(node, lambda said, cell_ns: aggregate(said, cell_ns, members), as_json=as_json)
+    _say(node, lambda said: aggregate(said, members), as_json=as_json)
 
 
 @app.command
@@ -120,8 +120,8 @@ def show(directory: Path, /, *, as_json: AsJson = False) -> None:
     sys.stdout.write(json.dumps(asdict(view)) + "\n" if as_json else _text(view))
 
 
-def _say(node: Path, say: Callable[[Speaker, int], str], *, as_json: bool) -> None:
-    text = say(speaker(node), cell_time_ns(node))
+def _say(node: Path, say: Callable[[Speaker], str], *, as_json: bool) -> None:
+    text = say(speaker(node))
     sys.stdout.write(json.dumps({"said": text}) + "\n" if as_json else f"{text} It waits for the node.\n")
 
 

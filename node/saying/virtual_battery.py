@@ -1,5 +1,9 @@
-"""Shell: who trades for whom in a virtual battery of members, left for the node to say."""
+"""Shell: who trades for whom in a virtual battery of members, left for the node to say.
 
+The interval of these words is free: here it makes the same word a new one when it is said again after another.
+"""
+
+import time
 from collections.abc import Sequence
 
 from ledger.membership.members import Member
@@ -13,7 +17,7 @@ from node.speaking import Speaker
 from node.virtual_battery_view import rules_to_come
 
 
-def delegate(said: Speaker, cell_ns: int, aggregator: str | None) -> str:
+def delegate(said: Speaker, aggregator: str | None) -> str:
     """Have an aggregator (name, or start of its id) bid for the speaker, None: nobody; what was left, in words.
 
     It takes the aggregator's word as well. Raises `InputRefusedError` or OSError.
@@ -24,7 +28,7 @@ def delegate(said: Speaker, cell_ns: int, aggregator: str | None) -> str:
     if chosen is not None:
         _refuse_ring(said, chosen)
     payload = encode_delegation(None if chosen is None else chosen.id)
-    said.leave(Kind.DELEGATION, _interval(said, cell_ns), payload)
+    said.leave(Kind.DELEGATION, time.time_ns(), payload)
     if chosen is None:
         return f"{name} bids for itself."
     its_name = chosen.name.decode()
@@ -33,7 +37,7 @@ def delegate(said: Speaker, cell_ns: int, aggregator: str | None) -> str:
     return f"{its_name} bids for {name} as soon as it names it, too."
 
 
-def aggregate(said: Speaker, cell_ns: int, members: Sequence[str]) -> str:
+def aggregate(said: Speaker, members: Sequence[str]) -> str:
     """Bid for these members (names, or starts of ids) and nobody else; what was left, in words.
 
     It takes the word of each of them as well; nobody named ends it. Raises `InputRefusedError` or OSError.
@@ -46,7 +50,7 @@ def aggregate(said: Speaker, cell_ns: int, members: Sequence[str]) -> str:
             " one of them may be an aggregator itself and lead the others"
         )
     payload = encode_aggregation(tuple(sorted(chosen)))
-    said.leave(Kind.AGGREGATION, _interval(said, cell_ns), payload)
+    said.leave(Kind.AGGREGATION, time.time_ns(), payload)
     name = said.member.name.decode()
     if not chosen:
         return f"{name} bids for nobody else."
@@ -85,11 +89,6 @@ def partners(said: Speaker) -> list[str]:
         for each in said.tip.membership.members
         if own is not None and each.id != said.member.id and _fault(rules, own, each) == ""
     )
-
-
-def _interval(said: Speaker, cell_ns: int) -> int:
-    """The interval that it is said in: the one that runs."""
-    return said.rules.calendar.index_of(cell_ns)
 
 
 def _point(said: Speaker) -> MemberRule:

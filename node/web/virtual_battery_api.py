@@ -85,9 +85,7 @@ def virtual_battery_api(acting: Acting) -> APIRouter:
         ],
     ) -> Left:
         action = {"name": "delegation", "aggregator": aggregator or "nobody"}
-        return await saying.leave(
-            request, Role.OWNER, action, lambda said: delegate(said, watcher.cell_ns(), aggregator)
-        )
+        return await saying.leave(request, Role.OWNER, action, lambda said: delegate(said, aggregator))
 
     @router.post(
         "/aggregation", tags=["actions"], summary="Bid for members as their aggregator", responses=UNREACHED
@@ -100,9 +98,7 @@ def virtual_battery_api(acting: Acting) -> APIRouter:
         ],
     ) -> Left:
         action = {"name": "aggregation", "members": ", ".join(members) or "nobody"}
-        return await saying.leave(
-            request, Role.OWNER, action, lambda said: aggregate(said, watcher.cell_ns(), members)
-        )
+        return await saying.leave(request, Role.OWNER, action, lambda said: aggregate(said, members))
 
     return router
 

@@ -148,11 +148,6 @@ def _fill(node: WatchedNode, block: KeptBlock, member: Member, part: MemberClear
     saving = None if line is None else saving_of(node, line)
     bidder = block.aggregators.get(member.id)
     position = 0 if part is None else part.position
-    # The contracts of a frozen or former member went to the supplier, and are not what it passed on.
-    stays = member.frozen_at is None and member.left_at is None
-    passed_on = None
-    if line is not None and stays and _is_together(block, member.id):
-        passed_on = line.contracted - (position if fate == "stands" else 0)
     alone = None if line is None else line.price
     return Fill(
         interval=interval,
@@ -161,7 +156,7 @@ def _fill(node: WatchedNode, block: KeptBlock, member: Member, part: MemberClear
         price=alone if part is None else part.price,
         position=position,
         aggregator=None if bidder is None else node.history.name_of(bidder),
-        passed_on=passed_on,
+        passed_on=line.passed_on if line is not None and _is_together(block, member.id) else None,
         metered=None if line is None else line.metered,
         estimated=line is not None and line.estimated,
         contract_money=None if line is None else money_text(line.contract_money),

@@ -21,13 +21,21 @@ MIDDLE = (RETAIL + FEED_IN) // 2
 
 
 def formed(world: Any) -> Any:
-    """The world after its members 0 and 3 became one virtual battery; nobody used anything in the interval before."""
-    gate = world.state.last_interval + 1
+    """The world after its members 0 and 3 became one virtual battery."""
     outcomes = world.block(world.aggregate(0, 3), world.delegate(3, 0))
     assert outcomes.rejected == ()
-    world.block()
-    world.block(*(world.reading(member, gate, 0) for member in range(4)))
     return world
+
+
+def moved(world: Any, member: int, interval: int) -> int:
+    """All money that a member has got for one interval."""
+    return sum(
+        posting.amount
+        for outcomes in world.outcomes
+        for each in outcomes.postings
+        for posting in each.postings
+        if each.reference == interval and posting.account == member_account(world.ids[member])
+    )
 
 
 def settled(world: Any, *readings: tuple[int, int], orders: Any = ()) -> Any:
@@ -108,15 +116,15 @@ def test_the_aggregator_offers_what_all_nameplates_allow_and_has_one_imbalance(w
     assert (member.posted, member.contract_money, member.passed_on) == (0, -850 * RETAIL, -850)
     assert (aggregator.contracted, aggregator.imbalance, aggregator.passed_on) == (-850, -50, 850)
     assert aggregator.posted == -50 * RETAIL
-    assert world.balance(0) + world.balance(3) == -1750 * RETAIL
-    assert world.balance(3) == -850 * RETAIL
+    assert moved(world, 3, gate) == -850 * RETAIL
+    assert moved(world, 0, gate) + moved(world, 3, gate) == -1750 * RETAIL
 
 
 def test_opposite_deviations_meet_inside_at_the_middle_price_when_nothing_traded(world: Any) -> None:
     formed(world)
     settlement = settled(world, (0, 500), (3, -500))
-    assert world.balance(3) == -500 * MIDDLE
-    assert world.balance(0) == 500 * MIDDLE
+    assert moved(world, 3, settlement.interval) == -500 * MIDDLE
+    assert moved(world, 0, settlement.interval) == 500 * MIDDLE
     assert settlement.supplier == settlement.community == 0
     assert of_member(world, settlement, 0).price == MIDDLE
 
@@ -130,10 +138,10 @@ def test_a_correction_moves_the_money_of_the_member_and_of_its_aggregator(world:
     assert {line.member for line in settlement.lines} == {world.ids[0], world.ids[3]}
     assert of_member(world, settlement, 3).passed_on == -400
     assert of_member(world, settlement, 0).posted == 100 * FEED_IN
-    assert world.balance(0) == 400 * MIDDLE + 100 * FEED_IN
-    assert world.balance(3) == -400 * MIDDLE
+    assert moved(world, 0, gate) == 400 * MIDDLE + 100 * FEED_IN
+    assert moved(world, 3, gate) == -400 * MIDDLE
     world.block(world.reading(3, gate, -500))
-    assert (world.balance(0), world.balance(3)) == (500 * MIDDLE, -500 * MIDDLE)
+    assert (moved(world, 0, gate), moved(world, 3, gate)) == (500 * MIDDLE, -500 * MIDDLE)
 
 
 def nested(cell_world: Any) -> Any:
@@ -164,7 +172,7 @@ def test_an_aggregator_may_delegate_and_the_end_of_the_chain_bids_for_all(cell_w
     readings = [world.reading(member, gate, 900 + 100 * (member > 0)) for member in range(4)]
     settlement = next(each for each in world.block(*readings).settlements if each.interval == gate)
     assert [of_member(world, settlement, member).imbalance for member in range(4)] == [-100, 0, 0, 0]
-    assert [world.balance(member) for member in (1, 2, 3)] == [1000 * FEED_IN] * 3
+    assert [moved(world, member, gate) for member in (1, 2, 3)] == [1000 * FEED_IN] * 3
 
 
 def test_a_ring_is_no_virtual_battery(cell_world: Any) -> None:
@@ -194,10 +202,10 @@ def test_the_members_of_a_frozen_aggregator_settle_alone(world: Any) -> None:
     world.freeze(0)
     world.block()
     world.block(*(world.reading(member, gate, -100 if member == 3 else 0) for member in (1, 2, 3)))
-    lines = []
     for _ in range(3):
-        outcomes = world.block()
-        lines += [line for each in outcomes.settlements for line in each.lines if each.interval == gate]
+        world.block()
+    settlements = [each for outcomes in world.outcomes for each in outcomes.settlements]
+    lines = [line for each in settlements for line in each.lines if each.interval == gate]
     (line,) = [line for line in lines if line.member == world.ids[3]]
     assert (line.contracted, line.posted) == (0, -100 * RETAIL)
 

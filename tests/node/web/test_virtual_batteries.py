@@ -80,7 +80,6 @@ def test_an_owner_says_what_the_commands_say_and_it_is_noted(node: ServedNode) -
     assert [each.kind for each in (joins, leaves)] == [Kind.DELEGATION] * 2
     assert (decode_delegation(joins.payload), decode_delegation(leaves.payload)) == (other, None)
     assert (decode_aggregation(leads.payload), decode_aggregation(ends.payload)) == ((other,), ())
-    assert joins.interval == node.watcher.node.interval_at(node.watcher.cell_ns())
     with node.client(token(node, Role.VIEWER)) as viewer:
         for path, body in (("delegation", {"aggregator": "home-1"}), ("aggregation", {"members": []})):
             assert viewer.post(f"virtual-batteries/{path}", json=body).status_code == 403
