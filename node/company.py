@@ -5,7 +5,7 @@ nobody has to be told; with the same words the shares are the same everywhere an
 Energies are mWh, injection positive.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,7 +14,7 @@ from devices.swarm.view import SECONDS_PER_HOUR, Member, Request, SwarmView
 from market.bidding import Flexibility, Storage
 from market.cell_state import CellState
 from market.rules import CellRules
-from market.units import energy_of_power
+from market.units import MAX_QUANTITY
 from market.virtual_battery.book import Aggregators
 from market.virtual_battery.settling import together
 from node.wire import MOST_PLANNED, Plan
@@ -23,6 +23,8 @@ Plans = Mapping[bytes, Plan]
 """What members of the cell have said of one interval, by member id."""
 NOTHING_SAID: Final[Plans] = {}
 """What is known where nobody has said anything."""
+MOST_OFFERED: Final = MAX_QUANTITY // 4
+"""mWh of each kind: whatever sign they are added up with, a step of a curve can hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,36 +73,58 @@ def plan_of(flexibility: Flexibility, storage: Storage) -> Plan:
     )
 
 
-def flexibility_together(own: Flexibility, company: Company, said: Plans) -> Flexibility:
+def credible(company: Company, said: Plans, rules: CellRules) -> dict[bytes, Plan]:
+    """What members of a company have said, each cut to what its metering point carries."""
+    plans = {}
+    for member in company.members:
+        plan = said.get(member)
+        if plan is not None:
+            point = rules.member_index[member]
+            most_in, most_out = rules.max_injection(point), rules.max_withdrawal(point)
+            plans[member] = replace(
+                plan,
+                load=min(plan.load, most_out),
+                generation=min(plan.generation, most_in),
+                charge=min(plan.charge, most_out),
+                discharge=min(plan.discharge, most_in),
+            )
+    return plans
+
+
+def flexibility_together(own: Flexibility, others: Iterable[Plan]) -> Flexibility:
     """What all can do, as if it stood on one connection; the round trip and the wear are those of the own storage."""
-    plans = [said[each] for each in company.members if each in said and each != company.member]
+    plans = list(others)
     storage = own.storage
     assert storage is not None, "trading always says what its storage can do"
+
     whole = Storage(
-        room=storage.room + sum(each.room for each in plans),
-        stored=storage.stored + sum(each.stored for each in plans),
-        most_charge=storage.most_charge + sum(each.charge for each in plans),
-        most_discharge=storage.most_discharge + sum(each.discharge for each in plans),
+        room=_added(storage.room, (each.room for each in plans)),
+        stored=_added(storage.stored, (each.stored for each in plans)),
+        most_charge=_added(storage.most_charge, (each.charge for each in plans)),
+        most_discharge=_added(storage.most_discharge, (each.discharge for each in plans)),
         efficiency_ppm=storage.efficiency_ppm,
         wear=storage.wear,
     )
     return replace(
         own,
-        load=own.load + sum(each.load for each in plans),
-        generation=own.generation + sum(each.generation for each in plans),
-        charge=own.charge + sum(each.charge for each in plans),
-        discharge=own.discharge + sum(each.discharge for each in plans),
+        load=_added(own.load, (each.load for each in plans)),
+        generation=_added(own.generation, (each.generation for each in plans)),
+        charge=_added(own.charge, (each.charge for each in plans)),
+        discharge=_added(own.discharge, (each.discharge for each in plans)),
         storage=whole,
     )
 
 
-def shares_of(position: int, company: Company, said: Plans) -> dict[bytes, int]:
-    """The position of each member of a company whose word there is, and of the aggregator; their sum is `position`.
+def _added(own: int, others: Iterable[int]) -> int:
+    return min(own + sum(others), MOST_OFFERED)
+
+
+def shares_of(position: int, company: Company, plans: Plans) -> dict[bytes, int]:
+    """The position of each member of a company whose plan there is, and of the aggregator; their sum is `position`.
 
     What loads and generation leave to be done falls to the storages, equalised; what they cannot do together falls
     to the connection of the aggregator. Without a word from the aggregator its own loads are not reckoned with.
     """
-    plans = {member: said[member] for member in company.members if member in said}
     must_run = {member: each.generation - each.load for member, each in plans.items()}
     given = _by_storages(position - sum(must_run.values()), plans)
     shares = {member: must_run[member] + given[member] for member in plans}
@@ -133,7 +157,4 @@ def _by_storages(energy: int, plans: Plans) -> dict[bytes, int]:
 def energy_caps(rules: CellRules, company: Company) -> tuple[int, int]:
     """The most that all metering points of a company may inject and withdraw in an interval."""
     points = [rules.member_index[member] for member in company.members]
-    return (
-        sum(energy_of_power(point.max_injection_mw, rules.interval_s) for point in points),
-        sum(energy_of_power(point.max_withdrawal_mw, rules.interval_s) for point in points),
-    )
+    return sum(map(rules.max_injection, points)), sum(map(rules.max_withdrawal, points))

@@ -26,6 +26,7 @@ from node.company import (
     Plans,
     company_among,
     company_at_next_gate,
+    credible,
     energy_caps,
     flexibility_together,
     plan_of,
@@ -228,14 +229,14 @@ class Trading:
         contracted = outcomes.position_of(company.aggregator)
         if company.alone:
             return contracted, []
-        share = shares_of(contracted, company, said).get(self.rule.member)
-        heard = sum(member in said for member in company.members)
+        plans = credible(company, said, state.rules)
+        share = shares_of(contracted, company, plans).get(self.rule.member)
         fields: dict[str, object] = {
             "interval": outcomes.clearing.interval,
             "energy_mwh": share,
             "contracted_mwh": contracted,
             "members": len(company.members),
-            "heard": heard,
+            "heard": len(plans),
         }
         return share, [Report("battery_share", fields)]
 
@@ -272,7 +273,9 @@ class Trading:
         if self.expectations is not None:
             forecast = replace(forecast, horizon=self._horizon(self.expectations, interval, state))
         own = self._flexibility(interval, now)
-        flexibility = own if company.alone else flexibility_together(own, company, said)
+        plans = credible(company, said, state.rules)
+        others = [plan for member, plan in plans.items() if member != company.member]
+        flexibility = flexibility_together(own, others) if others else own
         return self.bidder.orders(flexibility, forecast, account)
 
     def _horizon(self, expectations: Expectations, interval: int, state: CellState) -> tuple[Outlook, ...]:

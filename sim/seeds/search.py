@@ -30,8 +30,8 @@ NODES = (4, 10)
 class Bounds:
     """What is fixed for all seeds: least and most nodes (the seed draws between), intervals per cell, and a focus.
 
-    Faults happen in all intervals but the last ten: six to settle, and four in which all must be as if nothing had
-    been.
+    Faults happen in all intervals but the last ten: six to settle, more where rounds grew long (`sim.cells.calm`), and
+    four in which all must be as if nothing had been.
     """
 
     nodes: tuple[int, int] = NODES

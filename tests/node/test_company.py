@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.membership.members import Membership
-from market.bidding import Account, Flexibility, Storage
+from market.bidding import Account, Flexibility, SimpleBidder, Storage
 from market.cell_state import CellState, ClearedInterval
 from market.forecast import PriceForecast, PriceHistory, SeasonalNaive
 from market.outcomes import BlockOutcomes, ClearingOutcome, MemberClearing
@@ -17,7 +17,7 @@ from market.units import NS_PER_S
 from market.virtual_battery.book import VirtualBatteryBook
 from node import trading_together
 from node.capacities import PLANS_KEPT, Capacities
-from node.company import Company, company_among, flexibility_together, plan_of, shares_of
+from node.company import Company, company_among, credible, flexibility_together, plan_of, shares_of
 from node.constants import CAPACITY
 from node.events import CommandPosition, Now, Publish, Report, SignEntry
 from node.trading import Trading
@@ -81,10 +81,22 @@ def test_everybody_computes_the_same_shares(
     said = {member: data.draw(plans()) for member in company.members}
     order = data.draw(st.permutations(list(said)))
     others_view = {member: said[member] for member in order}
-    stranger = b"\xff" * 32
-    assert shares_of(position, company, said) == shares_of(
-        position, company, others_view | ({} if stranger in said else {stranger: said[order[0]]})
-    )
+    assert shares_of(position, company, said) == shares_of(position, company, others_view)
+
+
+energy_or_more = st.integers(0, MOST_PLANNED)
+
+
+@given(st.builds(Plan, st.just(FIRST_INTERVAL), *[energy_or_more] * 6))
+def test_no_word_moves_more_than_the_metering_point_of_who_said_it(plan: Plan) -> None:
+    stranger = KEYS[1].member
+    (found,) = credible(COMPANY, {MEMBER: plan, stranger: plan}, RULES).values()
+    point = RULES.member_index[MEMBER]
+    most = max(RULES.max_injection(point), RULES.max_withdrawal(point))
+    assert max(found.load, found.generation, found.charge, found.discharge) <= most
+    assert (found.room, found.stored, found.interval) == (plan.room, plan.stored, plan.interval)
+    shares = shares_of(0, COMPANY, {MEMBER: found})
+    assert all(abs(share) <= 2 * most for share in shares.values())
 
 
 def test_who_is_short_of_power_is_served_from_the_others_surplus() -> None:
@@ -116,15 +128,18 @@ def test_what_storages_cannot_do_falls_to_the_aggregator() -> None:
 
 def test_all_together_are_offered_as_if_they_stood_on_one_connection() -> None:
     own = Flexibility(10, 20, 30, 40, 900_000, 7, Storage(100, 200, 30, 40, 900_000, 5))
-    said = {
-        MEMBER: Plan(7, 1, 2, 3, 4, 3, 4),
-        OTHER: Plan(7, 5, 6, 7, 8, 7, 8),
-        b"?" * 32: Plan(7, 9, 9, 9, 9, 9, 9),
-    }
-    whole = flexibility_together(
-        own, replace(COMPANY, member=AGGREGATOR), said | {AGGREGATOR: Plan(7, *[50] * 6)}
-    )
+    whole = flexibility_together(own, [Plan(7, 1, 2, 3, 4, 3, 4), Plan(7, 5, 6, 7, 8, 7, 8)])
     assert whole == Flexibility(16, 28, 40, 52, 900_000, 7, Storage(110, 212, 40, 52, 900_000, 5))
+
+
+@given(st.lists(st.builds(Plan, st.just(7), *[st.integers(0, MOST_PLANNED)] * 6), max_size=30))
+def test_whatever_others_say_an_order_can_be_made_of_it(others: list[Plan]) -> None:
+    own = Flexibility(10, 20, 30, 40, 900_000, 7, Storage(100, 200, 30, 40, 900_000, 5))
+    history = PriceHistory(4, (50_000, 100_000, 200_000, 300_000)).forecast()
+    assert history is not None
+    account = Account(300_000, 40_000, 10**12, 10**12)
+    curve = SimpleBidder().orders(flexibility_together(own, others), history, account)
+    assert sum(step.quantity for step in curve.buys) <= account.max_withdrawal
 
 
 def test_a_plan_survives_its_message_and_is_never_more_than_one_may_say() -> None:
