@@ -178,7 +178,7 @@ def test_a_spool_holds_few_sets_aside_what_is_none_and_forgets_what_is_said(tmp_
     (tmp_path / "spool" / names[1]).write_bytes(Instruction(34, 1, (5, 1)).encode() + b"x")
     assert len(spool.waiting()) == SPOOL_FILES - 2
     assert (tmp_path / "spool" / names[1]).with_suffix(".refused").exists()
-    with pytest.raises(ValueError, match="not an operator's"):
+    with pytest.raises(ValueError, match="not said by hand"):
         spool.leave(Instruction(32, 1, ()))
 
 
