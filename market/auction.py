@@ -12,10 +12,11 @@ from market.certificates.certify import certify_clearing
 from market.clearing import Clearing, clear
 from market.collateral import cut, worst_cost_of_position
 from market.draft import StateDraft
+from market.emergency.priority import NO_PRIORITY, served_first
 from market.federation.intake import is_gateway
 from market.orders import OrderBook, Side
 from market.outcomes import ClearingOutcome, Fill, MemberClearing
-from market.payloads import Curve
+from market.payloads import Curve, Step
 from market.rules import MemberRule, TariffStep
 from market.standing_limits import limits_in
 from market.virtual_battery.book import Aggregators
@@ -27,7 +28,8 @@ class _Bid:
     """A member's curve as it enters the auction."""
 
     rule: MemberRule
-    curve: Curve
+    buys: tuple[Step, ...]
+    sells: tuple[Step, ...]
 
 
 def hold_auction(draft: StateDraft) -> tuple[ClearedInterval, ClearingOutcome]:
@@ -99,8 +101,16 @@ def _bids(draft: StateDraft, interval: int, tariff: TariffStep, aggregators: Agg
             max_withdrawal=sum(draft.rules.max_withdrawal(point) for point in points),
             budget=balance + rule.credit_limit - exposure.get(rule.member, 0),
         )
-        bids.append(_Bid(rule, kept))
+        bids.append(_Bid(rule, _buys(draft, points, kept), kept.sells))
     return bids
+
+
+def _buys(draft: StateDraft, points: list[MemberRule], curve: Curve) -> tuple[Step, ...]:
+    """What is bought for these metering points; in an emergency what the operator granted them goes first."""
+    if draft.emergency.declared is None:
+        return curve.buys
+    granted = [draft.emergency.priorities.get(point.member, NO_PRIORITY) for point in points]
+    return served_first(curve.buys, sum(granted, NO_PRIORITY), draft.rules.interval_s)
 
 
 def _exposure(draft: StateDraft) -> dict[bytes, int]:
@@ -122,7 +132,7 @@ def _book(bids: list[_Bid]) -> OrderBook:
     rows = [
         (step.price, step.quantity, side, bid.rule.branch)
         for bid in bids
-        for side, steps in ((Side.BUY, bid.curve.buys), (Side.SELL, bid.curve.sells))
+        for side, steps in ((Side.BUY, bid.buys), (Side.SELL, bid.sells))
         for step in steps
     ]
     columns = np.array(rows, np.int64).reshape(len(rows), 4)
@@ -137,7 +147,7 @@ def _parts(bids: list[_Bid], clearing: Clearing) -> tuple[MemberClearing, ...]:
     for bid in bids:
         fills = tuple(
             Fill(side, step.price, step.quantity, next(filled))
-            for side, steps in ((Side.BUY, bid.curve.buys), (Side.SELL, bid.curve.sells))
+            for side, steps in ((Side.BUY, bid.buys), (Side.SELL, bid.sells))
             for step in steps
         )
         position = sum(fill.filled if fill.side is Side.SELL else -fill.filled for fill in fills)

@@ -10,7 +10,7 @@ from ledger.records.entries import FIRST_APPLICATION_KIND, SignedEntry
 from ledger.records.genesis import Role
 from market.administration.taking import take_acknowledgement, take_command, take_rights
 from market.draft import StateDraft
-from market.emergency.taking import take_declaration, take_observation
+from market.emergency.taking import take_declaration, take_observation, take_priority
 from market.errors import MalformedPayload
 from market.federation.intake import is_gateway, take_transfer
 from market.outcomes import RecordedEntry, Refusal, Rejected
@@ -204,6 +204,7 @@ _TAKERS: dict[int, Callable[[StateDraft, bytes, SignedEntry], Refusal | None]] =
     Kind.TRANSFER: take_transfer,
     Kind.OBSERVATION: take_observation,
     Kind.DECLARATION: take_declaration,
+    Kind.PRIORITY: take_priority,
     Kind.DELEGATION: take_delegation,
     Kind.AGGREGATION: take_aggregation,
 }

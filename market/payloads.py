@@ -46,6 +46,7 @@ class Kind(IntEnum):
     TRANSFER = 65
     OBSERVATION = 72
     DECLARATION = 73
+    PRIORITY = 74
     DELEGATION = 80
     AGGREGATION = 81
 

@@ -8,6 +8,7 @@ from ledger.membership.members import Membership
 from market.cell_state import CellState
 from market.emergency.book import STANDS_FOR
 from market.emergency.draft import voices_in
+from market.units import MW_PER_W
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,15 @@ class DsoWord:
 
 
 @dataclass(frozen=True, slots=True)
+class Granted:
+    """Power of a member (W) that is served first in an emergency."""
+
+    member: str
+    critical_w: float
+    essential_w: float
+
+
+@dataclass(frozen=True, slots=True)
 class EmergencyView:
     """What the newest block says about its last `interval`; `by` is members or dso, None as `since` if all is well.
 
@@ -45,6 +55,7 @@ class EmergencyView:
     needed: int
     sightings: tuple[Sighting, ...]
     declarations: tuple[DsoWord, ...]
+    priorities: tuple[Granted, ...] = ()
 
 
 def emergency_view(tip: Tip[CellState]) -> EmergencyView:
@@ -72,6 +83,10 @@ def emergency_view(tip: Tip[CellState]) -> EmergencyView:
             DsoWord(named(dso), span.emergency, span.first, span.last)
             for dso, spans in book.declarations.items()
             for span in spans
+        ),
+        priorities=tuple(
+            Granted(named(member), granted.critical_mw / MW_PER_W, granted.essential_mw / MW_PER_W)
+            for member, granted in book.priorities.items()
         ),
     )
 

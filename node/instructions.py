@@ -34,6 +34,7 @@ INSTRUCTION_KINDS: Final = frozenset(
         int(Kind.DEVICE_RIGHTS),
         int(Kind.DEVICE_COMMAND),
         int(Kind.DECLARATION),
+        int(Kind.PRIORITY),
         int(Kind.DELEGATION),
         int(Kind.AGGREGATION),
     }

@@ -1,6 +1,7 @@
 """What holds of emergencies after a block: who sees the grid gone, what dsos declare, and whether there is one.
 
-Everything in it runs out by itself: nobody's last word holds for ever. Times are cell time in ns.
+Every word about an emergency runs out by itself: nobody's last one holds for ever. What the operator grants to be
+served first in one holds until it says otherwise. Times are cell time in ns.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,6 +13,7 @@ from ledger.encoding import Value, encode
 from ledger.errors import Malformed
 from ledger.limits import ID_BYTES
 from market.emergency.payloads import Seen
+from market.emergency.priority import Priority
 
 LEAF_KEY: Final = b"emergency/"
 STANDS_FOR: Final = 3
@@ -21,7 +23,7 @@ MOST_PER_INTERVAL: Final = 4
 MOST_SPANS: Final = 8
 """Declarations of one dso that may lie ahead."""
 
-_OBSERVED, _DECLARED, _STANDING = b"observed/", b"declared/", b"standing"
+_OBSERVED, _DECLARED, _STANDING, _PRIORITY = b"observed/", b"declared/", b"standing", b"priority/"
 
 
 class Word(IntEnum):
@@ -69,11 +71,14 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class EmergencyBook:
-    """`observations` by member and `declarations` by dso, ascending. `declared` is of the last interval covered."""
+    """`observations` by member, `declarations` by dso and `priorities` by member, ascending. `declared` is of the last
+    interval covered.
+    """
 
     observations: Mapping[bytes, StandingObservation] = field(default_factory=dict)
     declarations: Mapping[bytes, tuple[DeclaredSpan, ...]] = field(default_factory=dict)
     declared: Declared | None = None
+    priorities: Mapping[bytes, Priority] = field(default_factory=dict)
 
     def leaves(self) -> Iterator[tuple[bytes, bytes]]:
         """The leaves of the state that are about emergencies; none where nobody says anything."""
@@ -85,6 +90,8 @@ class EmergencyBook:
             yield LEAF_KEY + _DECLARED + dso, encode(rows)
         if self.declared is not None:
             yield LEAF_KEY + _STANDING, encode((self.declared.since, int(self.declared.word)))
+        for member, granted in self.priorities.items():
+            yield LEAF_KEY + _PRIORITY + member, encode((granted.critical_mw, granted.essential_mw))
 
 
 def word_on(
@@ -119,6 +126,7 @@ def emergency_of_leaves(leaves: Mapping[bytes, Value]) -> EmergencyBook:
     observations: dict[bytes, StandingObservation] = {}
     declarations: dict[bytes, tuple[DeclaredSpan, ...]] = {}
     declared: Declared | None = None
+    priorities: dict[bytes, Priority] = {}
     for key, value in leaves.items():
         what, slash, member = key.partition(b"/")
         if slash and len(member) != ID_BYTES:
@@ -130,9 +138,16 @@ def emergency_of_leaves(leaves: Mapping[bytes, Value]) -> EmergencyBook:
                 declarations[member] = tuple(_span(row) for row in rows)
             case b"standing", (int(since), int(word)) if word in set(Word):
                 declared = Declared(since, Word(word))
+            case b"priority/", (int(critical), int(essential)) if critical or essential:
+                priorities[member] = Priority(critical, essential)
             case _:
                 raise Malformed("a leaf of emergencies that says nothing")
-    return EmergencyBook(dict(sorted(observations.items())), dict(sorted(declarations.items())), declared)
+    return EmergencyBook(
+        dict(sorted(observations.items())),
+        dict(sorted(declarations.items())),
+        declared,
+        dict(sorted(priorities.items())),
+    )
 
 
 def _span(row: Value) -> DeclaredSpan:

@@ -13,6 +13,7 @@ from market.emergency.book import (
     Word,
     word_on,
 )
+from market.emergency.priority import Priority
 from market.rules import CellRules
 
 
@@ -23,11 +24,14 @@ class EmergencyDraft:
     observations: dict[bytes, StandingObservation] = field(default_factory=dict)
     declarations: dict[bytes, tuple[DeclaredSpan, ...]] = field(default_factory=dict)
     declared: Declared | None = None
+    priorities: dict[bytes, Priority] = field(default_factory=dict)
 
     @staticmethod
     def of(book: EmergencyBook) -> "EmergencyDraft":
         """The draft that begins with a book."""
-        return EmergencyDraft(dict(book.observations), dict(book.declarations), book.declared)
+        return EmergencyDraft(
+            dict(book.observations), dict(book.declarations), book.declared, dict(book.priorities)
+        )
 
     def word_on(self, interval: int, rules: CellRules, membership: Membership) -> Word | None:
         """By whose word there is an emergency in an interval, as far as was said until now."""
@@ -66,6 +70,9 @@ class EmergencyDraft:
                 if dso not in gone and (kept := tuple(span for span in spans if span.last > last_interval))
             },
             declared=self.declared,
+            priorities={
+                member: granted for member, granted in sorted(self.priorities.items()) if member not in gone
+            },
         )
 
 

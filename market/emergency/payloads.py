@@ -10,7 +10,10 @@ from enum import IntEnum
 from typing import Final
 
 from ledger.encoding import Value
+from ledger.limits import ID_BYTES
+from market.emergency.priority import Priority
 from market.errors import MalformedPayload
+from market.rules import MAX_POWER_MW
 
 LATEST_INTERVAL: Final = 2**62
 
@@ -72,6 +75,27 @@ def decode_declaration(payload: tuple[Value, ...]) -> Declaration:
         case (0 | 1 as emergency, int(last)):
             return Declaration(bool(emergency), last)
     raise MalformedPayload("a declaration has 1 or 0, for an emergency or none, and a last interval")
+
+
+def encode_priority(member: bytes, priority: Priority) -> tuple[Value, ...]:
+    """Payload of a PRIORITY entry: what of a member's power is served first in an emergency; nothing: no part of it."""
+    _check_priority(priority)
+    return (member, priority.critical_mw, priority.essential_mw)
+
+
+def decode_priority(payload: tuple[Value, ...]) -> tuple[bytes, Priority]:
+    """The member of a PRIORITY payload, and what it is granted."""
+    match payload:
+        case (bytes(member), int(critical), int(essential)) if len(member) == ID_BYTES:
+            priority = Priority(critical, essential)
+            _check_priority(priority)
+            return member, priority
+    raise MalformedPayload("a priority has a member's id and two powers, mW")
+
+
+def _check_priority(priority: Priority) -> None:
+    _within(priority.critical_mw, 0, MAX_POWER_MW, "critical power")
+    _within(priority.essential_mw, 0, MAX_POWER_MW, "essential power")
 
 
 def _within(value: int, lowest: int, highest: int, name: str) -> None:

@@ -12,7 +12,8 @@ from market.emergency.book import (
     DeclaredSpan,
     StandingObservation,
 )
-from market.emergency.payloads import decode_declaration, decode_observation
+from market.emergency.payloads import decode_declaration, decode_observation, decode_priority
+from market.emergency.priority import NO_PRIORITY
 from market.federation.intake import is_gateway
 from market.outcomes import Refusal
 
@@ -56,4 +57,19 @@ def take_declaration(draft: StateDraft, member: bytes, signed: SignedEntry) -> R
     if len(kept) >= MOST_SPANS:
         return Refusal.FULL
     draft.emergency.declarations[member] = (*kept, DeclaredSpan(first, declared.last, declared.emergency))
+    return None
+
+
+def take_priority(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
+    """An operator grants a metering point power that is served first in an emergency, or takes it back."""
+    whose, granted = decode_priority(signed.entry.payload)
+    if not draft.has_role(member, Role.OPERATOR):
+        return Refusal.NOT_ENTITLED
+    if draft.rules.member(whose) is None or whose in draft.frozen:
+        return Refusal.UNKNOWN_MEMBER
+    if is_gateway(draft, whose):
+        return Refusal.UNPROVEN
+    draft.emergency.priorities.pop(whose, None)
+    if granted != NO_PRIORITY:
+        draft.emergency.priorities[whose] = granted
     return None

@@ -1,4 +1,6 @@
-"""Shell: `wattswarm cell emergency declare|end|show`: the dso's word about an outage, and what the cell agrees on."""
+"""Shell: `wattswarm cell emergency declare|end|priority|show`: the dso's word about an outage, the operator's on who is
+served first in one, and what the cell agrees on.
+"""
 
 import json
 import sys
@@ -9,7 +11,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from node.emergency_view import EmergencyView, emergency_view
-from node.saying.emergency import say_emergency
+from node.saying.emergency import say_emergency, say_priority
 from node.speaking import cell_time_ns, speaker
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -63,6 +65,33 @@ def end(*, node: Path, for_s: int | None = None, as_json: AsJson = False) -> Non
 
 
 @app.command
+def priority(
+    member: str, /, *, node: Path, critical_w: float = 0.0, essential_w: float = 0.0, as_json: AsJson = False
+) -> None:
+    """Grant a member, as operator, power that is served first in an emergency; without any power, take it back.
+
+    While the public grid is there it means nothing, and nobody pays for it.
+
+    Example: wattswarm cell emergency priority clinic --critical-w 8000 --essential-w 4000 --node ./operator-1
+
+    Parameters
+    ----------
+    member
+        Its name, or the start of its id; it has a metering point.
+    node
+        The data directory of the operator's node.
+    critical_w
+        W that are served before all others.
+    essential_w
+        W besides that are served next.
+    as_json
+        Print one object with the key said.
+    """
+    text = say_priority(speaker(node), member, critical_w=critical_w, essential_w=essential_w)
+    sys.stdout.write(json.dumps({"said": text}) + "\n" if as_json else f"{text} It waits for the node.\n")
+
+
+@app.command
 def show(*, node: Path, as_json: AsJson = False) -> None:
     """Show whether the cell is in an emergency by its newest block, by whose word, and what members see.
 
@@ -73,7 +102,7 @@ def show(*, node: Path, as_json: AsJson = False) -> None:
     node
         The data directory of any node of the cell.
     as_json
-        Print one object with the keys interval, by, since, needed, sightings and declarations.
+        Print one object with the keys interval, by, since, needed, sightings, declarations and priorities.
     """
     view = emergency_view(speaker(node).tip)
     sys.stdout.write(json.dumps(asdict(view)) + "\n" if as_json else _text(view))
@@ -95,6 +124,10 @@ def _text(view: EmergencyView) -> str:
         f"{each.member} sees {each.seen}, said in interval {each.said_in}"
         + ("." if each.counts else "; does not decide.")
         for each in view.sightings
+    ]
+    lines += [
+        f"{each.member} is served first: {each.critical_w:g} W critical, {each.essential_w:g} W essential."
+        for each in view.priorities
     ]
     lines.append(f"{view.needed} of those that decide have to see the grid gone.")
     return "\n".join(lines) + "\n"

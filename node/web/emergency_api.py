@@ -41,6 +41,14 @@ class DeclarationAnswer(Answer):
     last: int
 
 
+class PriorityAnswer(Answer):
+    """Power of a member, W, that the operator has granted to be served first in an emergency."""
+
+    member: str
+    critical_w: float
+    essential_w: float
+
+
 class EmergencyAnswer(Answer):
     """What the newest block says about its last interval. `by`: members or dso; null: there is no emergency."""
 
@@ -50,6 +58,7 @@ class EmergencyAnswer(Answer):
     needed: int | None
     sightings: list[SightingAnswer]
     declarations: list[DeclarationAnswer]
+    priorities: list[PriorityAnswer]
 
 
 def emergency_api(acting: Acting) -> APIRouter:
@@ -63,7 +72,7 @@ def emergency_api(acting: Acting) -> APIRouter:
         tip = watcher.node.history.tip
         if tip is None:
             return EmergencyAnswer(
-                interval=None, by=None, since=None, needed=None, sightings=[], declarations=[]
+                interval=None, by=None, since=None, needed=None, sightings=[], declarations=[], priorities=[]
             )
         view = emergency_view(tip)
         return EmergencyAnswer(
@@ -85,6 +94,10 @@ def emergency_api(acting: Acting) -> APIRouter:
             declarations=[
                 DeclarationAnswer(dso=each.dso, emergency=each.emergency, first=each.first, last=each.last)
                 for each in view.declarations
+            ],
+            priorities=[
+                PriorityAnswer(member=each.member, critical_w=each.critical_w, essential_w=each.essential_w)
+                for each in view.priorities
             ],
         )
 

@@ -30,9 +30,12 @@ from market.emergency.payloads import (
     Seen,
     decode_declaration,
     decode_observation,
+    decode_priority,
     encode_declaration,
     encode_observation,
+    encode_priority,
 )
+from market.emergency.priority import Priority
 from market.federation.transfer_proof import decode_part
 from market.payloads import (
     Curve,
@@ -136,6 +139,12 @@ def payload_targets() -> tuple[Target, ...]:
             decode_declaration,
             encode_declaration,
             encode_declaration(Declaration(True, INTERVAL)),
+        ),
+        _target(
+            "priority",
+            decode_priority,
+            lambda said: encode_priority(*said),
+            encode_priority(MEMBER, Priority(5, 7)),
         ),
         _target("delegation", decode_delegation, encode_delegation, encode_delegation(MEMBER)),
         _target("aggregation", decode_aggregation, encode_aggregation, encode_aggregation((MEMBER,))),

@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 from cell_histories import RELAXED, histories, play
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from market.certificates.of_blocks import check_block
 from market.emergency.payloads import Seen
+from market.emergency.priority import CRITICAL_PRICE, ESSENTIAL_PRICE, HIGHEST_OFFER, Priority, served_first
 from market.emergency.tariff import EmergencyTariff
 from market.errors import InvalidRules
-from market.outcomes import Confirmation
+from market.outcomes import Confirmation, Refusal
+from market.payloads import Step
 from market.rules import TariffStep, decode_rules, encode_rules
 from market.settlement import Reason
+from market.units import MAX_PRICE
 
 FIRST, RETAIL, FEED_IN = 100, 300, 40
 PRICES = EmergencyTariff(450, 20)
@@ -125,3 +129,69 @@ def test_a_genesis_without_emergency_prices_has_the_bytes_that_it_had(world: Any
     for wrong, where in (((450,), "2 fields"), ((450, b""), "export_price"), ((20, 450), "export_price")):
         with pytest.raises(InvalidRules, match=where):
             decode_rules((*plain, None, None, None, wrong))
+
+
+def test_granted_power_is_served_first_whatever_the_others_offer(world: Any) -> None:
+    """Of 500 on offer the one that bids least gets its critical 150 and its essential 100; the rest goes by price."""
+    world.block(world.grant(3, 150, 100))
+    island = world.block(*outage(world, FIRST + 1), *orders(world, FIRST + 1)).clearing
+    positions = {world.ids.index(part.member): part.position for part in island.members}
+    assert positions == {0: 500, 1: -250, 3: -250}
+    check_block(world.rules, island)
+    lit = world.block(*(world.observe(member, FIRST + 2, Seen.CONNECTED) for member in (0, 1)))
+    assert not lit.clearing.emergency
+    calm = world.block(*orders(world, FIRST + 3)).clearing
+    assert {world.ids.index(part.member): part.position for part in calm.members} == {
+        0: 500,
+        1: -400,
+        3: -100,
+    }
+    assert all(fill.limit_price < 1000 for part in calm.members for fill in part.fills)
+
+
+def test_critical_power_goes_before_essential_power_and_each_class_shares_what_there_is(world: Any) -> None:
+    world.block(world.grant(1, 300, 100), world.grant(3, 100, 900))
+    gate = FIRST + 1
+    said = [
+        world.order(0, gate, sells=[(50, 500)]),
+        world.order(1, gate, buys=[(60, 400)]),
+        world.order(3, gate, buys=[(900, 400)]),
+    ]
+    island = world.block(*outage(world, gate), *said).clearing
+    positions = {world.ids.index(part.member): part.position for part in island.members}
+    assert positions == {0: 500, 1: -325, 3: -175}  # 300 and 100, and of the last 100 a share of 100 to 300
+
+
+def test_only_an_operator_grants_and_what_is_taken_back_is_gone(world: Any) -> None:
+    refused = world.block(
+        world.grant(0, 10, 0, author=0), world.grant(5, 10, 0), world.grant(1, 10, 20)
+    ).rejected
+    assert {each.refusal for each in refused} == {Refusal.NOT_ENTITLED, Refusal.UNKNOWN_MEMBER}
+    assert world.state.emergency.priorities == {world.ids[1]: Priority(10, 20)}
+    world.block(world.grant(1, 0, 0))
+    assert world.state.emergency.priorities == {}
+
+
+steps = st.lists(
+    st.tuples(st.integers(-MAX_PRICE, MAX_PRICE), st.integers(1, 10**6)),
+    max_size=32,
+    unique_by=lambda row: row[0],
+)
+
+
+@given(steps, st.integers(0, 10**6), st.integers(0, 10**6))
+def test_serving_first_moves_no_energy_and_lifts_no_more_than_was_granted(
+    rows: list[tuple[int, int]], critical: int, essential: int
+) -> None:
+    buys = tuple(Step(*row) for row in sorted(rows, reverse=True))
+    lifted = served_first(buys, Priority(critical, essential), 3600)
+    wanted = sum(step.quantity for step in buys)
+    assert sum(step.quantity for step in lifted) == wanted
+    prices = [step.price for step in lifted]
+    assert prices == sorted(set(prices), reverse=True)
+    first, second = (
+        sum(step.quantity for step in lifted if step.price == price)
+        for price in (CRITICAL_PRICE, ESSENTIAL_PRICE)
+    )
+    assert (first, second) == (min(wanted, critical), min(max(wanted - critical, 0), essential))
+    assert all(step.price <= HIGHEST_OFFER for step in lifted[bool(first) + bool(second) :])

@@ -16,10 +16,14 @@ from market.emergency.payloads import (
     Seen,
     decode_declaration,
     decode_observation,
+    decode_priority,
     encode_declaration,
     encode_observation,
+    encode_priority,
 )
+from market.emergency.priority import Priority
 from market.errors import MalformedPayload
+from market.rules import MAX_POWER_MW
 
 VECTORS = sorted((Path(__file__).parents[1] / "vectors" / "emergency").glob("*.json"))
 payloads = st.lists(
@@ -30,6 +34,8 @@ payloads = st.lists(
 def rewritten(kind: str, payload: tuple[Value, ...]) -> tuple[Value, ...]:
     if kind == "observation":
         return encode_observation(decode_observation(payload))
+    if kind == "priority":
+        return encode_priority(*decode_priority(payload))
     return encode_declaration(decode_declaration(payload))
 
 
@@ -57,7 +63,30 @@ def test_a_declaration_survives_its_entry(emergency: bool, last: int) -> None:
     assert decode_declaration(encode_declaration(said)) == said
 
 
-@given(st.sampled_from(["observation", "declaration"]), payloads)
+@given(st.binary(min_size=32, max_size=32), st.integers(0, MAX_POWER_MW), st.integers(0, MAX_POWER_MW))
+def test_a_priority_survives_its_entry(member: bytes, critical: int, essential: int) -> None:
+    said = (member, Priority(critical, essential))
+    assert decode_priority(encode_priority(*said)) == said
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        (),
+        (bytes(32), 1),
+        (bytes(31), 1, 2),
+        (bytes(32), -1, 2),
+        (bytes(32), 1, MAX_POWER_MW + 1),
+        (bytes(32), 1, None),
+        (bytes(32), 1, 2, 3),
+    ],
+)
+def test_a_priority_that_says_nothing_is_refused(payload: tuple[Value, ...]) -> None:
+    with pytest.raises(MalformedPayload):
+        decode_priority(payload)
+
+
+@given(st.sampled_from(["observation", "declaration", "priority"]), payloads)
 def test_whatever_is_read_is_written_as_it_came(kind: str, payload: tuple[Value, ...]) -> None:
     try:
         again = rewritten(kind, payload)

@@ -13,7 +13,8 @@ from command_line import Run, command_line
 from ledger.files.directory import LEDGER_FILE
 from ledger.records.genesis import Genesis
 from ledger.store.store import Store
-from market.emergency.payloads import Seen, decode_declaration
+from market.emergency.payloads import Seen, decode_declaration, decode_priority
+from market.emergency.priority import NO_PRIORITY, Priority
 from market.payloads import Kind
 from node.cli import emergency as command
 from node.emergency_view import emergency_view
@@ -63,9 +64,25 @@ def test_a_dso_declares_and_ends_and_both_wait_for_its_node(run: Run) -> None:
     assert begins >= first and ends >= first
 
 
+def test_an_operator_grants_what_is_served_first(run: Run) -> None:
+    words = ("--critical-w", "2000", "--essential-w", "0.5", "--node", "home-0")
+    status, out, _ = run("cell", "emergency", "priority", "home-1", *words)
+    assert (status, out.startswith("In an emergency 2000 W of home-1 are served first, and 0.5 W next.")) == (
+        0,
+        True,
+    )
+    status, out, _ = run("cell", "emergency", "priority", "home-1", "--node", "home-0", "--json")
+    assert json.loads(out) == {"said": "Nothing of what home-1 buys is served first in an emergency."}
+    granted = [decode_priority(said.payload)[1] for _, said in Spool(Path("home-0")).waiting()]
+    assert granted == [Priority(2_000_000, 500), NO_PRIORITY]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
+        ("priority home-1 --critical-w 5 --node home-1", "says of priorities does not count"),
+        ("priority home-1 --critical-w -1 --node home-0", "--critical-w: a power is from 0"),
+        ("priority nobody --critical-w 5 --node home-0", "nobody"),
         ("declare --node home-1", "says of emergencies does not count; those of home-0 would"),
         ("end --node home-1", "says of emergencies does not count; those of home-0 would"),
         ("declare --for-s 0 --node home-0", "at least 1"),

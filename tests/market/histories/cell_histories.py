@@ -55,6 +55,7 @@ def blocks(draw: Any) -> dict[str, Any]:
         ),
         "services": draw(st.lists(service_entries(), max_size=6)),
         "emergency": draw(st.lists(emergency_entries(), max_size=4)),
+        "granted": draw(st.lists(st.tuples(member, st.integers(0, 900), st.integers(0, 900)), max_size=1)),
         "batteries": draw(st.lists(battery_entries, max_size=3)),
         "skip": draw(st.sampled_from([0, 0, 0, 0, 1, 4])),
         "timely": draw(st.sampled_from([True, True, True, False])),
@@ -172,5 +173,6 @@ def entries_of(world: Any, step: dict[str, Any]) -> list[Any]:
         entries += [world.limit_ended(each) for each in world.state.limits if each.id is not None]
     entries += [world.meter(branch, gate + offset, net) for branch, offset, net in step["meters"]]
     entries += [service_entry(world, gate, said) for said in step.get("services", ())]
+    entries += [world.grant(*granted) for granted in step.get("granted", ())]
     entries += [battery_entry(world, *said) for said in step.get("batteries", ())]
     return [*entries, *(emergency_entry(world, gate, said) for said in step.get("emergency", ()))]

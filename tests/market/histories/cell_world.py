@@ -17,7 +17,9 @@ from market.emergency.payloads import (
     Seen,
     encode_declaration,
     encode_observation,
+    encode_priority,
 )
+from market.emergency.priority import Priority
 from market.outcomes import BlockOutcomes
 from market.payloads import (
     BranchReading,
@@ -207,6 +209,12 @@ class CellWorld:
     def declare(self, emergency: bool, first: int, last: int, member: int = DSO) -> tuple[bytes, SignedEntry]:
         payload = encode_declaration(Declaration(emergency, max(last, 0)))
         return self.entry(member, Kind.DECLARATION, first, payload)
+
+    def grant(
+        self, member: int, critical: int, essential: int, author: int = OPERATOR
+    ) -> tuple[bytes, SignedEntry]:
+        payload = encode_priority(self.ids[member], Priority(critical, essential))
+        return self.entry(author, Kind.PRIORITY, 0, payload)
 
     def delegate(self, member: int, aggregator: int | None) -> tuple[bytes, SignedEntry]:
         payload = encode_delegation(None if aggregator is None else self.ids[aggregator])
