@@ -106,6 +106,7 @@ def test_a_cell_in_which_nothing_was_said_is_in_no_emergency(run: Run) -> None:
         "needed": 1,
         "sightings": [],
         "declarations": [],
+        "priorities": [],
     }
     assert "no emergency." in run("cell", "emergency", "show", "--node", "home-1")[1]
 
@@ -114,7 +115,7 @@ def test_what_is_shown_is_what_the_block_says() -> None:
     world = CellWorld()
     world.block(world.observe(0, 99, Seen.ISLANDED), world.observe(1, 99, Seen.DEAD_BUS))
     world.freeze(1)
-    world.block(world.declare(True, 101, 104))
+    world.block(world.declare(True, 101, 104), world.grant(2, 8000, 500))
     tip: Any = SimpleNamespace(state=world.state, membership=world.membership)
     view = emergency_view(tip)
     assert (view.interval, view.by, view.since, view.needed) == (101, "dso", 100, 2)
@@ -126,6 +127,7 @@ def test_what_is_shown_is_what_the_block_says() -> None:
         "Interval 101: emergency by dso, since interval 100.",
         "m5 declares an emergency from interval 101 to 104.",
         "m0 sees islanded, said in interval 99.",
+        "m2 is served first: 8 W critical, 0.5 W essential.",
         "2 of those that decide have to see the grid gone.",
     ):
         assert line in text.splitlines()
