@@ -62,7 +62,7 @@ from market.virtual_battery.settling import (
     amounts_passed_on,
     contracts_after,
     energy_passed_on,
-    price_for,
+    price_within,
 )
 
 
@@ -257,10 +257,7 @@ def _told(
 ) -> IntervalSettlement:
     passed = energy_passed_on(record)
     lines = tuple(
-        replace(
-            _line(rules, record, member, result.members[member], moved.members.get(member, 0), correction),
-            passed_on=passed.get(member, 0),
-        )
+        _line(rules, record, member, result.members[member], moved.members.get(member, 0), passed, correction)
         for member in sorted(members)
     )
     return IntervalSettlement(
@@ -275,11 +272,19 @@ def _told(
 
 
 def _line(
-    rules: CellRules, record: IntervalRecord, member: bytes, money: int, posted: int, correction: bool
+    rules: CellRules,
+    record: IntervalRecord,
+    member: bytes,
+    money: int,
+    posted: int,
+    passed: Mapping[bytes, int],
+    correction: bool,
 ) -> SettlementLine:
     reading = record.readings[member]
     contracted = record.contracts.get(member, 0)
-    price = price_for(record, rules, member)
+    price = (
+        price_within(record, rules, member) if member in passed else record.prices[branch_of(rules, member)]
+    )
     return SettlementLine(
         interval=record.interval,
         member=member,
@@ -292,4 +297,5 @@ def _line(
         posted=posted,
         estimated=reading.quality is Quality.ESTIMATED,
         correction=correction,
+        passed_on=passed.get(member, 0),
     )

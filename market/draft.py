@@ -56,10 +56,14 @@ class StateDraft:
             if member.frozen_at is not None or member.left_at is not None
         )
         self._agreed_batteries = state.virtual_batteries
+        self._aggregators: dict[int, Aggregators] = {}
 
     def aggregators(self, interval: int) -> Aggregators:
         """Who bids for whom in an interval, as it was agreed before this block."""
-        return self._agreed_batteries.aggregators(self.rules, interval, self.frozen)
+        if interval not in self._aggregators:
+            found = self._agreed_batteries.aggregators(self.rules, interval, self.frozen)
+            self._aggregators[interval] = found
+        return self._aggregators[interval]
 
     @property
     def last_delivered(self) -> int:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 
 from market.cell_state import COMMUNITY, DSO, LOSSES, SUPPLIER, IntervalRecord, member_account
 from market.draft import StateDraft
+from market.federation.parent_rule import gateway_of
 from market.loss_bearer import LossBearer
 from market.losses import arriving, flows_of
 from market.outcomes import IntervalSettlement
@@ -75,7 +76,7 @@ def _shares(cost: int, record: IntervalRecord, rules: CellRules) -> Amounts:
     account = _ACCOUNTS.get(rules.loss_bearer, COMMUNITY)
     if rules.loss_bearer is not LossBearer.MEMBERS:
         return {account: cost}
-    gateway = None if rules.parent is None else rules.parent.gateway
+    gateway = gateway_of(rules.parent)
     crossed = {
         member: reading.contribution + reading.consumption
         for member, reading in sorted(record.readings.items())

@@ -1,14 +1,13 @@
 """The emergency of a cell as its ledger has it, for people and programs: by whose word, and who sees what."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.chain.chain import Tip
-from ledger.membership.members import Membership
 from market.cell_state import CellState
 from market.emergency.book import STANDS_FOR
 from market.emergency.draft import voices_in
 from market.units import MW_PER_W
+from node.member_names import names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class EmergencyView:
 def emergency_view(tip: Tip[CellState]) -> EmergencyView:
     """What the tip of a ledger says."""
     state, membership = tip.state, tip.membership
-    book, named = state.emergency, _names(membership)
+    book, named = state.emergency, names_of(membership)
     voices = voices_in(state.last_interval, state.rules, membership)
     return EmergencyView(
         interval=state.last_interval,
@@ -95,8 +94,3 @@ def declared_by(state: CellState) -> str | None:
     """By whose word the cell is in an emergency: members or dso, None if it is in none."""
     declared = state.emergency.declared
     return None if declared is None else declared.word.name.lower()
-
-
-def _names(membership: Membership) -> Callable[[bytes], str]:
-    names = {member.id: member.name.decode() for member in membership.everyone}
-    return lambda member: names.get(member, member.hex()[:8])

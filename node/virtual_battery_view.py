@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ledger.chain.chain import Tip
-from ledger.membership.members import Membership
 from market.admission import rules_with
 from market.cell_state import CellState
 from market.rules import CellRules
 from market.virtual_battery.book import MOST_LEVELS, VirtualBatteryBook
 from market.virtual_battery.settling import together
+from node.member_names import names_of
 
 Half = Literal["delegation", "aggregation"]
 
@@ -62,7 +62,7 @@ class VirtualBatteryView:
 def virtual_battery_view(tip: Tip[CellState]) -> VirtualBatteryView:
     """What the tip of a ledger says."""
     rules, membership, book = rules_to_come(tip), tip.membership, tip.state.virtual_batteries
-    interval, named = tip.state.last_interval + 1, _names(membership)
+    interval, named = tip.state.last_interval + 1, names_of(membership)
     gone = {each.id for each in membership.everyone if each.frozen_at is not None or each.left_at is not None}
     ends = book.aggregators(rules, interval, gone)
     batteries = []
@@ -138,8 +138,3 @@ def _open(
         return OpenWord(named(member), named(aggregator), said, named(aggregator), why)
     why = f"{named(member)} does not name {named(aggregator)} as its aggregator yet"
     return OpenWord(named(member), named(aggregator), said, named(member), why)
-
-
-def _names(membership: Membership) -> Callable[[bytes], str]:
-    names = {member.id: member.name.decode() for member in membership.everyone}
-    return lambda member: names.get(member, member.hex()[:8])

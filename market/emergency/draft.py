@@ -14,6 +14,7 @@ from market.emergency.book import (
     word_on,
 )
 from market.emergency.priority import Priority
+from market.federation.parent_rule import gateway_of
 from market.rules import CellRules
 
 
@@ -81,7 +82,7 @@ def voices_in(interval: int, rules: CellRules, membership: Membership) -> frozen
 
     Of validators it is known how many may lie at most, of others it is not.
     """
-    gateway = None if rules.parent is None else rules.parent.gateway
+    gateway = gateway_of(rules.parent)
     metered = {rule.member for rule in rules.members if rule.meters(interval)} - {gateway}
     return frozenset(
         each.id

@@ -20,6 +20,7 @@ from market.collateral import cut
 from market.federation.cell_curve import BID, CellCurve
 from market.federation.compression import compressed
 from market.federation.levels import cell_curve
+from market.federation.parent_rule import gateway_of
 from market.feeder import Feeder
 from market.orders import OrderBook, Side
 from market.payloads import MAX_STEPS, Curve, Step
@@ -49,7 +50,7 @@ def gateway_order(curve: CellCurve, tariff: TariffStep) -> Curve:
 
 def curve_of_cell(rules: CellRules, feeder: Feeder, curves: Mapping[bytes, Curve]) -> CellCurve:
     """The curve of the members' open orders, each cut to its nameplate, without the gateway and the supplier."""
-    gateway = None if rules.parent is None else rules.parent.gateway
+    gateway = gateway_of(rules.parent)
     rows = [
         row
         for rule in rules.members

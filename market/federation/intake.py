@@ -10,6 +10,7 @@ supplier is billed for the rest. Nothing but proven transfers may move it, so it
 from ledger.errors import InvalidProof, Malformed
 from ledger.records.entries import SignedEntry
 from market.draft import StateDraft
+from market.federation.parent_rule import gateway_of
 from market.federation.transfer_proof import TransferProof, decode_part
 from market.outcomes import Refusal
 from market.payloads import Reading
@@ -17,7 +18,7 @@ from market.payloads import Reading
 
 def is_gateway(draft: StateDraft, member: bytes) -> bool:
     """Whether the member is the cell's gateway to the cell above."""
-    return draft.rules.parent is not None and draft.rules.parent.gateway == member
+    return gateway_of(draft.rules.parent) == member
 
 
 def delivered_transfer(position: int) -> Reading:

@@ -98,3 +98,8 @@ def parent_from(row: Value) -> ParentRule:
         octets(gateway, "parent.gateway"),
         octets(above, "parent.member_above"),
     )
+
+
+def gateway_of(parent: ParentRule | None) -> bytes | None:
+    """The member that is the gateway of a cell with this cell above; None where there is none above."""
+    return None if parent is None else parent.gateway

@@ -13,6 +13,7 @@ from ledger.encoding import Value, encode
 from ledger.errors import Malformed
 from ledger.limits import ID_BYTES
 from market.errors import MalformedPayload
+from market.federation.parent_rule import gateway_of
 from market.rules import CellRules, MemberRule
 from market.virtual_battery.payloads import (
     decode_aggregation,
@@ -104,8 +105,8 @@ def virtual_batteries_of_leaves(leaves: Mapping[bytes, Value]) -> VirtualBattery
 def _point(rules: CellRules, member: bytes, interval: int, gone: Collection[bytes]) -> MemberRule | None:
     """The metering point of a member that takes part in an interval."""
     rule = rules.member(member)
-    gateway = rules.parent is not None and rules.parent.gateway == member
-    return None if rule is None or gateway or member in gone or not rule.meters(interval) else rule
+    out = member in gone or member == gateway_of(rules.parent)
+    return None if rule is None or out or not rule.meters(interval) else rule
 
 
 def _fit(member: MemberRule | None, aggregator: MemberRule | None) -> bool:

@@ -67,13 +67,6 @@ def price_within(record: IntervalRecord, rules: CellRules, member: bytes) -> int
     return (tariff.import_price + tariff.export_price) // 2
 
 
-def price_for(record: IntervalRecord, rules: CellRules, member: bytes) -> int | None:
-    """The price of a member's contract: that of its branch (None: nothing traded), or of its virtual battery."""
-    if member in record.aggregators or member in record.aggregators.values():
-        return price_within(record, rules, member)
-    return record.prices[branch_of(rules, member)]
-
-
 def together(aggregators: Aggregators, member: bytes) -> tuple[bytes, ...]:
     """All members that a member bids for, itself included, ascending; nobody for one that is traded for."""
     if member in aggregators:

@@ -10,19 +10,9 @@ from market.virtual_battery.payloads import decode_aggregation, decode_delegatio
 def take_delegation(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
     """A metering point names its aggregator, which sits on the same branch, or trades for itself again."""
     aggregator = decode_delegation(signed.entry.payload)
-    rule = draft.rules.member(member)
-    if rule is None:
-        return Refusal.NO_METERING_POINT
-    if aggregator == member:
-        return Refusal.MALFORMED
-    if aggregator is not None:
-        other = draft.rules.member(aggregator)
-        if other is None:
-            return Refusal.UNKNOWN_MEMBER
-        if is_gateway(draft, member) or is_gateway(draft, aggregator):
-            return Refusal.UNPROVEN
-        if other.branch != rule.branch:
-            return Refusal.OTHER_BRANCH
+    refusal = _refusal(draft, member, () if aggregator is None else (aggregator,))
+    if refusal is not None:
+        return refusal
     draft.virtual_batteries = draft.virtual_batteries.with_delegation(member, aggregator)
     return None
 
@@ -30,12 +20,21 @@ def take_delegation(draft: StateDraft, member: bytes, signed: SignedEntry) -> Re
 def take_aggregation(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
     """A metering point names those it trades for, who sit on its branch; whoever is left out trades for itself."""
     members = decode_aggregation(signed.entry.payload)
+    refusal = _refusal(draft, member, members)
+    if refusal is not None:
+        return refusal
+    draft.virtual_batteries = draft.virtual_batteries.with_aggregation(member, members)
+    return None
+
+
+def _refusal(draft: StateDraft, member: bytes, others: tuple[bytes, ...]) -> Refusal | None:
+    """Why a member cannot be in a virtual battery with these; None if it can."""
     rule = draft.rules.member(member)
     if rule is None:
         return Refusal.NO_METERING_POINT
-    if member in members:
+    if member in others:
         return Refusal.MALFORMED
-    for each in members:
+    for each in others:
         other = draft.rules.member(each)
         if other is None:
             return Refusal.UNKNOWN_MEMBER
@@ -43,5 +42,4 @@ def take_aggregation(draft: StateDraft, member: bytes, signed: SignedEntry) -> R
             return Refusal.UNPROVEN
         if other.branch != rule.branch:
             return Refusal.OTHER_BRANCH
-    draft.virtual_batteries = draft.virtual_batteries.with_aggregation(member, members)
     return None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from ledger.membership.members import Member
+from market.federation.parent_rule import gateway_of
 from market.payloads import Kind
 from market.rules import CellRules, MemberRule
 from market.virtual_battery.book import MOST_LEVELS
@@ -75,7 +76,7 @@ def why_not(said: Speaker) -> str:
         return (
             f"{name} has no metering point, so there is nothing to bid for; say it at a member that has one"
         )
-    if _is_gateway(rules, said.member.id):
+    if said.member.id == gateway_of(rules.parent):
         return f"{name} is the cell's gateway and bids in two cells; say it at another member"
     return ""
 
@@ -118,7 +119,7 @@ def _fault(rules: CellRules, own: MemberRule, other: Member) -> str:
     point = rules.member(other.id)
     if point is None:
         return "has no metering point"
-    if _is_gateway(rules, other.id):
+    if other.id == gateway_of(rules.parent):
         return "is the cell's gateway"
     if other.frozen_at is not None:
         return "is frozen"
@@ -145,10 +146,6 @@ def _refuse_ring(said: Speaker, aggregator: Member) -> None:
         f"from {name} on more than {MOST_LEVELS} aggregators follow on each other, which is too many;"
         " name one that fewer come after"
     )
-
-
-def _is_gateway(rules: CellRules, member: bytes) -> bool:
-    return rules.parent is not None and rules.parent.gateway == member
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -144,14 +144,16 @@ def _aggregators(each: Replayed[CellState]) -> Aggregators:
 def _position_faults(node: Seen, chain: Chain) -> Iterator[str]:
     """Of those that bid and are bid for by nobody else; the others are told shares."""
     filled = {
-        outcomes_of(each).clearing.interval: outcomes_of(each).position_of(node.member)
-        if company_among(_aggregators(each), node.member).alone
-        else node.positions.get(outcomes_of(each).clearing.interval)
+        outcomes_of(each).clearing.interval: outcomes_of(each).position_of(node.member) for each in chain
+    }
+    shared = {
+        outcomes_of(each).clearing.interval
         for each in chain
+        if not company_among(_aggregators(each), node.member).alone
     }
     first = chain[0].block.header.first_interval
     for interval, energy in node.positions.items():
-        if interval >= first and filled.get(interval) != energy:
+        if interval >= first and interval not in shared and filled.get(interval) != energy:
             yield f"{node.name} was told {energy} for interval {interval} and filled {filled.get(interval)}"
 
 
