@@ -1,49 +1,24 @@
 """Real daemons: two members become one virtual battery, one bids for both, they share it out, and part again."""
 
-import json
-import tomllib
 from pathlib import Path
 
 import pytest
-from cell_of_processes import Cell, anchored, ended, found
+from cell_of_processes import Cell, anchored, ended, found, said, stores
 
 from ledger.audit.audit import verify_directory
 from market.cell import EnergyCell
 from market.outcomes import BlockOutcomes, SettlementLine
 from market.payloads import Kind
 from node.cli import virtual_battery
-from node.config_file import config_text
-from node.founding import CONFIG_FILE
 from node.ledger_view import blocks
-from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
 pytestmark = pytest.mark.processes
 
-BATTERY = {
-    "kind": "battery",
-    "name": "battery",
-    "capacity_wh": 50_000.0,
-    "charge_w": 3_000.0,
-    "discharge_w": 3_000.0,
-    "initial_state_of_charge": 0.6,
-}
-
-
-def stores(daemon: Daemon) -> None:
-    """A battery beside what the home has."""
-    path = daemon.directory / CONFIG_FILE
-    table = tomllib.loads(path.read_text("utf-8"))
-    others = [der for der in table["site"]["ders"] if der["kind"] != "battery"]
-    table["site"] |= {"ders": [*others, BATTERY]}
-    path.write_text(config_text(table), "utf-8")
-
 
 def shares(daemon: Daemon) -> dict[int, int]:
     """What a daemon has reckoned as its own share of what was contracted, by interval."""
-    lines = (daemon.directory / DAEMON_LOG).read_text("utf-8").splitlines()
-    events = (json.loads(line) for line in lines if line.startswith("{"))
-    return {each["interval"]: each["energy_mwh"] for each in events if each.get("event") == "battery_share"}
+    return {int(each["interval"]): int(each["energy_mwh"]) for each in said(daemon, "battery_share")}
 
 
 def outcomes(daemon: Daemon) -> list[BlockOutcomes]:

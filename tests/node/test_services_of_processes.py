@@ -1,11 +1,9 @@
 """Real daemons: a dso buys a service, calls it, members share the call and are paid; alarms and an emergency stop."""
 
-import json
-import tomllib
 from pathlib import Path
 
 import pytest
-from cell_of_processes import Cell, ended, found
+from cell_of_processes import Cell, ended, found, said, stores
 
 from ledger.audit.audit import verify_directory
 from market.cell import EnergyCell
@@ -13,40 +11,13 @@ from market.outcomes import BlockOutcomes
 from market.services.payments import ServiceLine
 from node.alarm_view import read_alarms
 from node.cli import alarms, device_commands, dso
-from node.config_file import config_text
-from node.founding import CONFIG_FILE
 from node.ledger_view import blocks
-from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.processes import Daemon
 
 pytestmark = pytest.mark.processes
 
 HOUR_S = 3600
 FLEX = {"service": "village-flex", "up_w": 1000.0, "down_w": 500.0, "sustain_s": 600.0}
-BATTERY = {
-    "kind": "battery",
-    "name": "battery",
-    "capacity_wh": 50_000.0,
-    "charge_w": 3_000.0,
-    "discharge_w": 3_000.0,
-    "initial_state_of_charge": 0.6,
-}
-
-
-def offers(daemon: Daemon) -> None:
-    """A battery, and part of it for the dso's requests."""
-    path = daemon.directory / CONFIG_FILE
-    table = tomllib.loads(path.read_text("utf-8"))
-    others = [der for der in table["site"]["ders"] if der["kind"] != "battery"]
-    table["site"] |= {"ders": [*others, BATTERY], "requested_services": [FLEX]}
-    path.write_text(config_text(table), "utf-8")
-
-
-def said(daemon: Daemon, event: str) -> list[dict[str, object]]:
-    """The lines of a daemon's log about one event."""
-    lines = (daemon.directory / DAEMON_LOG).read_text("utf-8").splitlines()
-    events = (json.loads(line) for line in lines if line.startswith("{"))
-    return [each for each in events if each.get("event") == event]
 
 
 def service_lines(daemon: Daemon) -> list[ServiceLine]:
@@ -61,7 +32,7 @@ async def test_a_called_service_is_shared_paid_and_stopped(tmp_path: Path) -> No
     cell = found(tmp_path / "cell", 4, interval_real_s=3.0)
     operator, neighbour = cell.daemons[:2]
     for daemon in (operator, neighbour):
-        offers(daemon)
+        stores(daemon, requested_services=[FLEX])  # part of its battery for the dso's requests
     node = operator.directory
     with ended(cell):
         await cell.start()

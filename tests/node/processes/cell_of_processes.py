@@ -1,16 +1,19 @@
 """A small cell of real daemons for tests, founded as `wattswarm testnet` founds one, with homes that always trade."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import sqlite3
 import time
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -21,6 +24,7 @@ from ledger.records.entries import open_entry
 from ledger.records.genesis import member_id
 from ledger.signing import unseal
 from market.payloads import Kind
+from node.config_file import config_text
 from node.founding import CONFIG_FILE
 from node.transport.libp2p.adapter import Libp2pTransport
 from sim.homes.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
@@ -240,6 +244,32 @@ def ended(*cells: Cell) -> Iterator[None]:
                 elif daemon.view.control_pid is not None:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(daemon.view.control_pid, signal.SIGKILL)
+
+
+BATTERY = {
+    "kind": "battery",
+    "name": "battery",
+    "capacity_wh": 50_000.0,
+    "charge_w": 3_000.0,
+    "discharge_w": 3_000.0,
+    "initial_state_of_charge": 0.6,
+}
+
+
+def stores(daemon: Daemon, **site: Any) -> None:
+    """Give a home a battery, and whatever else its site is to have; before it starts."""
+    path = daemon.directory / CONFIG_FILE
+    table = tomllib.loads(path.read_text("utf-8"))
+    others = [der for der in table["site"]["ders"] if der["kind"] != "battery"]
+    table["site"] |= {"ders": [*others, BATTERY], **site}
+    path.write_text(config_text(table), "utf-8")
+
+
+def said(daemon: Daemon, event: str) -> list[dict[str, Any]]:
+    """The lines of a daemon's log about one event."""
+    lines = (daemon.directory / DAEMON_LOG).read_text("utf-8").splitlines()
+    events = (json.loads(line) for line in lines if line.startswith("{"))
+    return [each for each in events if each.get("event") == event]
 
 
 def port_of(daemon: Daemon) -> int:
