@@ -13,6 +13,7 @@ import os
 import sqlite3
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -135,7 +136,7 @@ def restore(source: Path, directory: Path) -> Manifest:
         with tarfile.open(source, "r:gz") as archive:
             manifest = _read_manifest(archive, source)
             _extract(archive, manifest, source, directory)
-    except (tarfile.TarError, EOFError, OSError, ValueError) as fault:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as fault:
         if isinstance(fault, FileNotFoundError) and not source.exists():
             raise InputRefusedError(f"{source}: no such file") from None
         raise InputRefusedError(f"{source}: cannot be read or put back: {fault}") from fault
@@ -215,8 +216,8 @@ def _read_manifest(archive: tarfile.TarFile, source: Path) -> Manifest:
         raise InputRefusedError(f"{source}: is no backup that this program knows")
     try:
         manifest = Manifest(**table)
-        names = [PurePosixPath(name) for name in (*manifest.files, manifest.data_dir)]
-    except TypeError as fault:
+        names = [PurePosixPath(name) for name in (*manifest.files.keys(), manifest.data_dir)]
+    except (TypeError, AttributeError) as fault:
         raise InputRefusedError(f"{source}: its manifest is damaged") from fault
     if any(name.is_absolute() or ".." in name.parts or name.name in NEVER for name in names):
         raise InputRefusedError(f"{source}: holds files that no backup may hold")
@@ -236,6 +237,8 @@ def _extract(archive: tarfile.TarFile, manifest: Manifest, source: Path, directo
         for name, digest in _contents(archive, manifest, draft):
             if manifest.files[name] != digest:
                 raise InputRefusedError(f"{source}: {name} is damaged; take another backup")
+        while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+            pass  # The checksum of the whole, the manifest's too, is behind the last byte.
         missing = [name for name in manifest.files if not (draft / name).is_file()]
         if missing:
             raise InputRefusedError(f"{source}: {', '.join(missing)} is missing; take another backup")
