@@ -11,6 +11,8 @@ import re
 from market.errors import AmountError
 
 NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+S_PER_DAY = 86_400
 S_PER_HOUR = 3_600
 MW_PER_W = 1_000  # power in agreed values is an integer of mW
 MWH_PER_WH = 1_000

@@ -1,7 +1,7 @@
 """What the daemon's core is told and what it asks for: two closed unions.
 
 Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are carried out in order by
-`node/runtime.py`, the only interpreter. What an effect produces (a signature, a reply) comes back as an input.
+`node/daemon/runtime.py`, the only interpreter. What an effect produces (a signature, a reply) comes back as an input.
 """
 
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ from market.payloads import Kind
 from node import constants
 from node.cli.ledger import verify
 from node.cli.root import app
-from node.config import Config, load_config
+from node.configuration.config import Config, load_config
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from node.wire import (

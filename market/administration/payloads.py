@@ -58,7 +58,7 @@ class Action(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlarmNotice:
-    """An alarm as it stands in the ledger; `code` is a number of `node.alarm_codes`.
+    """An alarm as it stands in the ledger; `code` is a number of `node.alarms.alarm_codes`.
 
     `device` is the key of the device, None where the alarm concerns the whole node. One alarm is what has the same
     author, code and device. `cell_ns` is when it happened.

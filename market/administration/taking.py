@@ -9,7 +9,7 @@ from market.payloads import Kind
 
 
 def take_acknowledgement(draft: StateDraft, member: bytes, signed: SignedEntry) -> Refusal | None:
-    """Somebody has seen an alarm; whose word counts for it is for the reader (`node.alarm_log`)."""
+    """Somebody has seen an alarm; whose word counts for it is for the reader (`node.alarms.alarm_log`)."""
     decode_acknowledgement(signed.entry.payload)
     _record(draft, member, signed, Kind.ACKNOWLEDGEMENT, 0)
     return None

@@ -12,13 +12,13 @@ from rich.table import Table
 from market.administration.payloads import device_key
 from market.terminal import table_console
 from market.units import NS_PER_S
-from node.alarm_log import LedgerAlarm
-from node.alarm_view import read_alarms
-from node.config import load_config
+from node.alarms.alarm_log import LedgerAlarm
+from node.alarms.alarm_view import read_alarms
+from node.configuration.config import load_config
 from node.errors import ConfigError, InputRefusedError
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from node.saying.acknowledgements import say_seen
-from node.speaking import speaker
+from node.saying.speaking import speaker
 
 SHORT = 12
 

@@ -20,11 +20,11 @@ from market.loss_bearer import LossBearer
 from market.rules import TariffStep
 from market.units import MONEY_PER_UNIT, NS_PER_S, price_from_text
 from node.cli import cell_protocol, dso, emergency, membership, operator, virtual_battery
+from node.configuration.tariff_file import load_tariff
 from node.errors import ConfigError
-from node.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
+from node.founding.founding import MEMBERS_FILE, OPERATOR_KEY_FILE, PASSPHRASE_VARIABLE, CellTerms, found_cell
+from node.founding.member_card import MemberCard, read_card
 from node.gateway.founding import Above, below
-from node.member_card import MemberCard, read_card
-from node.tariff_file import load_tariff
 
 Bearer = Literal["nobody", "account", "community", "dso", "members"]
 """Who bears losses beyond the contracted ones, in words of the command line."""

@@ -14,9 +14,9 @@ from ledger.membership.protocol import Switch
 from ledger.membership.switching import is_enough, support
 from ledger.records.genesis import Role
 from market.terminal import table_console
-from node.founding import PASSPHRASE_VARIABLE
-from node.protocol_view import CellVersions, read_versions, versions_json
+from node.founding.founding import PASSPHRASE_VARIABLE
 from node.saying.versions import REASONS, say_switch
+from node.views.protocol_view import CellVersions, read_versions, versions_json
 
 
 def add_commands(app: App) -> None:

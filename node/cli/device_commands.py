@@ -10,12 +10,12 @@ from typing import Literal
 from cyclopts import App
 
 from market.administration.payloads import Action, DeviceCommand, device_key
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
-from node.founding import CONFIG_FILE
-from node.ledger_view import find_member
+from node.founding.founding import CONFIG_FILE
 from node.saying.devices import say_command, say_rights
-from node.speaking import Speaker, cell_time_ns, speaker
+from node.saying.speaking import Speaker, cell_time_ns, speaker
+from node.views.ledger_view import find_member
 
 
 def add_commands(app: App) -> None:

@@ -25,7 +25,7 @@ from devices.prediction.learner import KEPT_NAME
 from devices.prediction.readiness import Readiness, Trouble
 from devices.prediction.trouble import Floats
 from devices.readiness_config import ReadinessConfig
-from node.config import control_table, load_config
+from node.configuration.config import control_table, load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 

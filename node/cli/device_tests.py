@@ -29,8 +29,8 @@ from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device
 from market.terminal import table_console
 from node.cli.device_switchgear import NAME as SWITCHGEAR
 from node.cli.device_switchgear import shown_values, try_switchgear
-from node.config import control_table, load_config
-from node.config_file import config_text
+from node.configuration.config import control_table, load_config
+from node.configuration.config_file import config_text
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 

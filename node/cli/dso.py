@@ -9,7 +9,7 @@ from node.cli.withdrawal import limits, requests, withdraw
 from node.saying.grid import CauseName, say_limit, say_request, start_after
 from node.saying.meters import say_meter
 from node.saying.services import Wanted, say_terms
-from node.speaking import cell_time_ns, speaker
+from node.saying.speaking import cell_time_ns, speaker
 
 
 def add_commands(app: App) -> None:

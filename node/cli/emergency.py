@@ -10,9 +10,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from node.emergency_view import EmergencyView, emergency_view
 from node.saying.emergency import say_emergency, say_priority
-from node.speaking import cell_time_ns, speaker
+from node.saying.speaking import cell_time_ns, speaker
+from node.views.emergency_view import EmergencyView, emergency_view
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 

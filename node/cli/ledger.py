@@ -18,11 +18,11 @@ from market.payloads import Kind
 from market.reporting.source import candidates
 from market.terminal import table_console
 from market.units import kwh_text, money_text, price_text
-from node import ledger_view
 from node.cli.proof import check_proof, prove
 from node.cli.statement import with_statement
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
+from node.views import ledger_view
 
 app = App(name="ledger", help="Verify and show a node's ledger, offline.")
 

@@ -15,12 +15,12 @@ from ledger.membership.members import Membership
 from ledger.records.changes import Change
 from market.cell_state import CellState
 from market.terminal import table_console
-from node.announcing import Announced, admission_of, announce, readmission_of, removal_of, rotation_of
 from node.errors import InputRefusedError
-from node.founding import MEMBERS_FILE, PASSPHRASE_VARIABLE
-from node.member_card import read_card
-from node.membership_view import change_text, read_status, status_json
+from node.founding.founding import MEMBERS_FILE, PASSPHRASE_VARIABLE
+from node.founding.member_card import read_card
+from node.saying.announcing import Announced, admission_of, announce, readmission_of, removal_of, rotation_of
 from node.saying.members import add_addresses, announced_lines
+from node.views.membership_view import change_text, read_status, status_json
 
 SHORT = 16
 

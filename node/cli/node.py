@@ -10,9 +10,9 @@ from cyclopts import App, Parameter
 from node.cli.notification import add_notification_commands
 from node.cli.operation import add_commands
 from node.cli.upgrade import add_upgrade_commands
-from node.config_file import config_text
+from node.configuration.config_file import config_text
 from node.exit_codes import ExitCode
-from node.founding import CARD_FILE, CONFIG_FILE, PASSPHRASE_VARIABLE, init_node
+from node.founding.founding import CARD_FILE, CONFIG_FILE, PASSPHRASE_VARIABLE, init_node
 
 app = App(name="node", help="Initialise and run the daemon of one device, and see its alarms.")
 app.command(
@@ -104,7 +104,7 @@ def run(*, config: Path) -> None:
     config
         The node's configuration file.
     """
-    from node.runtime import run_daemon
+    from node.daemon.runtime import run_daemon
 
     code = run_daemon(config, passphrase=os.environ.get(PASSPHRASE_VARIABLE))
     if code is not ExitCode.OK:

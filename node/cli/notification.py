@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 

@@ -17,8 +17,8 @@ from devices.openadr.book import EventBook
 from devices.openadr.timeline import Action, Matter
 from devices.openadr.values import FOREVER_NS, OpenAdrError, time_text
 from market.terminal import table_console
-from node.config import Config, load_config, with_clock_file
-from node.demand.section import OpenAdrSection
+from node.configuration.config import Config, load_config, with_clock_file
+from node.configuration.openadr_section import OpenAdrSection
 from node.demand.setting_up import client_of, dso_rule, site_rule
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
-from node.founding import PASSPHRASE_VARIABLE
+from node.founding.founding import PASSPHRASE_VARIABLE
 from node.operation.backup import Manifest, back_up
 from node.operation.backup import restore as put_back
 from node.operation.doctor import Level, findings_json, worst

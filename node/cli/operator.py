@@ -6,8 +6,8 @@ from pathlib import Path
 from cyclopts import App
 
 from node.saying.money import say_deposit
+from node.saying.speaking import speaker
 from node.saying.tariffs import say_tariff
-from node.speaking import speaker
 
 
 def add_commands(app: App) -> None:

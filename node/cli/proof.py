@@ -18,9 +18,9 @@ from market.rules import CellRules, decode_rules
 from market.units import NS_PER_S, kwh_text, money_text, price_text
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
-from node.ledger_view import read_at_most, read_genesis
-from node.proving import What
-from node.proving import prove as make_proof
+from node.views.ledger_view import read_at_most, read_genesis
+from node.views.proving import What
+from node.views.proving import prove as make_proof
 
 LATEST_S = 253_402_300_799
 """The last second of the year 9999, where calendars of people end."""

@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from rich.table import Table
 
 from market.terminal import table_console
-from node.config import load_config
+from node.configuration.config import load_config
 from node.web.tokens import Role, TokenBook
 
 app = App(name="token", help="Make and revoke tokens for the page and the API.")

@@ -13,10 +13,10 @@ from ledger.chain.replay import load_chain
 from market.cell import EnergyCell
 from market.units import MW_PER_W
 from node.errors import InputRefusedError
-from node.ledger_view import opened
+from node.saying.speaking import Speaker, speaker
 from node.saying.virtual_battery import aggregate, delegate
-from node.speaking import Speaker, speaker
-from node.virtual_battery_view import OpenWord, VirtualBattery, VirtualBatteryView, virtual_battery_view
+from node.views.ledger_view import opened
+from node.views.virtual_battery_view import OpenWord, VirtualBattery, VirtualBatteryView, virtual_battery_view
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from market.units import MW_PER_W, NS_PER_S
+from node.saying.speaking import cell_time_ns, speaker
 from node.saying.withdrawals import limit_text, own_words, request_text, say_withdrawal
-from node.speaking import cell_time_ns, speaker
 
 
 def requests(*, node: Path, as_json: Annotated[bool, Parameter(name="--json", negative="")] = False) -> None:

@@ -13,7 +13,7 @@ import trio
 
 from devices.openadr.book import EventBook
 from devices.openadr.values import OpenAdrError
-from node.config import Config
+from node.configuration.config import Config
 from node.demand.baseline import Baseline
 from node.demand.demand import Demand
 from node.demand.vtn import Vtn, connected

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from devices.openadr.book import Client, EventBook
 from ledger.records.entries import Entry
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.openadr_section import OpenAdrSection
 from node.demand.calls import Calls, DsoRule
 from node.demand.demand import Demand, no_demand
-from node.demand.section import OpenAdrSection
 from node.demand.site_limits import SiteLimits, SiteRule
 
 

@@ -20,8 +20,8 @@ import trio
 
 from devices.openadr.book import MOST_EVENTS
 from devices.openadr.values import OpenAdrError, Table, items, shown, table
-from node.config import Config
-from node.demand.section import OpenAdrSection
+from node.configuration.config import Config
+from node.configuration.openadr_section import OpenAdrSection
 from node.demand.setting_up import client_of
 
 ANSWER_BYTES: Final = 1_048_576

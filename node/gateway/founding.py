@@ -8,8 +8,8 @@ from ledger.records.genesis import Genesis, member_id
 from market.federation.parent_rule import parent_rule
 from market.rules import decode_rules
 from node.errors import ConfigError
-from node.founding import CellTerms
-from node.member_card import MemberCard
+from node.founding.founding import CellTerms
+from node.founding.member_card import MemberCard
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Final
 
 from devices.control_messages import AlarmCode, Mode
 from devices.control_messages import Severity as AlarmSeverity
-from node.alarm_codes import LOCAL
+from node.alarms.alarm_codes import LOCAL
 from node.operation.health import LATE_INTERVALS, not_alive
 from node.operation.status import NodeStatus
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from node.config import Config
+from node.configuration.config import Config
+from node.configuration.operation_sections import NotifyChannel
 from node.errors import ConfigError
 from node.notification.matters import Severity
 from node.notification.messages import Message
 from node.notification.policy import Channel, Policy
-from node.operation.sections import NotifyChannel
 
 if TYPE_CHECKING:
     from apprise import Apprise

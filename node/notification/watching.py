@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 import trio
 
-from node.config import Config
+from node.configuration.config import Config
 from node.errors import ConfigError
 from node.notification.matters import REFERENCE_LENGTH, matters_of
 from node.notification.messages import WORDS, message_of

@@ -38,9 +38,9 @@ from ledger.files.keys import load_key
 from ledger.records.genesis import Genesis
 from ledger.store.private_copy import copy_ledger
 from ledger.store.store import Store
-from node.config import Config
+from node.configuration.config import Config
 from node.errors import InputRefusedError
-from node.founding import CARD_FILE
+from node.founding.founding import CARD_FILE
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1

@@ -32,12 +32,12 @@ from ledger.records.blocks import decode_block
 from ledger.records.genesis import Genesis
 from ledger.store.reopening import reopen_fast
 from market.cell import EnergyCell
-from node.belonging import confirmations_needed
-from node.config import Config, load_config, with_clock_file
+from node.agreement.belonging import confirmations_needed
+from node.configuration.config import Config, load_config, with_clock_file
 from node.errors import ConfigError, NodeError
-from node.ledger_view import opened
 from node.operation import doctor
 from node.operation.doctor import ClockFacts, DeviceFacts, DiskFacts, Finding, KeyFacts, Level, NetworkFacts
+from node.views.ledger_view import opened
 
 CONNECT_S: Final = 2.0
 """Real seconds to wait for an address: more than any path on earth takes."""

@@ -13,8 +13,8 @@ import structlog
 
 from devices.control_messages import Alarm, AlarmCode, ImageReport, Upward
 from ledger.files.directory import LEDGER_FILE
-from node.belonging import confirmations_needed
-from node.core import NodeCore
+from node.agreement.belonging import confirmations_needed
+from node.core.core import NodeCore
 from node.events import Now
 from node.operation.status import NodeStatus
 

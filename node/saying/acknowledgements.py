@@ -3,8 +3,8 @@
 from ledger.records.genesis import Role
 from market.administration.payloads import encode_acknowledgement
 from market.payloads import Kind
-from node.alarm_log import LedgerAlarm
-from node.speaking import Speaker
+from node.alarms.alarm_log import LedgerAlarm
+from node.saying.speaking import Speaker
 
 
 def say_seen(said: Speaker, alarm: LedgerAlarm) -> str:

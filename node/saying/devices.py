@@ -12,7 +12,7 @@ from market.administration.payloads import (
 )
 from market.payloads import Kind
 from node.errors import InputRefusedError
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
 
 PRIORITIES = ("critical", "essential", "normal", "deferrable")
 

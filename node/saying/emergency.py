@@ -10,8 +10,8 @@ from market.payloads import Kind
 from market.rules import MAX_POWER_MW
 from market.units import MW_PER_W, NS_PER_S
 from node.errors import InputRefusedError
-from node.ledger_view import find_member
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
+from node.views.ledger_view import find_member
 
 
 def say_emergency(

@@ -9,7 +9,7 @@ from market.rules import BranchLimit
 from market.services.payloads import Cause, ServiceRequest, Sharing, encode_request
 from market.units import MW_PER_W, NS_PER_S
 from node.errors import InputRefusedError
-from node.speaking import Speaker, branch_index
+from node.saying.speaking import Speaker, branch_index
 
 CauseName = Literal["frequency", "voltage", "demand-surge", "peak"]
 CAUSES = {

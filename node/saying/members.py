@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from ledger.records.validators import TOLERANT_SIZE
-from node.announcing import Announced
-from node.config import read_addresses
-from node.config_file import config_text
-from node.member_card import MemberCard
-from node.membership_view import change_text
+from node.configuration.config import read_addresses
+from node.configuration.config_file import config_text
+from node.founding.member_card import MemberCard
+from node.saying.announcing import Announced
+from node.views.membership_view import change_text
 
 
 def announced_lines(announced: Announced) -> list[str]:

@@ -5,7 +5,7 @@ from market.errors import MalformedPayload
 from market.payloads import BranchReading, Kind, Reading, encode_meter
 from market.units import energy_from_kwh
 from node.errors import InputRefusedError
-from node.speaking import Speaker, branch_index
+from node.saying.speaking import Speaker, branch_index
 
 
 def say_meter(said: Speaker, branch: str, contribution: str, consumption: str, interval: int) -> str:

@@ -7,9 +7,9 @@ from market.errors import MalformedPayload
 from market.payloads import Deposit, Kind, encode_deposit
 from market.units import DECIMALS, MONEY_DECIMALS, money_text, price_from_text
 from node.errors import InputRefusedError
-from node.ledger_view import find_member
+from node.saying.speaking import Speaker
 from node.saying.tariffs import SUBJECT
-from node.speaking import Speaker
+from node.views.ledger_view import find_member
 
 
 def say_deposit(said: Speaker, member: str, amount: str) -> str:

@@ -8,8 +8,8 @@ from market.payloads import Kind
 from market.services.payloads import ServiceTerms, encode_terms
 from market.units import MW_PER_W, price_from_text, price_text
 from node.errors import InputRefusedError
+from node.saying.speaking import Speaker
 from node.saying.tariffs import soonest
-from node.speaking import Speaker
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from market.payloads import Kind, encode_tariff
 from market.rules import TariffStep
 from market.units import price_from_text, price_text
 from node.errors import InputRefusedError
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
 
 SUBJECT = "tariffs and money"
 

@@ -9,8 +9,8 @@ from ledger.membership.protocol import Reason
 from ledger.membership.switching import is_enough, support
 from ledger.records.changes import SwitchProtocol
 from market.cell_state import CellState
-from node.announcing import announce
 from node.errors import InputRefusedError
+from node.saying.announcing import announce
 
 REASONS = {
     Reason.TOO_NEAR: f"it was taken less than {HEIGHTS_AHEAD} blocks before",

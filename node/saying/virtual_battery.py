@@ -13,9 +13,9 @@ from market.rules import CellRules, MemberRule
 from market.virtual_battery.book import MOST_LEVELS
 from market.virtual_battery.payloads import MOST_MEMBERS, encode_aggregation, encode_delegation
 from node.errors import InputRefusedError
-from node.ledger_view import find_member
-from node.speaking import Speaker
-from node.virtual_battery_view import rules_to_come
+from node.saying.speaking import Speaker
+from node.views.ledger_view import find_member
+from node.views.virtual_battery_view import rules_to_come
 
 
 def delegate(said: Speaker, aggregator: str | None) -> str:

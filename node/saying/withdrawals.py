@@ -11,9 +11,9 @@ from market.rules import BranchLimit
 from market.services.payloads import ServiceRequest, decode_request, decode_withdrawal, encode_withdrawal
 from market.units import MW_PER_W
 from node.errors import InputRefusedError
-from node.ledger_view import opened
-from node.speaking import Speaker
-from node.spool import Spool
+from node.saying.speaking import Speaker
+from node.saying.spool import Spool
+from node.views.ledger_view import opened
 
 LOOKED_BACK = 4_096
 """Own entries that are read for those that no block has yet: more than a dso says in a day without blocks."""

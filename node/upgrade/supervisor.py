@@ -19,7 +19,7 @@ from typing import Final
 import structlog
 import trio
 
-from node.config import Config
+from node.configuration.config import Config
 from node.operation.service_notices import READINESS, SOCKET_VARIABLE, WATCHDOG_VARIABLE, ServiceManager
 from node.upgrade import supervision as sv
 from node.upgrade.installation import command_of, forget_others, is_installed

@@ -9,16 +9,16 @@ from typing import Final
 
 from ledger.files.directory import LEDGER_FILE
 from ledger.records.protocols import FIRST
-from node.config import Config
+from node.configuration.config import Config
 from node.errors import InputRefusedError
 from node.operation.examination import is_locked
-from node.protocol_view import read_versions
 from node.upgrade.bundle import verified
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import TRUSTED, install
 from node.upgrade.release import Release, may_follow
 from node.upgrade.supervision import END_S, START_S
 from node.upgrade.supervisor_files import UpgradeFiles
+from node.views.protocol_view import read_versions
 
 POLL_S: Final = 0.25
 PATIENCE_S: Final = END_S + 2 * START_S + 60.0

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from node.errors import InputRefusedError
 from node.saying.acknowledgements import say_seen
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
 from node.web.faults import ERRORS, MISSING, Refusal
 from node.web.saying_entries import Saying

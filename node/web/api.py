@@ -13,7 +13,7 @@ from ledger.proofs.light_proof import LIGHT_PROOF_BYTES, LightProof
 from market.cell import EnergyCell
 from market.light_statement import statement_of
 from node.errors import InputRefusedError
-from node.proving import What, prove
+from node.views.proving import What, prove
 from node.web import answers as a
 from node.web.access import Principal
 from node.web.event_stream import READERS, EventResponse

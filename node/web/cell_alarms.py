@@ -12,7 +12,7 @@ from ledger.records.entries import SignedEntry, open_entry
 from ledger.store.store import Store
 from market.cell_state import CellState
 from market.payloads import Kind
-from node.alarm_log import LedgerAlarm, alarms_of
+from node.alarms.alarm_log import LedgerAlarm, alarms_of
 
 ENTRIES_PER_LOOK = 2_000
 """entries looked at before others have their turn; each is some tens of microseconds."""

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from node.config import Config
+from node.configuration.config import Config
 
 CERTIFICATE_FILE = "web-certificate.pem"
 KEY_FILE = "web-key.pem"

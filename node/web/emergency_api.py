@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request
 
-from node.emergency_view import emergency_view
 from node.saying.emergency import say_emergency
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
+from node.views.emergency_view import emergency_view
 from node.web.acting import UNREACHED, Acting
 from node.web.answers import Answer
 from node.web.faults import BIG, ERRORS

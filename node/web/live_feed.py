@@ -15,7 +15,7 @@ import trio
 
 from devices.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
 from devices.errors import MessageError
-from node.core import NodeCore
+from node.core.core import NodeCore
 from node.events import Now, Report
 from node.web.live_messages import answer_line, read_action, report_line, state_line, upward_line
 

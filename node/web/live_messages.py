@@ -12,7 +12,7 @@ from devices.control_messages import Upward
 from devices.errors import MessageError
 from devices.frames import decode_upward
 from devices.json_codec import to_json
-from node.core import NodeCore
+from node.core.core import NodeCore
 from node.demand.showing import shown
 from node.events import Now, Report
 

@@ -11,12 +11,12 @@ from ledger.chain.chain import Tip
 from ledger.membership.members import Membership
 from ledger.records.changes import Change
 from market.cell_state import CellState
-from node.announcing import admission_of, announce, readmission_of, removal_of, rotation_of
 from node.errors import ConfigError, InputRefusedError
-from node.founding import MEMBERS_FILE, PASSPHRASE_VARIABLE
-from node.member_card import MemberCard, check_card
+from node.founding.founding import MEMBERS_FILE, PASSPHRASE_VARIABLE
+from node.founding.member_card import MemberCard, check_card
+from node.saying.announcing import admission_of, announce, readmission_of, removal_of, rotation_of
 from node.saying.members import add_addresses, announced_lines
-from node.speaking import Speaker
+from node.saying.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
 from node.web.faults import ERRORS
 from node.web.saying_entries import MemberName, Saying

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Body, Depends, Request
 
 from market.administration.payloads import Action, DeviceCommand
 from node.errors import InputRefusedError
-from node.ledger_view import find_member
 from node.saying.devices import say_command, say_rights
 from node.saying.grid import CauseName, say_limit, say_request, start_after
+from node.saying.speaking import Speaker
 from node.saying.tariffs import say_tariff
-from node.speaking import Speaker
+from node.views.ledger_view import find_member
 from node.web.acting import UNREACHED, Acting
 from node.web.faults import ERRORS
 from node.web.operator_answers import CellControl

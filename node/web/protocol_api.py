@@ -12,10 +12,10 @@ from ledger.membership.protocol import Switch
 from ledger.membership.switching import is_enough, support
 from ledger.records.genesis import Role as MemberRole
 from node.errors import InputRefusedError
-from node.founding import PASSPHRASE_VARIABLE
+from node.founding.founding import PASSPHRASE_VARIABLE
 from node.operation.telling_versions import VERSIONS_FILE
+from node.saying.speaking import Speaker
 from node.saying.versions import REASONS, earliest_switch, say_switch
-from node.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
 from node.web.answers import Answer
 from node.web.faults import BIG, ERRORS

@@ -16,9 +16,9 @@ from ledger.errors import LedgerError
 from ledger.records.genesis import Role as MemberRole
 from market.errors import MarketError
 from node.errors import ConfigError, InputRefusedError
-from node.founding import OPERATOR_KEY_FILE
-from node.speaking import Speaker
-from node.spool import Spool
+from node.founding.founding import OPERATOR_KEY_FILE
+from node.saying.speaking import Speaker
+from node.saying.spool import Spool
 from node.web.acting import Acting
 from node.web.faults import BIG, Refusal
 from node.web.settings_answers import Left

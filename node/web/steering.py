@@ -12,16 +12,15 @@ from devices.control_config import parse_config
 from devices.control_messages import Mode
 from devices.fast_response import Arming
 from market.bidders.expectations import Expectations
-from market.units import MW_PER_W
-from node.assembly import S_PER_DAY
-from node.bidding import configured_bidder, configured_expectations
-from node.bidding_section import GOALS, BiddingSection
-from node.config import Config, armings, control_table
-from node.core import NodeCore
+from market.units import MW_PER_W, S_PER_DAY
+from node.configuration.bidding_section import GOALS, BiddingSection
+from node.configuration.config import Config, armings, control_table
+from node.configuration.owner_settings import OwnerSettings, Wanted
+from node.core.core import NodeCore
+from node.core.offers import Offer
 from node.events import Now
-from node.offers import Offer
-from node.owner_settings import OwnerSettings, Wanted
-from node.trading import Trading
+from node.trading.bidding import configured_bidder, configured_expectations
+from node.trading.trading import Trading
 
 
 class Steered(Protocol):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from market.virtual_battery.payloads import MOST_MEMBERS
 from node.saying.virtual_battery import aggregate, delegate, partners, why_not
-from node.virtual_battery_view import virtual_battery_view
+from node.views.virtual_battery_view import virtual_battery_view
 from node.web.acting import UNREACHED, Acting
 from node.web.answers import Answer
 from node.web.faults import ERRORS

@@ -10,11 +10,10 @@ from ledger.membership.members import Member
 from market.cell_state import CellState
 from market.rules import MemberRule
 from market.units import NS_PER_S
-from node.config import Config
+from node.configuration.config import Config
 from node.web.cell_history import CellHistory
 from node.web.live_state import LiveState
 
-NS_PER_MS = 1_000_000
 LATEST_NS = 253_402_300_799 * NS_PER_S
 """The end of the year 9999: intervals may lie later than a date can say."""
 

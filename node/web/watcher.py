@@ -15,8 +15,8 @@ from devices.control_messages import ImageReport, MeterRecord
 from devices.errors import MessageError
 from ledger.errors import LedgerError
 from market.cell import EnergyCell
-from node.config import clock_path, control_table, load_config, with_clock_file
-from node.owner_settings import OwnerSettings
+from node.configuration.config import clock_path, control_table, load_config, with_clock_file
+from node.configuration.owner_settings import OwnerSettings
 from node.web.cell_alarms import CellAlarms
 from node.web.event_stream import EventHub
 from node.web.ledger_follower import LedgerFollower

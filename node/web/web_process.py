@@ -11,7 +11,7 @@ import trio
 from hypercorn.config import Config as ServerConfig
 from hypercorn.trio import serve
 
-from node.config import Config, load_config
+from node.configuration.config import Config, load_config
 from node.errors import ConfigError
 from node.exit_codes import ExitCode
 from node.web.access import Access

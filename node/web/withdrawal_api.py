@@ -10,8 +10,8 @@ from fastapi import APIRouter, Body, Depends, Request
 from ledger.errors import LedgerError
 from ledger.records.entries import open_entry
 from market.units import MW_PER_W
+from node.saying.speaking import Speaker
 from node.saying.withdrawals import LOOKED_BACK, OwnWords, say_withdrawal, words_of
-from node.speaking import Speaker
 from node.web.acting import UNREACHED, Acting
 from node.web.answers import Answer
 from node.web.faults import ERRORS, Refusal

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from ledger.records.votes import Step
 from market.cell_state import CellState
-from node.ordering import Ordering
+from node.agreement.ordering import Ordering
 from sim.cells.faults import S
 from sim.cells.keys import HOURS
 

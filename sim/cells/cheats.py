@@ -13,10 +13,10 @@ from ledger.records.entries import author_entry, open_entry
 from ledger.records.votes import NO_ROUND, Vote, sign_vote
 from market.payloads import Kind
 from node import events as ev
+from node.agreement.ordering import Gate
+from node.agreement.timeliness import SeenOrder
 from node.constants import ENTRIES
-from node.core import NodeCore
-from node.ordering import Gate
-from node.timeliness import SeenOrder
+from node.core.core import NodeCore
 from node.wire import ProposalFrame, StatusFrame, VoteFrame, decode_frame, encode_frame
 from sim.cells import forgeries as forged
 from sim.cells.faults import MS, Cheat, S

@@ -16,7 +16,7 @@ from market.cell_state import CellState
 from market.outcomes import BlockOutcomes
 from market.payloads import Kind
 from market.virtual_battery.book import Aggregators
-from node.company import company_among
+from node.trading.company import company_among
 from sim.cells.shared_work import shared_work
 
 Chain = list[Replayed[CellState]]

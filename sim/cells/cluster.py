@@ -13,7 +13,7 @@ from random import Random
 
 from ledger.records.genesis import Genesis
 from node import events as ev
-from node.belonging import connectable
+from node.agreement.belonging import connectable
 from node.constants import ENTRIES, INPUTS_WAITING, STALL_NS
 from sim.cells.calm import CALM_INTERVALS, INTERVAL_NS, SETTLING_INTERVALS, settling_ns
 from sim.cells.cheats import Cheater

@@ -28,14 +28,14 @@ from market.cell_state import CellState
 from market.forecast import PriceHistory
 from market.units import NS_PER_S
 from node import events as ev
-from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
-from node.core import NodeCore
+from node.configuration.config import ClockSection, Config, NodeSection, RetentionSection, TimingSection
+from node.core.core import NodeCore
+from node.daemon.assembly import assemble
+from node.daemon.signer import Signer
+from node.daemon.startup import member_with_keys, trusted
+from node.daemon.turns import Turns
 from node.errors import NodeError
-from node.signer import Signer
-from node.startup import member_with_keys, trusted
-from node.trading import Trading
-from node.turns import Turns
+from node.trading.trading import Trading
 from sim.cells.disk import NodeDisk
 from sim.cells.household import Household
 from sim.cells.keys import RETAIL, Keys, Pace

@@ -16,8 +16,8 @@ import ledger.signing
 import ledger.store.store
 import ledger.sync.ingest
 import ledger.sync.replication
-import node.core
-import node.ordering
+import node.agreement.ordering
+import node.core.core
 from sim.patches import Patches
 
 PURE = (
@@ -26,10 +26,10 @@ PURE = (
     (ledger.store.store, "open_entry"),
     (ledger.chain.replay, "decode_block"),
     (ledger.sync.replication, "decode_block"),
-    (node.ordering, "decode_block"),
-    (node.ordering, "open_vote"),
-    (node.ordering, "open_proposal"),
-    (node.core, "decode_frame"),
+    (node.agreement.ordering, "decode_block"),
+    (node.agreement.ordering, "open_vote"),
+    (node.agreement.ordering, "open_proposal"),
+    (node.core.core, "decode_frame"),
 )
 """By the module that calls them. Bytes and frozen values in, frozen values out."""
 

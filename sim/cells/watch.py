@@ -16,7 +16,7 @@ from ledger.records.entries import open_entry
 from ledger.records.votes import SignedProposal, SignedVote, open_proposal, open_vote
 from node import events as ev
 from node.constants import BLOCKS_HELD
-from node.core import NodeCore
+from node.core.core import NodeCore
 from node.wire import ProposalFrame, VoteFrame, decode_frame
 from sim.cells.node import ClusterNode
 

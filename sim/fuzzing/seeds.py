@@ -19,7 +19,7 @@ from ledger.records.votes import (
     sign_vote,
 )
 from ledger.store.archive import StoreArchive
-from node.proving import What, prove
+from node.views.proving import What, prove
 from sim.cells.crash_points import CrashRun
 from sim.cells.keys import FIRST_INTERVAL, Keys
 

@@ -11,8 +11,8 @@ from typing import Any
 import trio
 
 from devices.cell_clock import ClockSpec
-from node.config_file import config_text
-from node.founding import CONFIG_FILE
+from node.configuration.config_file import config_text
+from node.founding.founding import CONFIG_FILE
 from sim.homes.households import load_households
 from sim.testnet.preparation import Parameters, Prepared, prepare
 from sim.testnet.processes import Daemon, stop_all

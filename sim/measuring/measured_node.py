@@ -27,8 +27,7 @@ from ledger.sync.replication import Kind
 from market.cell import EnergyCell
 from market.cell_state import CellState
 from node import events as ev
-from node.assembly import assemble
-from node.config import ClockSection, Config, NodeSection
+from node.configuration.config import ClockSection, Config, NodeSection
 from node.constants import (
     BLOCK_IN_FRAME_BYTES,
     CAPACITY_AGAIN_NS,
@@ -36,9 +35,10 @@ from node.constants import (
     ENTRIES,
     INPUTS_PER_TURN,
 )
-from node.signer import Signer
-from node.startup import trusted
-from node.turns import Turns
+from node.daemon.assembly import assemble
+from node.daemon.signer import Signer
+from node.daemon.startup import trusted
+from node.daemon.turns import Turns
 from node.wire import CAPACITY_BYTES, ProposalFrame, VoteFrame, decode_frame, encode_frame
 from sim.measuring.scripted_cell import FIRST_INTERVAL, ScriptedCell
 

@@ -16,20 +16,20 @@ import ledger.signing
 import market.auction
 import market.cell
 import market.settlement
-import node.ordering
-import node.turns
+import node.agreement.ordering
+import node.daemon.turns
 from ledger.files.sign_guard import SignGuard
 from ledger.files.write_ahead_log import WriteAheadLog
 from ledger.membership.members import Membership
 from market.cell_state import DSO
 from node import events as ev
-from node.core import NodeCore
-from node.gathering import Gathering
-from node.ordering import Ordering
-from node.recall import Recall
-from node.syncing import Syncing
-from node.trading import Trading
-from node.turns import Turns
+from node.agreement.gathering import Gathering
+from node.agreement.ordering import Ordering
+from node.agreement.recall import Recall
+from node.agreement.syncing import Syncing
+from node.core.core import NodeCore
+from node.daemon.turns import Turns
+from node.trading.trading import Trading
 from sim.cells.faults import Cheat, DiskFault
 from sim.cells.plans import Focus
 from sim.patches import Patches
@@ -39,7 +39,7 @@ Plant = Callable[[Patches], None]
 
 def proposals_not_judged(patches: Patches) -> None:
     """A proposer may censor and take a last look."""
-    patches.setattr(node.ordering, "unfairness", lambda *_, **__: None)
+    patches.setattr(node.agreement.ordering, "unfairness", lambda *_, **__: None)
 
 
 def votes_unverified(patches: Patches) -> None:
@@ -94,7 +94,7 @@ def meter_acknowledged_too_early(patches: Patches) -> None:
 
 def blocks_not_kept(patches: Patches) -> None:
     """A validator prevotes a block that it has not written down."""
-    patches.setattr(node.turns, "block_records", lambda block: ())
+    patches.setattr(node.daemon.turns, "block_records", lambda block: ())
 
 
 def recall_skipped(patches: Patches) -> None:

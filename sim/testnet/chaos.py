@@ -13,8 +13,8 @@ from typing import Final, TypedDict
 
 import trio
 
-from node.config_file import config_text
-from node.founding import CONFIG_FILE
+from node.configuration.config_file import config_text
+from node.founding.founding import CONFIG_FILE
 from sim.homes.neighbourhood import Neighbourhood
 from sim.testnet.chaos_actions import Field, come_back, disturb
 from sim.testnet.chaos_checks import (

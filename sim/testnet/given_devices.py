@@ -3,10 +3,10 @@
 import tomllib
 from pathlib import Path
 
-from node.config import load_config
-from node.config_file import config_text
+from node.configuration.config import load_config
+from node.configuration.config_file import config_text
 from node.errors import ConfigError
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 
 
 def read_devices(path: Path) -> list[dict[str, object]]:

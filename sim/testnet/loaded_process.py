@@ -16,7 +16,7 @@ from pathlib import Path
 from sim.testnet.loaded_program import MESSAGE_LIMIT
 from sim.testnet.processes import die_with
 
-LOADED = ("node.cli.node", "node.runtime", "node.transport.libp2p.adapter")
+LOADED = ("node.cli.node", "node.daemon.runtime", "node.transport.libp2p.adapter")
 """What every daemon imports sooner or later, and nothing that starts a thread or reads a configuration."""
 
 

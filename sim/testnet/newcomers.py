@@ -18,7 +18,7 @@ import trio
 from cyclopts import App
 
 from node.cli import membership
-from node.founding import CARD_FILE
+from node.founding.founding import CARD_FILE
 from sim.homes.households import load_households
 from sim.testnet.layout import CELL_DIRECTORY
 from sim.testnet.preparation import Parameters, Prepared, prepare, prepare_newcomer

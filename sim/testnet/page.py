@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from node.web.access import Access
 from node.web.app import node_app
 from node.web.faults import Refusal, refused

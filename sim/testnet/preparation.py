@@ -12,11 +12,11 @@ from ledger.limits import NAME_BYTES
 from ledger.records.genesis import Genesis
 from market.rules import TariffStep
 from market.units import NS_PER_S
-from node.config import TimingSection
-from node.config_file import config_text
+from node.configuration.config import TimingSection
+from node.configuration.config_file import config_text
 from node.errors import ConfigError
-from node.founding import CARD_FILE, CONFIG_FILE, CellTerms, found_cell, init_node
-from node.member_card import MemberCard, read_card
+from node.founding.founding import CARD_FILE, CONFIG_FILE, CellTerms, found_cell, init_node
+from node.founding.member_card import MemberCard, read_card
 from sim.homes.neighbourhood import Home, Neighbourhood
 from sim.homes.profiles import write_profile
 from sim.testnet.feeder import default_feeder, street_of

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trio
 
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from sim.testnet.layout import DAEMON_LOG
 from sim.testnet.loaded_program import ForkedProcess, LoadedProgram
 from sim.testnet.watch import NodeView

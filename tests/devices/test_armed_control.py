@@ -23,7 +23,7 @@ from devices.limits import PowerRange
 from devices.mandate import LONGEST_ARMING_NS, MOST_ARMED, Mandate
 from devices.response_curve import curve_table
 from devices.service_files import built_in_curves, find_curve
-from node.config import armings, control_table, load_config
+from node.configuration.config import armings, control_table, load_config
 from node.errors import ConfigError
 
 Settings = Callable[..., dict[str, Any]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from devices.conformance import LAWS
 from devices.models.catalogue import TYPES
 from devices.models.catalogue_keys import REQUIRED, Key
-from node.config import Config, site_problems
+from node.configuration.config import Config, site_problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")
 

@@ -24,6 +24,11 @@ ROOMS = {
         *("", "records", "membership", "feeds", "files", "chain"),
         *("agreement", "store", "sync", "witnesses", "proofs", "audit"),
     ),
+    "node": (
+        *("", "configuration", "views", "alarms", "founding", "saying"),
+        *("transport", "agreement", "trading", "demand", "core"),
+        *("gateway", "operation", "notification", "web", "upgrade", "daemon", "cli"),
+    ),
 }
 COMMAND_LINE_ROOT = "node/cli/root.py"
 LIBP2P_ADAPTER = "node/transport/libp2p/"

@@ -2,7 +2,7 @@
 
 from ledger.records.genesis import Role
 from market.administration.payloads import device_key
-from node.alarm_log import LedgerAlarm
+from node.alarms.alarm_log import LedgerAlarm
 from node.web.cell_alarms import CellAlarms
 from node.web.settings_answers import CellAlarm
 from node.web.watched_node import WatchedNode, moment

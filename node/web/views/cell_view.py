@@ -7,7 +7,7 @@ from ledger.records.genesis import Role
 from market.cell_state import CellState
 from market.rules import BranchRule
 from market.units import MW_PER_W
-from node.membership_view import role_names
+from node.views.membership_view import role_names
 from node.web.answers import Block, BlockDetail, BranchState, Commit, Feeder, Member
 from node.web.cell_history import KeptBlock
 from node.web.watched_node import WatchedNode, moment

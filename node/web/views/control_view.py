@@ -6,10 +6,10 @@ from market.administration.payloads import Right, device_key
 from market.cell_state import CellState
 from market.rules import TariffStep
 from market.units import MW_PER_W
-from node.membership_view import change_text
 from node.saying.devices import PRIORITIES
 from node.saying.grid import requested_services
 from node.saying.tariffs import SUBJECT, soonest
+from node.views.membership_view import change_text
 from node.web.operator_answers import ActingRequest, CellControl, PlannedLimit, PlannedTariff
 from node.web.saying_entries import Saying
 from node.web.settings_answers import DeviceAccess

@@ -7,7 +7,7 @@ import trio
 from ledger.errors import LedgerError
 from ledger.records.entries import open_entry
 from market.payloads import Kind
-from node.ledger_view import payload_text
+from node.views.ledger_view import payload_text
 from node.web.answers import FeedEntry
 from node.web.faults import Refusal
 from node.web.watched_node import moment

@@ -9,7 +9,7 @@ from market.outcomes import Fill as MarketFill
 from market.outcomes import MemberClearing, SettlementLine
 from market.payloads import Curve
 from market.settlement import bill
-from market.units import NS_PER_S, money_text
+from market.units import NS_PER_S, S_PER_DAY, money_text
 from node.web.answers import Auction, BranchPrice, IntervalPrice, MeritStep, Slot
 from node.web.cell_history import KeptBlock
 from node.web.trade_answers import Fill, Order, Step
@@ -18,7 +18,6 @@ from node.web.watched_node import WatchedNode
 SlotState = Literal["settled", "delivered", "running", "cleared", "open"]
 BEHIND = 24
 """Intervals of the past that the schedule shows."""
-S_PER_DAY = 86_400
 OUTER = (10, 90)
 """Percentiles of past errors between which the expected net energy is shown."""
 

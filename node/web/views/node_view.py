@@ -7,12 +7,13 @@ from devices.control_messages import DeviceReport, HealthReport, ImageReport
 from devices.image import DerKind
 from market.orders import Side
 from market.outcomes import ClearingOutcome
-from node.emergency_view import declared_by
-from node.membership_view import role_names
-from node.protocols import Protocols
+from market.units import NS_PER_MS
+from node.agreement.protocols import Protocols
+from node.views.emergency_view import declared_by
+from node.views.membership_view import role_names
 from node.web.answers import AlarmAnswer, Clock, Ders, EventAnswer, Flows, Sensor, Status, Unit
 from node.web.live_state import AlarmSeen, EventSeen
-from node.web.watched_node import NS_PER_MS, WatchedNode, moment
+from node.web.watched_node import WatchedNode, moment
 
 STALE_NS = 5_000_000_000
 """ns of real time after which an image says nothing about now: ten times its pace."""

@@ -20,7 +20,7 @@ from market.federation.transfer_proof import ProvedTransfer, TransferProof, deco
 from market.outcomes import BlockOutcomes, MemberClearing
 from market.payloads import Kind
 from market.rules import decode_rules
-from node.ledger_view import opened
+from node.views.ledger_view import opened
 
 
 @dataclass(frozen=True, slots=True)

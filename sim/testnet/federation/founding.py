@@ -14,10 +14,10 @@ from pathlib import Path
 from ledger.records.genesis import member_id
 from market.federation.parent_rule import parent_rule
 from market.feeder import Feeder, Grid
-from node.config_file import config_text
+from node.configuration.config_file import config_text
 from node.errors import ConfigError
-from node.founding import CARD_FILE, CONFIG_FILE, CellTerms
-from node.member_card import MemberCard, read_card
+from node.founding.founding import CARD_FILE, CONFIG_FILE, CellTerms
+from node.founding.member_card import MemberCard, read_card
 from sim.homes.neighbourhood import Home, Neighbourhood
 from sim.testnet.feeder import default_feeder
 from sim.testnet.preparation import CONNECTION_W, Parameters, Prepared, prepare

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from devices.control_config import ControlConfig
 from devices.sunspec import inverter
-from node.config import Config, control_table, site_problems
+from node.configuration.config import Config, control_table, site_problems
 
 PAGE = (Path(__file__).parents[3] / "docs" / "hardware.md").read_text("utf-8")
 

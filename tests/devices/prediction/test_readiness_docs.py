@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from node.config import Config, control_table, site_problems
+from node.configuration.config import Config, control_table, site_problems
 
 PAGE = (Path(__file__).parents[3] / "docs" / "prediction.md").read_text("utf-8")
 BATTERY = {"kind": "battery", "name": "b", "capacity_wh": 5000, "charge_w": 3000, "discharge_w": 3000}

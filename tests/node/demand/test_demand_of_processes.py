@@ -17,10 +17,10 @@ from ledger.audit.audit import verify_directory
 from market.cell import EnergyCell
 from node.cli import dso
 from node.cli.openadr_command import openadr
-from node.config_file import config_text
+from node.configuration.config_file import config_text
 from node.demand.following import KNOWN_FILE
-from node.founding import CONFIG_FILE
-from node.ledger_view import blocks
+from node.founding.founding import CONFIG_FILE
+from node.views.ledger_view import blocks
 from node.web.web_process import WEB_ADDRESS_FILE
 from sim.measuring.live_cell import clock_of
 from sim.testnet.layout import DAEMON_LOG

@@ -12,7 +12,7 @@ from vtn_bench import DAY_NS, HOUR_NS, PROGRAM, VtnProcess, configured, event, v
 from devices.openadr.book import EventBook
 from devices.openadr.timeline import Matter
 from devices.openadr.values import OpenAdrError
-from node.config import Config, load_config
+from node.configuration.config import Config, load_config
 from node.demand.demand import Demand
 from node.demand.following import Following, kept_baseline, learn
 from node.demand.setting_up import client_of, configured_demand

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from node.config import Config, load_config
+from node.configuration.config import Config, load_config
 from sim.counterparts.openadr_vtn import CLIENT
 from sim.counterparts.started import Started
 

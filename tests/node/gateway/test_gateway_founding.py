@@ -8,9 +8,9 @@ import pytest
 from ledger.records.genesis import Genesis, member_id
 from market.rules import decode_rules
 from node.cli.cell import CellAbove, init
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import ConfigError
-from node.founding import init_node
+from node.founding.founding import init_node
 
 KEY = "ab" * 32
 FEEDER = """[grid]

@@ -13,9 +13,9 @@ from counterparts import Mail, Web, serving
 
 from node.cli.node import init
 from node.cli.notification import notify
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import ConfigError, InputRefusedError
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from node.notification.matters import Severity
 from node.notification.messages import Message
 from node.notification.sending import sender_of

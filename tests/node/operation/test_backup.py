@@ -18,7 +18,7 @@ from ledger.records.genesis import FoundingMember, Genesis, Role
 from ledger.store.store import Store
 from node.cli.node import init
 from node.cli.operation import restore as restore_command
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
 from node.operation.backup import MANIFEST, NEVER, back_up, restore
 

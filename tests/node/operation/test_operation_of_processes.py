@@ -18,9 +18,9 @@ from ledger.files.directory import GUARD_FILE
 from market.cell import EnergyCell
 from node.cli.notification import acknowledge, warnings
 from node.cli.operation import versions
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from node.operation.backup import back_up, restore
 from node.operation.doctor import Level
 from node.operation.examination import examine

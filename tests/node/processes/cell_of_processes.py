@@ -24,8 +24,8 @@ from ledger.records.entries import open_entry
 from ledger.records.genesis import member_id
 from ledger.signing import unseal
 from market.payloads import Kind
-from node.config_file import config_text
-from node.founding import CONFIG_FILE
+from node.configuration.config_file import config_text
+from node.founding.founding import CONFIG_FILE
 from node.transport.libp2p.adapter import Libp2pTransport
 from sim.homes.neighbourhood import CHALLENGE_BATTERY, Home, Neighbourhood, Prices
 from sim.testnet.layout import DAEMON_LOG, NODES_DIRECTORY

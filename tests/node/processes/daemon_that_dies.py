@@ -13,7 +13,7 @@ from ledger.files.sign_guard import SignGuard
 from ledger.files.write_ahead_log import WriteAheadLog
 from ledger.store.store import Store
 from node.cli.root import main
-from node.signer import Signer
+from node.daemon.signer import Signer
 
 decided = 0
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from node.cli.root import main
-from node.core import NodeCore
+from node.core.core import NodeCore
 
 follow_decision = NodeCore._decided
 

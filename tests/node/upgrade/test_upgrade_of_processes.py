@@ -18,9 +18,9 @@ from cell_of_processes import Cell, ended, found, is_alive
 from securesystemslib.signer import CryptoSigner
 
 from devices.control_files import LOCK_NAME
-from node.config import load_config
+from node.configuration.config import load_config
 from node.errors import InputRefusedError
-from node.founding import CONFIG_FILE
+from node.founding.founding import CONFIG_FILE
 from node.operation.examination import is_locked
 from node.upgrade.errors import ReleaseRefusedError
 from node.upgrade.installation import release_path
@@ -248,7 +248,7 @@ def test_a_release_that_crashes_is_given_up_by_itself_and_the_one_before_it_trad
 ) -> None:
     held_by, starts, command = control_pid(node), node.daemon.view.starts, node.daemon_command()
     runs = UpgradeFiles(node.config.directory).memory().current
-    outcome = node.upgrade(published.release("9.9.9", {"node/runtime.py": CRASH}))
+    outcome = node.upgrade(published.release("9.9.9", {"node/daemon/runtime.py": CRASH}))
     assert (outcome.kept, outcome.runs) == (False, runs)
     assert "ended with status" in outcome.reason
     node.trades_on(starts + 1)

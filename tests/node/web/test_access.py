@@ -10,13 +10,13 @@ import pytest
 from served_node import ServedNode, served
 
 from node.cli.root import app
-from node.config import load_config
+from node.configuration.config import load_config
+from node.configuration.web_section import WebSection
 from node.errors import InputRefusedError
 from node.web.action_log import ACTIONS_FILE
 from node.web.certificates import KEY_FILE, fingerprint
 from node.web.tokens import TOKENS_FILE, Role, TokenBook
 from node.web.web_process import server_config
-from node.web.web_section import WebSection
 
 WRITES = {
     "mode": {"mode": "emergency-stop"},

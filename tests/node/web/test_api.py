@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from served_node import ServedNode, image, served
 
 from market.units import money_text
-from node import ledger_view
+from node.views import ledger_view
 
 EXAMPLES = int(os.environ.get("COUNT", "3"))
 """cases per operation here; scripts/soak.sh takes more."""

@@ -25,7 +25,7 @@ from market.administration.payloads import (
     encode_alarm,
 )
 from market.payloads import Kind, encode_record
-from node.alarm_codes import NUMBERS, AlarmCode
+from node.alarms.alarm_codes import NUMBERS, AlarmCode
 from node.web.tokens import Role
 
 HOUR_NS = 3_600 * 10**9

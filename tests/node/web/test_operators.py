@@ -34,7 +34,7 @@ from market.payloads import (
 from market.rules import BranchLimit, TariffStep
 from market.services.payloads import ServiceTerms, decode_terms
 from node.instructions import Instruction
-from node.spool import Spool
+from node.saying.spool import Spool
 from node.web.tokens import Role
 
 

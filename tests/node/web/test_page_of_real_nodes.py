@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from real_browser import browser, page_of
 
 from market.units import money_text
-from node import ledger_view
+from node.views import ledger_view
 from node.web.tokens import Role, TokenBook
 from node.web.web_process import WEB_ADDRESS_FILE
 from sim.testnet.preparation import Parameters, prepare

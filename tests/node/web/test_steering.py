@@ -11,13 +11,13 @@ from devices.control_messages import Mode
 from devices.fast_response import Arming
 from market.bidders.optimising import OptimisingBidder
 from market.bidding import SimpleBidder
-from node.bidding_section import BiddingSection
-from node.config import Config, load_config
-from node.core import NodeCore
+from node.configuration.bidding_section import BiddingSection
+from node.configuration.config import Config, load_config
+from node.configuration.owner_settings import SETTINGS_FILE, OwnerSettings
+from node.configuration.requested_section import RequestedSection
+from node.core.core import NodeCore
 from node.events import Now
-from node.owner_settings import SETTINGS_FILE, OwnerSettings
-from node.requested_section import RequestedSection
-from node.trading import Trading
+from node.trading.trading import Trading
 from node.web.steering import Steering
 
 NOW = Now(0, 0, 1)

@@ -14,7 +14,7 @@ from served_node import ServedNode, served
 from market.payloads import Kind
 from market.virtual_battery.book import VirtualBatteryBook
 from market.virtual_battery.payloads import decode_aggregation, decode_delegation
-from node.spool import Spool
+from node.saying.spool import Spool
 from node.web.tokens import Role
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from ledger.chain.replay import Replayed
 from market.cell_state import CellState
-from node import ordering
+from node.agreement import ordering
 from sim.cells.calm import INTERVAL_NS, SETTLING_INTERVALS, WAITED_OUT_NS, settling_ns
 from sim.cells.checks import chain_of, outcomes_of
 from sim.cells.cluster import Cluster
@@ -143,7 +143,7 @@ def test_a_last_look_is_noticed_when_nobody_judges_proposals(monkeypatch: pytest
 
 
 def test_a_lost_block_is_noticed_when_nobody_keeps_what_it_prevotes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.turns.block_records", lambda block: ())
+    monkeypatch.setattr("node.daemon.turns.block_records", lambda block: ())
     gates_ns = (2 * S + 4 * each * INTERVAL_NS for each in range(1, 14))
     outages = tuple(Outage(gate_ns + 280 * MS, 0, S, 22 + each) for each, gate_ns in enumerate(gates_ns))
     outcome = Cluster(14, 1, 60, plan(60, outages=outages)).run()

@@ -7,8 +7,8 @@ import pytest
 
 from ledger.files.sign_guard import SignGuard
 from node import events as ev
-from node.signer import Signer
-from node.turns import Turns
+from node.daemon.signer import Signer
+from node.daemon.turns import Turns
 from sim.cells.crash_points import HEIGHTS, CrashPoint, Fate, Outcome, crash_points, main, run_point
 
 EVERY = 19

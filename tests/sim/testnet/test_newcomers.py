@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ledger.files.directory import IDENTITY_KEY_FILE
 from ledger.files.keys import load_key
-from node.config import load_config
-from node.founding import CONFIG_FILE
+from node.configuration.config import load_config
+from node.founding.founding import CONFIG_FILE
 from sim.homes.households import load_households
 from sim.testnet.newcomers import Seen, _intervals_lost
 from sim.testnet.preparation import Parameters, prepare, prepare_newcomer

@@ -9,7 +9,7 @@ from ledger.records.genesis import Genesis
 from ledger.store.store import Store
 from node.cli.root import app
 from node.instructions import Instruction
-from node.spool import Spool
+from node.saying.spool import Spool
 from node.web.tokens import Role, TokenBook
 
 FEEDER = """[grid]

@@ -27,8 +27,8 @@ from devices.control_messages import (
 from devices.control_messages import DeviceEnergy as Energy
 from devices.image import DerKind
 from devices.sensor_port import SensorKind
-from node.config import load_config
-from node.config_file import config_text
+from node.configuration.config import load_config
+from node.configuration.config_file import config_text
 from node.web.access import Access
 from node.web.app import node_app
 from node.web.tokens import TokenBook

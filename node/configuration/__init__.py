@@ -1,0 +1,1 @@
+"""What an owner writes down: one TOML file, table by table, and what its mistakes are told as."""

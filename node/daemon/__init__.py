@@ -1,0 +1,1 @@
+"""The process: the core between network, disk, control process and clock. Only shells."""

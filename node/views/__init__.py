@@ -1,0 +1,1 @@
+"""What a node's ledger shows to people and programs, the same for commands and pages."""
