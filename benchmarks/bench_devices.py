@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore
-from devices.control_config import parse_config
-from devices.control_state import FRESH
-from devices.drivers.simulated import build_ders
+from devices.configuration.control_config import parse_config
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH
+from devices.opening.simulated_devices import build_ders
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "devices" / "examples"))
 from device_examples import EXAMPLES, NOON_NS

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from devices.going_first import Turn
+from devices.process.going_first import Turn
 from sim.measuring.pace import spread
 
 CYCLE_MS = 20
@@ -106,7 +106,13 @@ def control(folder: Path) -> Iterator[int]:
         "dispatch_log": str(folder / "cycles.jsonl"),
     }
     (folder / "control.json").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "devices.control_process", "--config", str(folder / "control.json")]
+    command = [
+        sys.executable,
+        "-m",
+        "devices.process.control_process",
+        "--config",
+        str(folder / "control.json"),
+    ]
     process = subprocess.Popen(command, start_new_session=True)
     try:
         ends = time.monotonic() + START_S

@@ -16,13 +16,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from devices.allocation import PvInput
-from devices.dispatch import DispatchInput, NetToZero, dispatch
-from devices.fast_response import Arming, ResponseInput
+from devices.dispatch.dispatch import DispatchInput, NetToZero, dispatch
 from devices.limits import PowerRange
-from devices.reserve import BatteryInput
-from devices.response_curve import Effect, Quantity, ResponseCurve, response
-from devices.service_files import built_in_curves, find_curve
+from devices.power.allocation import PvInput
+from devices.power.reserve import BatteryInput
+from devices.response.fast_response import Arming, ResponseInput
+from devices.response.response_curve import Effect, Quantity, ResponseCurve, response
+from devices.response.service_files import built_in_curves, find_curve
 from sim.grid.swarm import Fleet, FleetRules
 
 HOMES = 2_000

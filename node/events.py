@@ -6,8 +6,8 @@ Inputs arrive through `NodeCore.handle(input, now)`; effects leave it and are ca
 
 from dataclasses import dataclass
 
-from devices import orders
-from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord
+from devices.messages import orders
+from devices.messages.control_messages import Alarm, Attached, ImageReport, MeterRecord
 from ledger.chain.chain import Tip
 from ledger.chain.epochs import EpochLink
 from ledger.chain.state_snapshot import Snapshot

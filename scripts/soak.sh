@@ -25,7 +25,7 @@ run env WATTSWARM_SOAK="$count" WATTSWARM_SOAK_FIRST="$first" \
 run env COUNT="$(( count / 20 + 1 ))" "$python" -m pytest tests/sim/federation
 run "$python" -m sim.testnet.newcomers
 run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/market/test_light_statement.py tests/market/billing tests/ledger/witnesses/test_witness.py
-run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/test_model_laws.py
+run env WATTSWARM_SOAK="$count" "$python" -m pytest tests/devices/models/test_model_laws.py
 mapfile -t laws < <(grep -rl "@given" tests --include="*.py")
 run env WATTSWARM_EXAMPLES="$(( count / 2 + 1 ))" "$python" -m pytest "${laws[@]}"
 run "$python" -m sim.device_faults.search "$first" "$(( count / 8 + 1 ))"

@@ -14,10 +14,10 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from devices import control_messages
-from devices.control_config import parse_config
-from devices.control_messages import AlarmCode
-from devices.frames import FRAME_BYTES as CONTROL_FRAME_BYTES
+from devices.configuration.control_config import parse_config
+from devices.messages import control_messages
+from devices.messages.control_messages import AlarmCode
+from devices.messages.frames import FRAME_BYTES as CONTROL_FRAME_BYTES
 from devices.profiles import read_profile
 from ledger import limits
 from ledger.encoding import Value, encode

@@ -1,1 +1,1 @@
-"""Drivers: each speaks the DER protocol for one kind of device, simulated or real."""
+"""Drivers of real devices: what all of them share, whatever they speak."""

@@ -8,13 +8,13 @@ another direction) rests: its state of charge is worth nothing. A finding ends w
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from devices.control_messages import HealthReport
 from devices.der import Nameplate
 from devices.health.drift import Drift
 from devices.health.end_of_life import EndOfLife, Health, forecast
 from devices.health.rules import LITHIUM, Finding, Judgement, Limits, judge, remaining
 from devices.image import DerKind, DeviceImage, ProcessImage, Reading, UnitCondition
 from devices.limits import PowerRange
+from devices.messages.control_messages import HealthReport
 
 PICOJOULES_PER_WH = 3.6e15
 NS_PER_HOUR = 3.6e12

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 
-from devices.allocation import Setpoint
 from devices.hub.recognition import DeviceKind
+from devices.power.allocation import Setpoint
 
 LEAST_CORRELATION = 0.8
 LEAST_CHANGES = 4

@@ -8,8 +8,6 @@ are negative as everywhere.
 from collections import deque
 from collections.abc import Mapping
 
-from devices.allocation import Setpoint
-from devices.control_messages import WatchedReport
 from devices.hub.advice import Advice, DayOfUse, advise
 from devices.hub.clusters import Cluster, SocketUse, clusters, standby
 from devices.hub.demand import NS_PER_S, Demand, DemandMeter, samples, usual_day
@@ -17,6 +15,8 @@ from devices.hub.privacy import Audience, Policy, Released, release
 from devices.hub.recognition import DeviceKind, Recognised, by_enumeration, by_trace
 from devices.hub.watched import Watched
 from devices.image import ProcessImage
+from devices.messages.control_messages import WatchedReport
+from devices.power.allocation import Setpoint
 
 SAMPLE_S = 30
 """One sample per so much cell time is kept: short enough for a kettle."""

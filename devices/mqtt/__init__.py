@@ -1,1 +1,1 @@
-"""Devices on an MQTT broker, and the node's own state on it."""
+"""MQTT: topics of devices, access to a broker, one link."""

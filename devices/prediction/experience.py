@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from devices.prediction.readiness import Trouble
+from devices.prediction.readiness_config import DAY_S, ReadinessConfig
 from devices.prediction.scores import brier, log_loss
 from devices.prediction.threshold import Threshold
 from devices.prediction.trouble import Band, Floats, TroubleModel, features, fit, troubled
-from devices.readiness_config import DAY_S, ReadinessConfig
 
 HOURS = 24.0
 PROVING_PART = 0.25

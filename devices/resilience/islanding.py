@@ -7,7 +7,7 @@ nor that it is back.
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from devices.response_curve import Band
+from devices.response.response_curve import Band
 
 NS_PER_S = 1_000_000_000
 DEAD_PU = 0.1

@@ -5,7 +5,7 @@ The words of the control process stay on the node: they may name appliances and 
 
 from typing import Final
 
-from devices.control_messages import AlarmCode
+from devices.messages.control_messages import AlarmCode
 
 NUMBERS: Final[dict[AlarmCode, int]] = {
     AlarmCode.STATE_OF_CHARGE_UNKNOWN: 1,

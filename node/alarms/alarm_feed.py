@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from devices.control_messages import Alarm, Severity
+from devices.messages.control_messages import Alarm, Severity
 from ledger.encoding import Value
 from ledger.records.entries import Entry
 from market.administration.payloads import (

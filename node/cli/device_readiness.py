@@ -9,8 +9,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import App, Parameter
 
-from devices.control_config import ControlConfig, parse_config
-from devices.control_files import load_grid_profile, load_profile
+from devices.configuration.control_config import ControlConfig, parse_config
 from devices.errors import ProfileError
 from devices.prediction.experience import (
     LEAST_EVENTS,
@@ -21,10 +20,11 @@ from devices.prediction.experience import (
     untaught,
 )
 from devices.prediction.kept import Kept, KeptError, from_text, to_text
-from devices.prediction.learner import KEPT_NAME
 from devices.prediction.readiness import Readiness, Trouble
+from devices.prediction.readiness_config import ReadinessConfig
 from devices.prediction.trouble import Floats
-from devices.readiness_config import ReadinessConfig
+from devices.process.control_files import load_grid_profile, load_profile
+from devices.process.learner import KEPT_NAME
 from node.configuration.config import control_table, load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode

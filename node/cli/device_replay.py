@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from devices.cell_clock import Instant
-from devices.dispatch_log import replay
+from devices.process.dispatch_log import replay
 from market.units import NS_PER_S
 from node.exit_codes import ExitCode
 

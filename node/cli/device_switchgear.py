@@ -11,7 +11,7 @@ from devices.switchgear.driver import ModbusPanel
 from devices.switchgear.panel import Panel
 from devices.switchgear.points import State
 from devices.switchgear.section import SwitchgearConfig
-from devices.trial import Step
+from devices.trials.trial import Step
 
 NAME = "switchgear"
 """What it is called beside the names of devices."""

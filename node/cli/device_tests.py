@@ -12,20 +12,27 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from rich.table import Table
 
+from devices.broker.device import broker_of, every_topic
 from devices.cell_clock import Instant
-from devices.control_config import ControlConfig, parse_config
-from devices.control_files import lock_directory
+from devices.configuration.control_config import ControlConfig, parse_config
+from devices.configuration.hardware_config import (
+    DSMR,
+    MODBUS_PORT,
+    MQTT,
+    SUNSPEC,
+    SUNSPEC_METER,
+    HardwareConfig,
+)
+from devices.configuration.reversions import reversions
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware, source_of
 from devices.dsmr.meter import every_value
-from devices.hardware_config import DSMR, MODBUS_PORT, MQTT, SUNSPEC, SUNSPEC_METER, HardwareConfig
 from devices.image import DerKind
-from devices.mqtt.device import broker_of, every_topic
 from devices.nut.ups import NutUps
-from devices.reversions import reversions
+from devices.opening.real_devices import open_hardware, source_of
+from devices.process.control_files import lock_directory
 from devices.sunspec.survey import Found, ShownValue, survey
 from devices.sunspec.survey import every_value as every_point
-from devices.trial import COMMON, Habits, Means, Step, exercise_w, try_device
+from devices.trials.trial import COMMON, Habits, Means, Step, exercise_w, try_device
 from market.terminal import table_console
 from node.cli.device_switchgear import NAME as SWITCHGEAR
 from node.cli.device_switchgear import shown_values, try_switchgear

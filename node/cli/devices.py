@@ -2,7 +2,7 @@
 
 from cyclopts import App
 
-from devices.response_command import response_command
+from devices.response.response_command import response_command
 from node.cli import device_commands
 from node.cli.device_replay import replay_log
 from node.cli.device_tests import add_commands

@@ -16,11 +16,11 @@ from pydantic import (
     ValidationError,
 )
 
-from devices.control_config import parse_config
+from devices.configuration.control_config import parse_config
 from devices.errors import ConfigurationError, ServiceError
-from devices.fast_response import Arming
-from devices.response_curve import curve_table
-from devices.service_files import find_curve
+from devices.response.fast_response import Arming
+from devices.response.response_curve import curve_table
+from devices.response.service_files import find_curve
 from node.configuration.bidding_section import BiddingSection
 from node.configuration.gateway_section import GatewaySection
 from node.configuration.openadr_section import OpenAdrSection
@@ -96,9 +96,9 @@ class SiteSection(Section):
     """The connection point and what is behind it. `profile` is a CSV of measured powers over time, `grid_profile`
     one of frequency and voltage.
 
-    Each table of `ders` is a device as `devices/control_config.py` reads it, `surroundings` the place that modelled
-    devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves of the
-    operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered,
+    Each table of `ders` is a device as `devices/configuration/control_config.py` reads it, `surroundings` the place
+    that modelled devices stand in, and `sensors` what is on the expansion port. `service_files` are response curves
+    of the operator's own, `mandatory_services` the droops that hold always, `armed_services` what is offered,
     `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees, `forming` is the
     battery that then forms the grid; `readiness` is the trouble to prepare for, `switchgear` a real breaker
     and former; `home_assistant` is a broker on which the owner sees the devices, `dispatch_log` a file that gets every

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from devices.response_curve import curve_table
-from devices.service_files import find_curve
+from devices.response.response_curve import curve_table
+from devices.response.service_files import find_curve
 
 ARM: Final = "arm"
 

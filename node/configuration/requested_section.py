@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from devices.fast_response import Arming
-from devices.response_curve import requested_curve
+from devices.response.fast_response import Arming
+from devices.response.response_curve import requested_curve
 from node.configuration.section import Section
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from devices.control_messages import DeviceAccess, Mode
-from devices.orders import Admit, Enter, Release
+from devices.messages.control_messages import DeviceAccess, Mode
+from devices.messages.orders import Admit, Enter, Release
 from ledger.membership.members import Membership
 from ledger.records.entries import SignedEntry
 from ledger.records.genesis import Role

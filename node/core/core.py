@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from devices.control_messages import Attached, MeterRecord
+from devices.messages.control_messages import Attached, MeterRecord
 from ledger.agreement.events import Record
 from ledger.agreement.standing import Standing
 from ledger.chain.chain import Tip

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from devices.control_messages import ImageReport
-from devices.orders import Declare
+from devices.messages.control_messages import ImageReport
+from devices.messages.orders import Declare
 from devices.resilience.modes import State
 from ledger.records.entries import Entry
 from market.cell_state import CellState

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from devices.control_messages import MeterRecord
+from devices.messages.control_messages import MeterRecord
 from market.cell_state import CellState
 from market.payloads import Kind
 from market.services.book import span_at

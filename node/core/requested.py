@@ -7,8 +7,8 @@ at most what it has armed. Power mW, energies mWh; up is injecting more.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from devices.fast_response import Activation
-from devices.orders import Activate
+from devices.messages.orders import Activate
+from devices.response.fast_response import Activation
 from devices.swarm.shares import equalised, proportional
 from devices.swarm.view import Member, Request, SwarmView
 from ledger.membership.members import Membership

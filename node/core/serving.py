@@ -6,8 +6,8 @@ Offers and reports, shares of requests and of branch limits, alarms, commands an
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from devices.control_messages import Alarm, ImageReport, MeterRecord
 from devices.limits import PowerRange
+from devices.messages.control_messages import Alarm, ImageReport, MeterRecord
 from ledger.chain.chain import Tip
 from ledger.records.entries import SignedEntry
 from market.cell_state import CellState

@@ -1,6 +1,6 @@
 """Shell: puts the core together from a configuration and an opened data directory; reads the profile's past."""
 
-from devices.control_config import parse_config
+from devices.configuration.control_config import parse_config
 from devices.profiles import read_profile
 from ledger.chain.chain import Tip
 from ledger.membership.members import Membership
@@ -21,6 +21,7 @@ from node.agreement.recall import Recall
 from node.agreement.syncing import Syncing
 from node.agreement.timeliness import Attention
 from node.alarms.alarm_feed import AlarmFeed
+from node.configuration.bidding import carbon_of, configured_bidder, configured_expectations
 from node.configuration.config import Config, armings, control_table
 from node.core.commands import Commands
 from node.core.core import NodeCore
@@ -34,7 +35,6 @@ from node.demand.setting_up import configured_demand
 from node.events import Now
 from node.gateway.timing import bids_earlier_ns
 from node.instructions import Instructions
-from node.trading.bidding import carbon_of, configured_bidder, configured_expectations
 from node.trading.trading import PPM, Trading
 
 SETTLING_INTERVALS = 2

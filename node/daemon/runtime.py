@@ -16,8 +16,8 @@ import structlog
 import trio
 
 from devices.cell_clock import ClockSpec
-from devices.control_client import ControlClient
 from devices.errors import ControlError, ProfileError
+from devices.process.control_client import ControlClient
 from ledger.errors import Corrupt, KeyFileError, LocalError, PeerError
 from ledger.files.errors import DirectoryInUse, StorageError
 from ledger.store.archive import StoreArchive

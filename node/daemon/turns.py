@@ -11,7 +11,7 @@ from typing import Protocol, assert_never
 
 import structlog
 
-from devices.orders import Order
+from devices.messages.orders import Order
 from ledger.agreement.records import block_records
 from ledger.chain.state_snapshot import take_snapshot
 from ledger.records.entries import SignedEntry

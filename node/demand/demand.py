@@ -6,8 +6,8 @@ The shell that speaks with the VTN gives it events, and asks it for reports. Cel
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from devices.control_messages import MeterRecord
 from devices.limits import PowerRange
+from devices.messages.control_messages import MeterRecord
 from devices.openadr.book import Client, EventBook
 from devices.openadr.objects import Span
 from devices.openadr.reporting import MOST_METERED, DueReport, Metered, due_reports, report_object

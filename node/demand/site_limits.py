@@ -9,8 +9,8 @@ holds though the daemon or the VTN dies meanwhile.
 from dataclasses import dataclass, field
 
 from devices.limits import PowerRange, narrow
+from devices.messages.orders import Restrict
 from devices.openadr.timeline import Matter, Timeline
-from devices.orders import Restrict
 from market.units import NS_PER_S
 from node.demand.baseline import Baseline
 from node.events import Effect, Now, Order, Report

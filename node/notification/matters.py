@@ -10,8 +10,8 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from devices.control_messages import AlarmCode, Mode
-from devices.control_messages import Severity as AlarmSeverity
+from devices.messages.control_messages import AlarmCode, Mode
+from devices.messages.control_messages import Severity as AlarmSeverity
 from node.alarms.alarm_codes import LOCAL
 from node.operation.health import LATE_INTERVALS, not_alive
 from node.operation.status import NodeStatus

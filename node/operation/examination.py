@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from devices.control_files import LOCK_NAME
 from devices.errors import ProfileError
+from devices.process.control_files import LOCK_NAME
 from devices.profiles import read_profile
 from ledger.errors import InvalidGenesis, KeyFileError, LedgerError
 from ledger.files.directory import (

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from devices.control_messages import DeviceReport, HealthReport, Mode, Severity
+from devices.messages.control_messages import DeviceReport, HealthReport, Mode, Severity
 from node.operation.status import NodeStatus
 
 CONTENT_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8"

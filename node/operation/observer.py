@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from devices.control_messages import Alarm, AlarmCode, ImageReport, Upward
+from devices.messages.control_messages import Alarm, AlarmCode, ImageReport, Upward
 from ledger.files.directory import LEDGER_FILE
 from node.agreement.belonging import confirmations_needed
 from node.core.core import NodeCore

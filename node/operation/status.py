@@ -6,7 +6,7 @@ Power in W, energy in Wh, injection positive. Moments in `real_ns` are the machi
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from devices.control_messages import Alarm, ImageReport
+from devices.messages.control_messages import Alarm, ImageReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ positive.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from devices.control_messages import Attached, ImageReport, MeterRecord, Mode
 from devices.image import DerKind
+from devices.messages.control_messages import Attached, ImageReport, MeterRecord, Mode
 from ledger.encoding import Value
 from market.bidders.expectations import Expectations
 from market.bidding import Account, Bidder, Flexibility, Storage

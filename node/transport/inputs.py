@@ -1,6 +1,6 @@
 """What network and control process say, as inputs of the core."""
 
-from devices.control_messages import Alarm, Attached, ImageReport, MeterRecord, Upward
+from devices.messages.control_messages import Alarm, Attached, ImageReport, MeterRecord, Upward
 from node import events as ev
 from node.transport.interface import Frame, Gossip, PeerDown, PeerUp, TransportEvent
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from devices.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
 from devices.errors import MessageError
+from devices.messages.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
 from node.core.core import NodeCore
 from node.events import Now, Report
 from node.web.live_messages import answer_line, read_action, report_line, state_line, upward_line

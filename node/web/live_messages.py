@@ -8,10 +8,10 @@ actions. Injection positive, W; energies mWh; times in unix ns.
 import json
 from typing import Any
 
-from devices.control_messages import Upward
 from devices.errors import MessageError
-from devices.frames import decode_upward
 from devices.json_codec import to_json
+from devices.messages.control_messages import Upward
+from devices.messages.frames import decode_upward
 from node.core.core import NodeCore
 from node.demand.showing import shown
 from node.events import Now, Report

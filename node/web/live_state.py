@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from devices.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
+from devices.messages.control_messages import Alarm, AlarmCode, Attached, ImageReport, MeterRecord, Upward
 
 EVENTS_KEPT = 2_000
 RECORDS_KEPT = 400

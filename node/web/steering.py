@@ -8,18 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from devices.control_config import parse_config
-from devices.control_messages import Mode
-from devices.fast_response import Arming
+from devices.configuration.control_config import parse_config
+from devices.messages.control_messages import Mode
+from devices.response.fast_response import Arming
 from market.bidders.expectations import Expectations
 from market.units import MW_PER_W, S_PER_DAY
+from node.configuration.bidding import configured_bidder, configured_expectations
 from node.configuration.bidding_section import GOALS, BiddingSection
 from node.configuration.config import Config, armings, control_table
 from node.configuration.owner_settings import OwnerSettings, Wanted
 from node.core.core import NodeCore
 from node.core.offers import Offer
 from node.events import Now
-from node.trading.bidding import configured_bidder, configured_expectations
 from node.trading.trading import Trading
 
 

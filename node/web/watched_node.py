@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from devices.cell_clock import ClockSpec
-from devices.control_config import ControlConfig
+from devices.configuration.control_config import ControlConfig
 from ledger.membership.members import Member
 from market.cell_state import CellState
 from market.rules import MemberRule

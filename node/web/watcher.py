@@ -10,9 +10,9 @@ from typing import Any
 import trio
 
 from devices.cell_clock import ClockSpec
-from devices.control_config import parse_config
-from devices.control_messages import ImageReport, MeterRecord
+from devices.configuration.control_config import parse_config
 from devices.errors import MessageError
+from devices.messages.control_messages import ImageReport, MeterRecord
 from ledger.errors import LedgerError
 from market.cell import EnergyCell
 from node.configuration.config import clock_path, control_table, load_config, with_clock_file

@@ -6,7 +6,7 @@ Energies are mWh, injection positive.
 from dataclasses import dataclass
 from random import Random
 
-from devices.control_messages import MeterRecord
+from devices.messages.control_messages import MeterRecord
 from market.bidding import Account, Flexibility
 from market.forecast import PriceForecast
 from market.payloads import Curve, Step

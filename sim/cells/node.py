@@ -14,8 +14,8 @@ from typing import Protocol, cast
 
 import structlog
 
-from devices.control_messages import MeterRecord
-from devices.orders import Declare, Order
+from devices.messages.control_messages import MeterRecord
+from devices.messages.orders import Declare, Order
 from ledger.chain.chain import Tip
 from ledger.errors import Corrupt, LocalError, PeerError
 from ledger.membership.members import Member

@@ -7,7 +7,7 @@ the emergency, and leases to the devices. Who lies about an outage is a site tha
 from collections.abc import Callable
 from functools import partial
 
-from devices.control_messages import ImageReport, Mode
+from devices.messages.control_messages import ImageReport, Mode
 from devices.resilience.modes import State
 from node import events as ev
 from sim.cells.cluster import Cluster

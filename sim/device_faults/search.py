@@ -6,7 +6,7 @@ Prints how many faults of which kind struck how many kinds of devices, and every
 import argparse
 import sys
 
-from devices.service_files import find_curve
+from devices.response.service_files import find_curve
 from sim.device_faults.faulty_der import Fault
 from sim.device_faults.world import FaultyWorld, Report
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from devices.control_config import ControlConfig, parse_config
+from devices.configuration.control_config import ControlConfig, parse_config
 
 USE: dict[str, Any] = {"always_w": 50.0, "use": [[8, 20, 250.0]]}
 RESERVE = 0.3

@@ -10,9 +10,14 @@ from itertools import count
 from random import Random
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore, Outcome
-from devices.control_config import BatteryConfig, ControlConfig
-from devices.control_messages import (
+from devices.configuration.control_config import BatteryConfig, ControlConfig
+from devices.control.control import ControlCore, Outcome
+from devices.control.control_state import FRESH
+from devices.dispatch.cycle_record import CycleRecord, replays
+from devices.image import GridImage, Reading
+from devices.json_codec import from_json, to_json
+from devices.leases import Lease
+from devices.messages.control_messages import (
     Alarm,
     AlarmCode,
     ChangeMode,
@@ -22,15 +27,10 @@ from devices.control_messages import (
     Mode,
     Position,
 )
-from devices.control_state import FRESH
-from devices.cycle_record import CycleRecord, replays
-from devices.drivers.modelled import ModelledDer
-from devices.drivers.simulated import build_ders
-from devices.fast_response import Arming
-from devices.image import GridImage, Reading
-from devices.json_codec import from_json, to_json
-from devices.leases import Lease
-from devices.response_curve import ResponseCurve
+from devices.opening.simulated_devices import build_ders
+from devices.response.fast_response import Arming
+from devices.response.response_curve import ResponseCurve
+from devices.simulated.modelled import ModelledDer
 from sim.device_faults.faulty_der import Fault, FaultyDer
 from sim.device_faults.sites import DEVICES, node_of
 

@@ -5,7 +5,12 @@ The tests give these targets mutated messages, and ``scripts/fuzz_decoders.py`` 
 
 from functools import cache
 
-from devices.control_messages import (
+from devices.errors import MessageError
+from devices.image import DerKind
+from devices.json_codec import to_json
+from devices.leases import Lease
+from devices.limits import PowerRange
+from devices.messages.control_messages import (
     Acknowledge,
     Alarm,
     AlarmCode,
@@ -23,13 +28,8 @@ from devices.control_messages import (
     Stop,
     Upward,
 )
-from devices.errors import MessageError
-from devices.frames import FrameReader, decode_downward, decode_upward
-from devices.frames import encode_frame as encode_control
-from devices.image import DerKind
-from devices.json_codec import to_json
-from devices.leases import Lease
-from devices.limits import PowerRange
+from devices.messages.frames import FrameReader, decode_downward, decode_upward
+from devices.messages.frames import encode_frame as encode_control
 from ledger.agreement.standing import Standing
 from ledger.encoding import Value, decode, encode
 from ledger.errors import InvalidGenesis, Malformed, PeerError

@@ -9,8 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from devices.response_curve import ResponseCurve
-from devices.service_files import built_in_curves, find_curve
+from devices.response.response_curve import ResponseCurve
+from devices.response.service_files import built_in_curves, find_curve
 from market.terminal import table_console
 from node.errors import ConfigError
 from node.exit_codes import ExitCode

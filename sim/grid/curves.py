@@ -1,10 +1,10 @@
-"""Response curves over arrays: the same values as `devices.response_curve.response`, for many frequencies at once."""
+"""Response curves over arrays: the values of `devices.response.response_curve`, for many frequencies at once."""
 
 from itertools import pairwise
 
 import numpy as np
 
-from devices.response_curve import ResponseCurve
+from devices.response.response_curve import ResponseCurve
 from sim.grid.system import Floats
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from devices.response_curve import Effect, Quantity, ResponseCurve
+from devices.response.response_curve import Effect, Quantity, ResponseCurve
 from sim.grid.curves import responses
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.swarm import Fleet, FleetRules

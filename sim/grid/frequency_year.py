@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devices.fast_response import RECOVERY_PART
-from devices.response_curve import ResponseCurve
+from devices.response.fast_response import RECOVERY_PART
+from devices.response.response_curve import ResponseCurve
 from sim.grid.curves import responses
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
@@ -180,7 +180,7 @@ def _serve(asked: _Asked, curve: ResponseCurve, recovers: bool) -> tuple[_Batter
 
 
 def recovery_h(above_h: float, room_h: float, needed_h: float) -> float:
-    """What recovery moves in a minute, in hours of armed power: `devices.fast_response.recovery_w` for one armed kW."""
+    """What recovery moves in a minute, in hours of armed power: `fast_response.recovery_w` for one armed kW."""
     missing_h = max(0.0, needed_h - room_h) - max(0.0, needed_h - above_h)
     fastest_h = RECOVERY_PART * BLOCK_S / 3600
     return min(max(missing_h, -fastest_h), fastest_h)

@@ -8,7 +8,7 @@ NESO's present floor, and what it plans to allow.
 
 import numpy as np
 
-from devices.response_curve import Effect, Quantity, ResponseCurve
+from devices.response.response_curve import Effect, Quantity, ResponseCurve
 from sim.grid.curves import responses
 from sim.grid.frequency import FrequencyRun, simulate
 from sim.grid.result import Chart, Figure, Result

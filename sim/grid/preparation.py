@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devices.dispatch import DispatchInput, NetToZero, dispatch
+from devices.control.readiness_control import LEARN_EVERY
+from devices.dispatch.dispatch import DispatchInput, NetToZero, dispatch
 from devices.limits import PowerRange
+from devices.power.preparing import Preparing
+from devices.power.reserve import BatteryInput
 from devices.prediction.experience import Predictor, Shape, learned, untaught
 from devices.prediction.foresight import NS_PER_S, Foresight
 from devices.prediction.readiness import Level, Readiness, Trouble, next_readiness, preparation
-from devices.preparing import Preparing
-from devices.readiness_config import USUAL, ReadinessConfig
-from devices.readiness_control import LEARN_EVERY
-from devices.reserve import BatteryInput
+from devices.prediction.readiness_config import USUAL, ReadinessConfig
 from sim.grid.result import Chart, Figure, Result
 from sim.grid.system import Floats
 

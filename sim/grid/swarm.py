@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from devices.response_curve import ResponseCurve
+from devices.response.response_curve import ResponseCurve
 from sim.grid.curves import responses
 from sim.grid.system import Floats
 

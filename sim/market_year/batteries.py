@@ -1,6 +1,6 @@
 """The batteries of all homes as one array: a reservoir with losses each way, in whole mWh.
 
-The model of devices/drivers/simulated_battery.py, with power held over an interval: what is charged at the terminals
+The model of devices/simulated/battery.py, with power held over an interval: what is charged at the terminals
 is stored less the loss, what is given takes the loss out of the store too. Both losses are rounded up, so no energy
 appears. Energies at the terminals are positive for giving and negative for taking.
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from devices.orders import Order
+from devices.messages.orders import Order
 from ledger.chain.chain import Tip, extend
 from ledger.encoding import encode
 from ledger.files.directory import AGREEMENT_LOG_FILE, GUARD_FILE, LEDGER_FILE

@@ -15,9 +15,9 @@ import pytest
 import trio
 
 from devices.cell_clock import ClockSpec
-from devices.control_client import ControlClient
-from devices.control_messages import Acknowledge, Downward, ImageReport, Upward
-from devices.frames import FrameReader, decode_upward, encode_frame
+from devices.messages.control_messages import Acknowledge, Downward, ImageReport, Upward
+from devices.messages.frames import FrameReader, decode_upward, encode_frame
+from devices.process.control_client import ControlClient
 
 PATIENCE_S = 30
 HOUR_S = 3600
@@ -97,7 +97,7 @@ class Node:
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "devices.control_process", "--config", str(self.config_path)],
+            [sys.executable, "-m", "devices.process.control_process", "--config", str(self.config_path)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

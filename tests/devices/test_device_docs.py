@@ -4,9 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from devices.conformance import LAWS
 from devices.models.catalogue import TYPES
 from devices.models.catalogue_keys import REQUIRED, Key
+from devices.trials.conformance import LAWS
 from node.configuration.config import Config, site_problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "devices.md").read_text("utf-8")

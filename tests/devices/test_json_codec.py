@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices import control_messages as messages
-from devices.control_messages import Mode, Position
 from devices.errors import MessageError
-from devices.frames import FRAME_BYTES, FrameReader, decode_downward, decode_upward, encode_frame
 from devices.image import DerKind
 from devices.json_codec import from_json, to_json
 from devices.leases import Lease
 from devices.limits import PowerRange
-from devices.service_files import find_curve
+from devices.messages import control_messages as messages
+from devices.messages.control_messages import Mode, Position
+from devices.messages.frames import FRAME_BYTES, FrameReader, decode_downward, decode_upward, encode_frame
+from devices.response.service_files import find_curve
 
 Granted = TypeVar("Granted")
 

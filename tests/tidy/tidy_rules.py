@@ -17,19 +17,6 @@ LAYERS = {
     "node": {"node", "ledger", "market", "devices"},
     "sim": set(PACKAGES),
 }
-# The rooms of a package from the ground up: each imports only itself and those before it; the package's own files come
-# first.
-ROOMS = {
-    "ledger": (
-        *("", "records", "membership", "feeds", "files", "chain"),
-        *("agreement", "store", "sync", "witnesses", "proofs", "audit"),
-    ),
-    "node": (
-        *("", "configuration", "views", "alarms", "founding", "saying"),
-        *("transport", "agreement", "trading", "demand", "core"),
-        *("gateway", "operation", "notification", "web", "upgrade", "daemon", "cli"),
-    ),
-}
 COMMAND_LINE_ROOT = "node/cli/root.py"
 LIBP2P_ADAPTER = "node/transport/libp2p/"
 
@@ -145,21 +132,6 @@ def layers(path: str, tree: ast.Module) -> Iterator[Violation]:
             yield Violation(path, node.lineno, f"layers: {package} must not import {top}")
         elif top == "libp2p" and not path.startswith(LIBP2P_ADAPTER):
             yield Violation(path, node.lineno, f"layers: only {LIBP2P_ADAPTER} imports libp2p")
-
-
-def rooms(path: str, tree: ast.Module) -> Iterator[Violation]:
-    """Imports between the rooms of one package: only downwards, so that the folders tell what builds on what."""
-    package, _, rest = path.partition("/")
-    order = ROOMS.get(package, ())
-    here = rest.split("/")[0] if "/" in rest else ""
-    if order and here not in order:
-        yield Violation(path, 1, f"rooms: {package}/{here} has no place among the rooms of {package}")
-        return
-    for node, module in imports(tree):
-        top, _, inner = module.partition(".")
-        there = inner.split(".")[0]
-        if top == package and there in order and order.index(there) > order.index(here):
-            yield Violation(path, node.lineno, f"rooms: {package}/{here} must not import {package}/{there}")
 
 
 def purity(path: str, tree: ast.Module) -> Iterator[Violation]:

@@ -3,8 +3,8 @@
 import math
 import re
 
-from devices.control_messages import DeviceReport, HealthReport, ImageReport
 from devices.image import DerKind
+from devices.messages.control_messages import DeviceReport, HealthReport, ImageReport
 from market.orders import Side
 from market.outcomes import ClearingOutcome
 from market.units import NS_PER_MS

@@ -1,7 +1,7 @@
 """The owner's view: what today came to, and in sentences what happens now, what next and why."""
 
-from devices.control_messages import MeterRecord
 from devices.image import DerKind
+from devices.messages.control_messages import MeterRecord
 from market.outcomes import SettlementLine
 from market.units import ENERGY_PER_KWH, PRICE_PER_UNIT, money_text
 from node.web.answers import Flows, Slot, Story, Today

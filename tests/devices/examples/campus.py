@@ -5,15 +5,22 @@ from itertools import count
 from typing import Any
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore
-from devices.control_config import ControlConfig, parse_config
-from devices.control_messages import Alarm, AlarmCode, GrantPosition, Heartbeat, ImageReport, Position
-from devices.control_state import FRESH
-from devices.cycle_record import CycleRecord, replays
-from devices.drivers.simulated import build_ders
-from devices.drivers.simulated_island import SimulatedIsland
+from devices.configuration.control_config import ControlConfig, parse_config
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH
+from devices.dispatch.cycle_record import CycleRecord, replays
 from devices.grid_profile import GridProfile
 from devices.leases import Lease
+from devices.messages.control_messages import (
+    Alarm,
+    AlarmCode,
+    GrantPosition,
+    Heartbeat,
+    ImageReport,
+    Position,
+)
+from devices.opening.simulated_devices import build_ders
+from devices.simulated.island import SimulatedIsland
 
 S = 10**9
 NOON_NS = 1_742_472_000 * S

@@ -3,9 +3,9 @@
 from typing import Any
 
 from devices.cell_clock import Instant
-from devices.control_config import ControlConfig, parse_config
+from devices.configuration.control_config import ControlConfig, parse_config
 from devices.der import Der
-from devices.drivers.simulated import build_ders
+from devices.opening.simulated_devices import build_ders
 from sim.device_faults.sites import DEVICES
 
 HOUR_NS = 3_600 * 10**9

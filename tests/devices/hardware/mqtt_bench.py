@@ -18,9 +18,9 @@ from sunspec_bench import PATIENCE_S, SECOND_NS, Awaited, config
 
 from devices.cell_clock import Instant
 from devices.drivers.polled import PolledDer
-from devices.drivers.real import connect
 from devices.image import DeviceImage
 from devices.leases import Lease
+from devices.opening.real_devices import connect
 
 AMPERE_W = 690.0
 BUSY_MACHINE_S = 60.0

@@ -8,9 +8,9 @@ from sunspec_bench import PATIENCE_S, SECOND_NS, config
 
 from devices.cell_clock import Instant
 from devices.drivers.polled import PolledDer
-from devices.drivers.real import connect
 from devices.dsmr.telegram import checksum
 from devices.image import DeviceImage
+from devices.opening.real_devices import connect
 
 
 def telegram(power_w: float) -> bytes:

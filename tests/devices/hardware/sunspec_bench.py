@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from devices.cell_clock import Instant
-from devices.control_config import ControlConfig, parse_config
+from devices.configuration.control_config import ControlConfig, parse_config
 from devices.der import Nameplate
 from devices.drivers.polled import PolledDer
-from devices.drivers.real import connect
 from devices.image import DeviceImage
 from devices.leases import Answer, Lease
+from devices.opening.real_devices import connect
 from sim.counterparts.started import Counterpart
 
 SECOND_NS = 10**9

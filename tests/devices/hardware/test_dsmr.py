@@ -14,13 +14,13 @@ from p1_bench import Gateway, P1Bench, table, telegram
 from sunspec_bench import config
 
 from devices.cell_clock import Instant
-from devices.conformance import examine
-from devices.control_messages import ImageReport
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware, source_of
 from devices.dsmr.meter import every_value
 from devices.dsmr.telegram import LONGEST_TELEGRAM, TelegramError, checksum, cut, power_w, read
 from devices.errors import ConfigurationError
+from devices.messages.control_messages import ImageReport
+from devices.opening.real_devices import open_hardware, source_of
+from devices.trials.conformance import examine
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("dsmr")]
 

@@ -5,7 +5,7 @@ import textwrap
 import tomllib
 from pathlib import Path
 
-from devices.control_config import ControlConfig
+from devices.configuration.control_config import ControlConfig
 from devices.sunspec import inverter
 from node.configuration.config import Config, control_table, site_problems
 
@@ -97,6 +97,6 @@ def test_every_model_is_in_the_table() -> None:
 
 
 def test_every_step_of_the_trial_is_in_the_table() -> None:
-    source = (Path(__file__).parents[3] / "devices" / "trial.py").read_text("utf-8")
+    source = (Path(__file__).parents[3] / "devices" / "trials" / "trial.py").read_text("utf-8")
     steps = set(re.findall(r'(?:Step|_follows|_follows_if)\(\s*"([a-z ]+)"', source))
     assert steps == set(re.findall(r"`([a-z ]+)`", first_cells("| step ")))

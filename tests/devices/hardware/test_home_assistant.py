@@ -13,9 +13,9 @@ from mqtt_bench import Mosquitto, mosquitto, until
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from devices.control_config import parse_config
+from devices.configuration.control_config import parse_config
+from devices.configuration.publish_settings import plain
 from devices.errors import ConfigurationError
-from devices.publish_settings import plain
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("mqtt")]
 

@@ -11,14 +11,14 @@ import pytest
 from mqtt_bench import AMPERE_W, Gadget, Mosquitto, MqttBench, mosquitto, table, until
 from sunspec_bench import SECOND_NS, config
 
+from devices.broker.device import broker_of
 from devices.cell_clock import Instant
-from devices.conformance import examine
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware
 from devices.image import Quality
 from devices.leases import Refused
-from devices.mqtt.device import broker_of
-from devices.trial import Habits, Means, try_device
+from devices.opening.real_devices import open_hardware
+from devices.trials.conformance import examine
+from devices.trials.trial import Habits, Means, try_device
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("mqtt")]
 

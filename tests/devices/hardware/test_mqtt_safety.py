@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from mqtt_bench import AMPERE_W, table
 from sunspec_bench import SECOND_NS, config
 
+from devices.broker import device as driver
 from devices.cell_clock import Instant
 from devices.drivers.hardware import HardwareError, Order
 from devices.image import DeviceImage
-from devices.mqtt import device as driver
 from devices.mqtt.link import Post
 from devices.mqtt.topics import number_at
 

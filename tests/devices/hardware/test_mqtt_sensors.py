@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from mqtt_bench import Gadget, Mosquitto, mosquitto, until
 
-from devices.control_config import parse_config
-from devices.control_messages import ImageReport, Mode, SensorReport
+from devices.broker.sensor_feed import SensorFeed
+from devices.configuration.control_config import parse_config
 from devices.errors import ConfigurationError
 from devices.fields import Fields
-from devices.mqtt.sensor_feed import SensorFeed
-from devices.sensor_port import SensorKind, parse_sensors
+from devices.messages.control_messages import ImageReport, Mode, SensorReport
+from devices.messages.sensor_port import SensorKind, parse_sensors
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("mqtt")]
 

@@ -11,10 +11,10 @@ from mqtt_bench import Mosquitto, config, mosquitto, table
 
 from devices.cell_clock import Instant
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware
 from devices.errors import ConfigurationError
 from devices.mqtt.access import Access
 from devices.mqtt.link import Broker, MqttLink, Post
+from devices.opening.real_devices import open_hardware
 from node.web.certificates import make_certificate
 
 

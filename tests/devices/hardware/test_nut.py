@@ -12,18 +12,18 @@ from nut_server import NutServer, nut_server
 from sunspec_bench import PATIENCE_S, SECOND_NS, config
 
 from devices.cell_clock import Instant
-from devices.conformance import examine
-from devices.control_client import ControlClient
-from devices.control_messages import Alarm, AlarmCode
+from devices.configuration.hardware_config import HardwareConfig
+from devices.dispatch.observation import grid_reading
 from devices.drivers.polled import PolledDer
-from devices.drivers.real import connect
-from devices.hardware_config import HardwareConfig
 from devices.image import DerKind, DeviceImage, GridImage, ProcessImage, Reading, Supply
+from devices.messages.control_messages import Alarm, AlarmCode
 from devices.nut.protocol import NutError, drawn_w, supply, variables
-from devices.observation import grid_reading
+from devices.opening.real_devices import connect
+from devices.process.control_client import ControlClient
 from devices.resilience.islanding import Detector, Finding, GridReading, IslandLimits
 from devices.resilience.modes import OperatingMode
 from devices.resilience.node_resilience import Resilience, SiteRules, Situation
+from devices.trials.conformance import examine
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("nut")]
 

@@ -10,12 +10,12 @@ import pytest
 import trio
 from sunspec_bench import table
 
-from devices.control_client import ControlClient
-from devices.control_config import parse_config
-from devices.control_messages import Alarm, AlarmCode, DeviceReport, ImageReport
-from devices.drivers.simulated import build_ders
+from devices.configuration.control_config import parse_config
+from devices.configuration.reversions import reversions
 from devices.errors import ConfigurationError
-from devices.reversions import reversions
+from devices.messages.control_messages import Alarm, AlarmCode, DeviceReport, ImageReport
+from devices.opening.simulated_devices import build_ders
+from devices.process.control_client import ControlClient
 from sim.counterparts.started import Counterpart, counterpart
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("control")]

@@ -4,9 +4,9 @@ import pytest
 from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 from sunspec_bench import SECOND_NS, MakeBench, ServerBench
 
-from devices.conformance import examine
 from devices.image import Quality
 from devices.leases import Accepted, Refused
+from devices.trials.conformance import examine
 from sim.counterparts.started import Counterpart, counterpart
 
 KINDS = ("battery", "solar", "older-battery")

@@ -4,11 +4,11 @@ import pytest
 from sunspec_bench import MakeBench, config, table
 
 from devices.cell_clock import Instant
-from devices.conformance import examine
 from devices.drivers.hardware import HardwareError
-from devices.drivers.real import open_hardware
 from devices.errors import ConfigurationError
 from devices.image import DerKind
+from devices.opening.real_devices import open_hardware
+from devices.trials.conformance import examine
 from sim.counterparts.started import counterpart
 
 

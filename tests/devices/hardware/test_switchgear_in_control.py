@@ -8,7 +8,7 @@ from typing import Any
 import trio
 from switchgear_bench import table
 
-from devices.control_messages import AlarmCode, ImageReport
+from devices.messages.control_messages import AlarmCode, ImageReport
 from sim.counterparts.started import Started
 
 

@@ -7,8 +7,8 @@ import pytest
 from sunspec_bench import SECOND_NS, config, table
 
 from devices.cell_clock import Instant
-from devices.drivers.real import open_hardware
-from devices.trial import Means, Step, exercise_w, try_device
+from devices.opening.real_devices import open_hardware
+from devices.trials.trial import Means, Step, exercise_w, try_device
 from sim.counterparts.started import Counterpart, counterpart
 
 

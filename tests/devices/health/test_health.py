@@ -11,11 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore
-from devices.control_messages import Alarm
-from devices.control_state import FRESH, SavedState
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH, SavedState
 from devices.der import Der
-from devices.drivers.simulated import build_ders
 from devices.health.drift import LEARNING, Drift
 from devices.health.end_of_life import NS_PER_DAY, Health, Law, forecast
 from devices.health.monitor import HealthMonitor
@@ -23,8 +21,10 @@ from devices.health.rules import LITHIUM, Finding, judge, remaining
 from devices.image import DeviceImage, ProcessImage, Reading, UnitCondition
 from devices.json_codec import from_json, to_json
 from devices.leases import Lease
+from devices.messages.control_messages import Alarm
 from devices.models.lithium_battery import LithiumBattery
 from devices.models.model import Surroundings
+from devices.opening.simulated_devices import build_ders
 
 SECOND_NS = 10**9
 AGE_NS = SECOND_NS

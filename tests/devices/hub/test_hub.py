@@ -8,10 +8,9 @@ import pytest
 from device_examples import configuration
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore
-from devices.control_state import FRESH
-from devices.cycle_record import replays
-from devices.drivers.simulated import build_ders
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH
+from devices.dispatch.cycle_record import replays
 from devices.hub.advice import Topic
 from devices.hub.clusters import Cluster
 from devices.hub.demand import NS_PER_S
@@ -20,6 +19,7 @@ from devices.hub.privacy import Audience, Policy
 from devices.hub.recognition import DeviceKind, UsbIdentity, UsbProduct
 from devices.hub.watched import Watched
 from devices.image import DerKind, DeviceImage, ProcessImage, Reading
+from devices.opening.simulated_devices import build_ders
 
 DAY_S = 86_400
 STEP_S = 60

@@ -19,17 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.cell_clock import Instant
-from devices.control import ControlCore
-from devices.control_config import parse_config
-from devices.control_messages import AlarmCode, ChangeMode, Mode
-from devices.control_state import FRESH
-from devices.dispatch import NetToZero
-from devices.drivers.simulated_island import SimulatedIsland
+from devices.configuration.control_config import parse_config
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH
+from devices.control.island_control import FORMING_LEASE_NS, IslandControl
+from devices.dispatch.dispatch import NetToZero
 from devices.errors import ConfigurationError
 from devices.image import GridImage, Reading
 from devices.leases import Accepted, Answer, Lease, Refused
-from devices.resilience.island_control import FORMING_LEASE_NS, IslandControl
+from devices.messages.control_messages import AlarmCode, ChangeMode, Mode
 from devices.resilience.switchgear import REST, SwitchOrder
+from devices.simulated.island import SimulatedIsland
 
 LOST_S, BACK_S = 10, 130
 

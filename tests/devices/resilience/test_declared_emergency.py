@@ -9,9 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.cell_clock import ClockSpec, Instant
-from devices.control import ControlCore
-from devices.control_config import parse_config
-from devices.control_messages import (
+from devices.configuration.control_config import parse_config
+from devices.control.control import ControlCore
+from devices.control.control_state import FRESH
+from devices.control.mandate import LONGEST_EMERGENCY_NS, Mandate
+from devices.control.standing_orders import StandingOrders
+from devices.dispatch.cycle_record import replays
+from devices.grid_profile import read_grid_profile
+from devices.leases import Accepted, Lease, Refused
+from devices.messages.control_messages import (
     Attached,
     ChangeMode,
     GrantEmergency,
@@ -21,14 +27,8 @@ from devices.control_messages import (
     Mode,
     Position,
 )
-from devices.control_state import FRESH
-from devices.cycle_record import replays
-from devices.drivers.simulated import build_ders
-from devices.drivers.simulated_grid import SimulatedGridMeter
-from devices.grid_profile import read_grid_profile
-from devices.leases import Accepted, Lease, Refused
-from devices.mandate import LONGEST_EMERGENCY_NS, Mandate
-from devices.standing_orders import StandingOrders
+from devices.opening.simulated_devices import build_ders
+from devices.simulated.grid import SimulatedGridMeter
 
 Settings = Callable[..., dict[str, Any]]
 S = 10**9

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from devices.control_messages import AlarmCode, ImageReport
+from devices.messages.control_messages import AlarmCode, ImageReport
 
 S = 10**9
 

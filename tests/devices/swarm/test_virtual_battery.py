@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from devices.cell_clock import Instant
 from devices.der import Nameplate
-from devices.drivers.simulated_battery import SimulatedBattery
 from devices.image import DerKind, DeviceImage, Reading
 from devices.leases import Accepted, Lease, Refused
+from devices.simulated.battery import SimulatedBattery
 from devices.swarm.virtual_battery import Part, VirtualBattery
 
 SECOND_NS = 10**9

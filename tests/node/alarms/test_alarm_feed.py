@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from devices.control_messages import Alarm, AlarmCode, Severity
+from devices.messages.control_messages import Alarm, AlarmCode, Severity
 from ledger.records.entries import Entry, SignedEntry
 from ledger.records.genesis import Role
 from market.administration.payloads import AlarmState, Urgency, device_key, encode_acknowledgement

@@ -9,7 +9,7 @@ import pytest
 from command_line import Run, command_line
 from nut_server import nut_server
 
-from devices.control_files import lock_directory
+from devices.process.control_files import lock_directory
 from node.cli import device_tests
 from node.configuration.config import load_config
 from node.configuration.config_file import config_text

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.control_messages import MeterRecord
+from devices.messages.control_messages import MeterRecord
 from ledger.agreement.standing import Standing
 from ledger.encoding import encode
 from ledger.records.entries import Entry, author_entry

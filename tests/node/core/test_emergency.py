@@ -7,8 +7,8 @@ from cell_world import CellWorld
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.control_messages import ImageReport, Mode
-from devices.orders import Declare
+from devices.messages.control_messages import ImageReport, Mode
+from devices.messages.orders import Declare
 from devices.resilience.modes import State
 from ledger.records.entries import Entry
 from market.emergency.book import MOST_PER_INTERVAL, STANDS_FOR

@@ -8,8 +8,8 @@ from cell_world import CellWorld
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.control_messages import DeviceAccess, MeterRecord, Mode, ServiceEnergy
-from devices.orders import Activate, Admit, Enter, Release
+from devices.messages.control_messages import DeviceAccess, MeterRecord, Mode, ServiceEnergy
+from devices.messages.orders import Activate, Admit, Enter, Release
 from ledger.records.entries import Entry, SignedEntry
 from market.administration.payloads import (
     Action,

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 import structlog
 
-from devices.orders import Order
+from devices.messages.orders import Order
 from ledger.agreement.records import read_blocks
 from ledger.files.sign_guard import SignGuard, blank_guard
 from ledger.files.write_ahead_log import WriteAheadLog

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vtn_bench import PROGRAM, event
 
-from devices.control_messages import MeterRecord
 from devices.limits import PowerRange
+from devices.messages.control_messages import MeterRecord
+from devices.messages.orders import Restrict
 from devices.openadr.book import Client, EventBook
 from devices.openadr.timeline import Matter, Timeline
-from devices.orders import Restrict
 from market.intervals import Calendar
 from market.payloads import Kind, decode_limit
 from market.services.payloads import ServiceRequest, decode_request

@@ -271,7 +271,7 @@ def following(config: Config) -> Demand:
 
 
 def count_two_hours(demand: Demand) -> None:
-    from devices.control_messages import MeterRecord
+    from devices.messages.control_messages import MeterRecord
     from market.intervals import Calendar
 
     calendar, first = Calendar(3600, 0), DAY_NS // HOUR_NS

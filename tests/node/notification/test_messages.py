@@ -8,8 +8,8 @@ from example_status import ALARM, IMAGE, status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.control_messages import Alarm, AlarmCode, Mode
-from devices.control_messages import Severity as AlarmSeverity
+from devices.messages.control_messages import Alarm, AlarmCode, Mode
+from devices.messages.control_messages import Severity as AlarmSeverity
 from node.notification.matters import ALARM_TEXTS, EVENT_TEXTS, Severity, matters_of
 from node.notification.messages import message_of, probe_message
 from node.notification.policy import Kind, Send

@@ -4,8 +4,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from devices.control_messages import Attached, DeviceEnergy, DeviceReport, ImageReport, MeterRecord, Mode
 from devices.image import DerKind
+from devices.messages.control_messages import (
+    Attached,
+    DeviceEnergy,
+    DeviceReport,
+    ImageReport,
+    MeterRecord,
+    Mode,
+)
 from market.bidding import Account, Flexibility
 from market.cell_state import CellState
 from market.forecast import PriceForecast, PriceHistory, SeasonalNaive

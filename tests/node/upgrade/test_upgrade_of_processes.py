@@ -17,7 +17,7 @@ import trio
 from cell_of_processes import Cell, ended, found, is_alive
 from securesystemslib.signer import CryptoSigner
 
-from devices.control_files import LOCK_NAME
+from devices.process.control_files import LOCK_NAME
 from node.configuration.config import load_config
 from node.errors import InputRefusedError
 from node.founding.founding import CONFIG_FILE
@@ -220,9 +220,9 @@ CYCLE = "    def cycle(self, now: Instant) -> Outcome:\n"
 @pytest.mark.parametrize(
     "changed",
     [
-        {"devices/control_process.py": CRASH},
+        {"devices/process/control_process.py": CRASH},
         {
-            "devices/control.py": (ROOT / "devices/control.py")
+            "devices/control/control.py": (ROOT / "devices/control/control.py")
             .read_text("utf-8")
             .replace(CYCLE, f"{CYCLE}        if len(self.cycles) > 9:\n            {CRASH}")
         },

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from served_node import saved_cell
 
-from devices.control_messages import Mode
-from devices.fast_response import Arming
+from devices.messages.control_messages import Mode
+from devices.response.fast_response import Arming
 from market.bidders.optimising import OptimisingBidder
 from market.bidding import SimpleBidder
 from node.configuration.bidding_section import BiddingSection

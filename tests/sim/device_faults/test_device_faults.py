@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from devices import dispatch
 from devices.cell_clock import Instant
-from devices.conformance import VirtualBench, examine
+from devices.dispatch import dispatch
 from devices.drivers import held_setpoint
 from devices.drivers.held_setpoint import HeldSetpoint
-from devices.drivers.simulated import build_ders
 from devices.leases import Accepted, Lease
 from devices.limits import PowerRange
 from devices.models.catalogue import TYPES
-from devices.reserve import BatteryInput
-from devices.service_files import find_curve
+from devices.opening.simulated_devices import build_ders
+from devices.power.reserve import BatteryInput
+from devices.response.service_files import find_curve
+from devices.trials.conformance import VirtualBench, examine
 from sim.device_faults.faulty_der import Fault, FaultyDer
 from sim.device_faults.search import main, search, shown
 from sim.device_faults.sites import DEVICES, node_of

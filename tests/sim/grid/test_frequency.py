@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.response_curve import ResponseCurve, response
-from devices.service_files import built_in_curves, find_curve
+from devices.response.response_curve import ResponseCurve, response
+from devices.response.service_files import built_in_curves, find_curve
 from sim.grid.curves import responses
 from sim.grid.frequency import simulate
 from sim.grid.loss_of_infeed import SYSTEM, loss_of_infeed

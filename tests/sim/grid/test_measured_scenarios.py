@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.fast_response import Arming, ResponseInput, recovery_w
-from devices.reserve import BatteryInput
-from devices.response_curve import Band
-from devices.service_files import find_curve
+from devices.power.reserve import BatteryInput
+from devices.response.fast_response import Arming, ResponseInput, recovery_w
+from devices.response.response_curve import Band
+from devices.response.service_files import find_curve
 from node.errors import ConfigError
 from sim.grid.cli import grid
 from sim.grid.data_centre import NAMES, ROTORS, data_centre

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from devices.readiness_config import USUAL
+from devices.prediction.readiness_config import USUAL
 from sim.grid.preparation import ALWAYS, LIMIT_W, Ready, play, preparing
 
 

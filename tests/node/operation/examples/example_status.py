@@ -1,7 +1,15 @@
 """A node's status for tests: a home with a battery, all well."""
 
-from devices.control_messages import Alarm, AlarmCode, DeviceReport, HealthReport, ImageReport, Mode, Severity
 from devices.image import DerKind
+from devices.messages.control_messages import (
+    Alarm,
+    AlarmCode,
+    DeviceReport,
+    HealthReport,
+    ImageReport,
+    Mode,
+    Severity,
+)
 from node.operation.status import NodeStatus
 
 S = 10**9

@@ -13,7 +13,8 @@ import trio
 from hypercorn.config import Config as ServerConfig
 from hypercorn.trio import serve
 
-from devices.control_messages import (
+from devices.image import DerKind
+from devices.messages.control_messages import (
     Alarm,
     AlarmCode,
     DeviceReport,
@@ -24,9 +25,8 @@ from devices.control_messages import (
     SensorReport,
     Severity,
 )
-from devices.control_messages import DeviceEnergy as Energy
-from devices.image import DerKind
-from devices.sensor_port import SensorKind
+from devices.messages.control_messages import DeviceEnergy as Energy
+from devices.messages.sensor_port import SensorKind
 from node.configuration.config import load_config
 from node.configuration.config_file import config_text
 from node.web.access import Access

@@ -1,0 +1,1 @@
+"""What daemon and control process say to each other, and how it is framed."""

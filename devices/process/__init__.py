@@ -1,0 +1,1 @@
+"""The control process and the daemon's line to it. Only shells."""

@@ -1,0 +1,1 @@
+"""What every driver must keep, and how a real device is tried before it is trusted."""
