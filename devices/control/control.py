@@ -31,6 +31,7 @@ from devices.dispatch.flexible_loads import lowered, observe_flexible, permit
 from devices.dispatch.observation import Commission, observe, report
 from devices.dispatch.settling import Settling
 from devices.health.monitor import HealthMonitor
+from devices.hub.home_use import HomeUse
 from devices.hub.hub import Hub
 from devices.image import ProcessImage
 from devices.leases import Lease, Refused
@@ -92,10 +93,11 @@ class ControlCore:
         grid: GridMeter | None = None,
         switchgear: Switchgear | None = None,
         readiness: "ReadinessControl | None" = None,
+        use: HomeUse | None = None,
     ) -> None:
         """`ders` are the devices that `config` names, in any order; `issuer` signs the leases given to them;
         `grid` measures frequency and voltage, without which no service responds; `switchgear` closes a former and a
-        breaker; `readiness` prepares for trouble.
+        breaker; `readiness` prepares for trouble; `use` is what the hub had learned before a restart.
         """
         self._config = config
         self._ders = {der.name: der for der in ders}
@@ -110,7 +112,7 @@ class ControlCore:
         feeding = frozenset(each.name for each in config.models if each.feeds is not None)
         self._health = HealthMonitor(nameplates, config.reading_age_ms * NS_PER_MS, feeding)
         self._health.remember(saved.health)
-        self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None))
+        self._hub = Hub(tuple(each.watched for each in config.models if each.watched is not None), known=use)
         self._grid = grid
         self._site_meter = site_meter(config)
         self._outage = Outage(config, switchgear, issuer)
@@ -235,6 +237,11 @@ class ControlCore:
         """The shell could not write the state: an alarm, until it can again (`reason` is then empty)."""
         self._alarms.update(AlarmCode.STATE_NOT_SAVED, None, self._now.cell_ns, reason, raised=bool(reason))
         return Outcome(self._alarms.take_news(), save=False)
+
+    @property
+    def home_use(self) -> HomeUse:
+        """What the hub has learned of circuits and sockets."""
+        return self._hub.use
 
     def saved_state(self) -> SavedState:
         """What a restarted control process needs."""

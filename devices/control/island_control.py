@@ -17,7 +17,7 @@ from devices.image import ProcessImage
 from devices.leases import Answer, Lease
 from devices.messages.control_messages import Mode
 from devices.power.reserve import BatteryInput
-from devices.resilience.black_start import Block
+from devices.resilience.black_start import BlackStart, Block
 from devices.resilience.islanding import NS_PER_S, Detector, Finding, GridReading, IslandLimits
 from devices.resilience.modes import OperatingMode, State
 from devices.resilience.node_resilience import IslandOrders, Resilience, SiteRules
@@ -89,7 +89,7 @@ class IslandControl:
         """Look at an image; `last` is the cycle before, whose supply and loads count."""
         now_ns, age_ns = image.time.real_ns, self._config.reading_age_ms * NS_PER_MS
         reading, sides = grid_reading(image, age_ns), two_sides(image, age_ns)
-        before = _beginning(reading) if self._memory is None else self._memory
+        before = _beginning(reading, now_ns) if self._memory is None else self._memory
         former = self._former(last)
         resting = now_ns < self._rests_until_ns
         holds = image.grid is not None and image.grid.forming is True
@@ -175,10 +175,12 @@ class IslandControl:
             self.failed = True
 
 
-def _beginning(reading: GridReading) -> Resilience:
+def _beginning(reading: GridReading, now_ns: int) -> Resilience:
     """What a control process that has just begun knows of an outage that goes on: loads come back in order."""
     open_ = reading.breaker_closed is False
-    return Resilience(State.DEAD_BUS, Detector(Finding.DEAD_BUS)) if open_ else Resilience()
+    if not open_:
+        return Resilience()
+    return Resilience(State.DEAD_BUS, Detector(Finding.DEAD_BUS), start=BlackStart((), changed_ns=now_ns))
 
 
 def _part(battery: BatteryInput) -> float | None:

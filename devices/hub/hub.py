@@ -1,17 +1,16 @@
 """The hub of one home: watches circuits and sockets, names devices, and says what may sleep. A core: time is in
 the images.
 
-Nothing of this leaves the node but through `devices.hub.privacy.release`. Power drawn is positive here, setpoints
-are negative as everywhere.
+What it learns is kept as a `HomeUse`; nothing of that leaves the node but through `devices.hub.privacy.release`. Power
+drawn is positive here, setpoints are negative as everywhere.
 """
 
 from collections import deque
 from collections.abc import Mapping
 
-from devices.hub.advice import Advice, DayOfUse, advise
 from devices.hub.clusters import Cluster, SocketUse, clusters, standby
-from devices.hub.demand import NS_PER_S, Demand, DemandMeter, samples, usual_day
-from devices.hub.privacy import Audience, Policy, Released, release
+from devices.hub.demand import NS_PER_S, Demand, DemandMeter, samples
+from devices.hub.home_use import MOST_WINDOWS, CircuitUse, HomeUse
 from devices.hub.recognition import DeviceKind, Recognised, by_enumeration, by_trace
 from devices.hub.watched import Watched
 from devices.image import ProcessImage
@@ -21,21 +20,30 @@ from devices.power.allocation import Setpoint
 SAMPLE_S = 30
 """One sample per so much cell time is kept: short enough for a kettle."""
 MOST_SAMPLES = 7 * 86_400 // SAMPLE_S
-MOST_WINDOWS = 7 * 96
-"""A week of quarter hours."""
 USE_NS = 300 * NS_PER_S
 """One sample of every five minutes is compared for clusters."""
 LEARNS_EVERY_NS = 6 * 3600 * NS_PER_S
 """How long a recognition or a set of clusters is used before it is worked out again (cell time)."""
+FORGETS_AFTER = 86_400 // SAMPLE_S
+"""Samples after which what a device was taken for before a restart no longer counts beside its own trace."""
+NOT_YET = Recognised(DeviceKind.UNKNOWN, "not watched for long enough")
 ON_PART = 2.0
 """A device is on when it draws more than so many times its standby."""
 
 
 class Hub:
-    """Watches and advises. Give it every process image."""
+    """Watches and learns. Give it every process image."""
 
-    def __init__(self, watched: tuple[Watched, ...], window_s: int = 900, patience_s: float = 600.0) -> None:
-        """`patience_s`: for how long a main device is off before its peripherals may sleep (cell time)."""
+    def __init__(
+        self,
+        watched: tuple[Watched, ...],
+        window_s: int = 900,
+        patience_s: float = 600.0,
+        known: HomeUse | None = None,
+    ) -> None:
+        """`patience_s`: for how long a main device is off before its peripherals may sleep (cell time). `known`: what
+        was learned before a restart.
+        """
         self._watched = {each.name: each for each in watched}
         self._window_s = window_s
         self._patience_s = patience_s
@@ -46,6 +54,12 @@ class Hub:
         self._off_since_ns: dict[str, int] = {}
         self._learned: dict[str, tuple[int, Recognised]] = {}
         self._clusters: tuple[int, tuple[Cluster, ...]] | None = None
+        self._before: dict[str, Recognised] = {}
+        if known is not None and known.window_s == window_s:
+            for each in known.circuits:
+                if each.name in self._watched:
+                    self._demands[each.name].extend(each.windows)
+                    self._before[each.name] = Recognised(each.kind, each.why)
         self.asleep: tuple[Setpoint, ...] = ()
         """Standby limits as of the last sample, from what was learned lately: cheap enough for a control cycle."""
 
@@ -57,7 +71,8 @@ class Hub:
         self._next_ns = image.time.cell_ns + SAMPLE_S * NS_PER_S
         for name, sample in samples(image, max_age_ns).items():
             if name in self._meters:
-                self._demands[name].extend(self._meters[name].add(sample))
+                for window in self._meters[name].add(sample):
+                    self._keep(name, window)
                 off = sample.drawn_w is not None and sample.drawn_w <= ON_PART * self._watched[name].standby_w
                 if not off:
                     self._off_since_ns.pop(name, None)
@@ -97,19 +112,20 @@ class Hub:
         uses = self._uses()
         return standby(uses, clusters(uses), self._off_for_s(), self._patience_s)
 
-    def advice(self, price: tuple[float, ...]) -> tuple[Advice, ...]:
-        """Advice from the usual day of everything watched; see `devices.hub.advice.advise`."""
-        days = []
+    @property
+    def use(self) -> HomeUse:
+        """All that was learned, to be kept."""
+        circuits = []
         for name, each in self._watched.items():
-            usual = usual_day(self.demands(name), self._window_s * NS_PER_S)
-            if usual is not None:
-                days.append(DayOfUse(name, self._kind(each).kind, usual, each.direct_current))
-        return advise(tuple(days), price)
+            found = self.learned.get(name) or self._before.get(name) or NOT_YET
+            circuits.append(CircuitUse(name, found.kind, found.why, each.direct_current, self.demands(name)))
+        return HomeUse(self._window_s, self._now_ns, tuple(circuits))
 
-    def released(self, policy: Policy, audience: Audience) -> tuple[Released, ...]:
-        """What of all this the audience may see."""
-        demands = tuple(each for name in self._watched for each in self.demands(name))
-        return release(policy, audience, demands, self._window_s, self._now_ns)
+    def _keep(self, name: str, window: Demand) -> None:
+        kept = self._demands[name]
+        if kept and kept[-1].start_ns >= window.start_ns:
+            kept.clear()  # The clock of the cell was set back: what was kept is of another time.
+        kept.append(window)
 
     def _kind(self, each: Watched) -> Recognised:
         if each.told is not None:
@@ -118,7 +134,11 @@ class Hub:
             found = by_enumeration(each.identity)
             if found.kind is not DeviceKind.UNKNOWN:
                 return found
-        return by_trace(self._meters[each.name].trace)
+        trace = self._meters[each.name].trace
+        found, before = by_trace(trace), self._before.get(each.name)
+        if found.kind is DeviceKind.UNKNOWN and before is not None and len(trace) < FORGETS_AFTER:
+            return before
+        return found
 
     def _learn(self) -> None:
         """Work out one thing that is due: a device's kind, or the clusters."""

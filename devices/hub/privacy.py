@@ -7,7 +7,6 @@ drawn is positive, energies in Wh. Nothing is released before its period is over
 from dataclasses import dataclass
 from enum import Enum
 
-from devices.fields import Fields
 from devices.hub.demand import NS_PER_S, Demand
 
 FINEST_TOTAL_S = 900
@@ -103,15 +102,3 @@ def release(
         and len(windows) == whole * (1 if name else len(names))
         and all(each.known >= 1.0 for each in windows)
     )
-
-
-def parse_policy(fields: Fields, owner: str) -> Policy:
-    """Read a policy: `cell`, `cell_resolution_s`, `own`, `own_resolution_s`; what is missing takes the default."""
-    grants = []
-    for name, allowed in (("cell", ("nothing", "total")), ("own", tuple(each.value for each in Detail))):
-        detail = Detail(fields.choice(name, allowed, Detail.TOTAL.value))
-        finest_s = FINEST_DETAIL_S if detail is Detail.BY_CIRCUIT else FINEST_TOTAL_S
-        resolution_s = fields.integer(f"{name}_resolution_s", finest_s, COARSEST_S, FINEST_TOTAL_S)
-        grants.append(Grant(detail, resolution_s))
-    fields.close()
-    return Policy(owner, cell=grants[0], own=grants[1])

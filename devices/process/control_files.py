@@ -94,52 +94,51 @@ def load_state(directory: Path) -> SavedState:
         raise StateError(f"{path}: {error}; move it away to start afresh") from error
 
 
-class StateWriter:
-    """Writes states in a thread of its own: a slow disk must not stop the control loop.
+class LatestWriter:
+    """Writes what it is given to one file, in a thread of its own: a slow disk must not stop the control loop.
 
-    A state that waits is replaced by a newer one; each is on the disk in full or not at all.
+    What waits is replaced by what is newer; each is on the disk in full or not at all.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._waiting: queue.Queue[SavedState | None] = queue.Queue(maxsize=1)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: queue.Queue[object | None] = queue.Queue(maxsize=1)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
         self.problem = ""
         """Why the last write failed; empty when it did not."""
 
-    def save(self, state: SavedState) -> None:
-        """Write this state soon. Never waits."""
-        self._replace(state)
+    def save(self, value: object) -> None:
+        """Write this dataclass soon. Never waits."""
+        self._replace(value)
 
-    def close(self, state: SavedState) -> None:
-        """Write this last state and wait until it is on the disk."""
-        self._replace(state)
+    def close(self, value: object) -> None:
+        """Write this last and wait until it is on the disk."""
+        self._replace(value)
         self._waiting.put(None)
         self._thread.join()
 
-    def _replace(self, state: SavedState) -> None:
+    def _replace(self, value: object) -> None:
         with suppress(queue.Empty):
             self._waiting.get_nowait()
-        self._waiting.put_nowait(state)
+        self._waiting.put_nowait(value)
 
     def _work(self) -> None:
-        while (state := self._waiting.get()) is not None:
+        while (value := self._waiting.get()) is not None:
             try:
-                self._write(to_json(state))
+                self._write(to_json(value))
                 self.problem = ""
             except OSError as error:
                 self.problem = str(error)
 
     def _write(self, data: bytes) -> None:
-        path = self._directory / STATE_NAME
-        new = path.with_suffix(".new")
+        new = self._path.with_suffix(".new")
         with new.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        new.replace(path)
-        directory = os.open(self._directory, os.O_RDONLY)
+        new.replace(self._path)
+        directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
         finally:

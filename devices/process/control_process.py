@@ -46,7 +46,8 @@ from devices.opening.real_devices import real_ders
 from devices.opening.simulated_devices import build_ders
 from devices.opening.switchgear import grid_side
 from devices.process.control_files import (
-    StateWriter,
+    STATE_NAME,
+    LatestWriter,
     load_config,
     load_grid_profile,
     load_profile,
@@ -58,6 +59,7 @@ from devices.process.control_socket import ControlSocket, DaemonAttached
 from devices.process.control_succession import Heir, succeed
 from devices.process.dispatch_log import DispatchLog
 from devices.process.going_first import Turn, go_first, in_words
+from devices.process.hub_memory import HubMemory, remembered
 from devices.profiles import Profile
 
 if TYPE_CHECKING:
@@ -145,7 +147,8 @@ class _Holding:
             name = f"control-{os.getpid()}"
             with _foreseeing(config, self.directory) as readiness:
                 core = ControlCore(
-                    config, ders, self.profile, saved, start, name, side.meter, side.switchgear, readiness
+                    *(config, ders, self.profile, saved, start, name),
+                    *(side.meter, side.switchgear, readiness, remembered(self.directory)),
                 )
                 keep_pauses_short()
                 if handed is not None:
@@ -181,7 +184,9 @@ class _Loop:
         self._beside = beside
         self._config = config
         self._core = core
-        self._writer = StateWriter(directory)
+        self._writer = LatestWriter(directory / STATE_NAME)
+        watches = any(each.watched is not None for each in config.models)
+        self._hub = HubMemory(directory, lambda: core.home_use) if watches else None
         self._socket = ControlSocket()
         self._stopping = False
         self._asked_ns: int | None = None
@@ -206,6 +211,8 @@ class _Loop:
             self._carry_out(self._core.cycle(now))
             self._beside.log(self._core.cycles[-1])
             self._carry_out(self._core.not_saved(self._writer.problem))
+            if self._hub is not None:
+                self._hub.keep(now)
             if now.real_ns >= next_cycle_ns:
                 # After a pause the missed cycles are not made up for: the core has metered them in one.
                 next_cycle_ns = max(next_cycle_ns + cycle_ns, time.monotonic_ns())
@@ -225,7 +232,7 @@ class _Loop:
         """Leave the devices with their setpoints, which are leases, to a successor."""
         heir = Heir(self._socket.heir())
         self._carry_out(self._core.cycle(_now(self._config)))
-        self._writer.close(self._core.saved_state())
+        self._write_last()
         self._socket.close()
         return heir, *self._core.hand_over()
 
@@ -258,8 +265,13 @@ class _Loop:
         now = _now(self._config)
         self._carry_out(self._core.cycle(now))
         self._core.stop(now)
-        self._writer.close(self._core.saved_state())
+        self._write_last()
         self._socket.close()
+
+    def _write_last(self) -> None:
+        self._writer.close(self._core.saved_state())
+        if self._hub is not None:
+            self._hub.close()
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True

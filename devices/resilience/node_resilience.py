@@ -106,7 +106,10 @@ class Resilience:
             state = following(state, event)
         after = replace(seen, state=state)
         if state is State.BLACK_START and self.state is not State.BLACK_START:
-            after = replace(after, start=BlackStart.of(rules.blocks))
+            # The last block settles first, also one that the control before this one may have connected.
+            after = replace(
+                after, start=replace(BlackStart.of(rules.blocks), changed_ns=self.start.changed_ns)
+            )
         elif state is State.ISLAND and self.state is State.CONNECTED:
             after = replace(after, start=BlackStart.running(rules.blocks))
         served, start = _progress(after, situation, rules, now_ns)
@@ -145,7 +148,7 @@ def _progress(
         return Served(since_ns=after.served.since_ns), BlackStart(())
     served = after.served.step(situation.loads_w, situation.supply, rules.tiers, now_ns)
     if after.state is State.DEAD_BUS:
-        return served, BlackStart(())
+        return served, BlackStart((), changed_ns=after.start.changed_ns)
     start = after.start.seen(rules.blocks, served.tiers)
     stable = _stable(situation.reading, rules.limits)
     limit_w = min(rules.inrush_w, situation.inrush_w)

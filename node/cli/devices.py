@@ -3,7 +3,7 @@
 from cyclopts import App
 
 from devices.response.response_command import response_command
-from node.cli import device_commands
+from node.cli import device_commands, device_use
 from node.cli.device_replay import replay_log
 from node.cli.device_tests import add_commands
 from node.cli.openadr_command import openadr
@@ -13,6 +13,7 @@ add_commands(app)
 app.command(response_command, name="response")
 app.command(replay_log, name="replay")
 app.command(openadr)
+device_use.add_commands(app)
 # By its path, because what it computes with takes a tenth of a second to import.
 app.command(
     "node.cli.device_readiness:app",

@@ -25,6 +25,7 @@ from node.configuration.bidding_section import BiddingSection
 from node.configuration.gateway_section import GatewaySection
 from node.configuration.openadr_section import OpenAdrSection
 from node.configuration.operation_sections import MetricsSection, NotifySection, UpgradeSection
+from node.configuration.privacy_section import PrivacySection
 from node.configuration.readiness_section import readiness_table
 from node.configuration.requested_section import RequestedSection, called
 from node.configuration.section import Address, Addresses, Peers, Section, Tables, Texts, list_is_tuple
@@ -102,7 +103,7 @@ class SiteSection(Section):
     `requested_services` what the dso may call; `islanding` acts on an outage that the meter sees, `forming` is the
     battery that then forms the grid; `readiness` is the trouble to prepare for, `switchgear` a real breaker
     and former; `home_assistant` is a broker on which the owner sees the devices, `dispatch_log` a file that gets every
-    control cycle.
+    control cycle; `privacy` says who may see how much of the home's demand.
     """
 
     profile: str | None = None
@@ -123,6 +124,7 @@ class SiteSection(Section):
     home_assistant: dict[str, object] | None = None
     dispatch_log: str | None = None
     dispatch_log_mb: int = Field(default=64, ge=1, le=10_000)
+    privacy: PrivacySection = PrivacySection()
     sensors: Tables = ()
     ders: Tables = ()
 

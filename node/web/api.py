@@ -7,6 +7,7 @@ import trio
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from devices.hub.privacy import Audience
 from ledger.audit.audit import verify_directory
 from ledger.errors import LedgerError, PeerError
 from ledger.proofs.light_proof import LIGHT_PROOF_BYTES, LightProof
@@ -20,11 +21,12 @@ from node.web.event_stream import READERS, EventResponse
 from node.web.faults import BIG, BUSY, ERRORS, MISSING, Refusal
 from node.web.invoice_api import add_invoice_routes
 from node.web.served import Served
-from node.web.settings_answers import Utility
+from node.web.settings_answers import HomeUseAnswer, Utility
 from node.web.tokens import Role
 from node.web.trade_answers import Fill, Order
 from node.web.views.cell_view import block_detail_of, block_of, feeder_of, members_of
 from node.web.views.feed_view import entries_of
+from node.web.views.home_use_view import home_use_of
 from node.web.views.market_view import auction_of, fills_of, orders_of, prices_of, schedule_of
 from node.web.views.node_view import alarm_of, ders_of, event_of, flows_of, status_of
 from node.web.views.owner_view import story_of, today_of
@@ -81,6 +83,14 @@ def _node_routes(router: APIRouter, served: Served) -> None:
     @router.get("/utility", tags=["node"], summary="What the utility says that holds now or comes next")
     async def utility() -> Utility:
         return utility_of(node, watcher.cell_ns())
+
+    @router.get(
+        "/home-use", tags=["node"], summary="The home's demand as its owner lets it be seen, and advice"
+    )
+    async def home_use(request: Request) -> HomeUseAnswer:
+        principal = served.access.principal(request)
+        owner = principal is not None and principal.role.covers(Role.OWNER)
+        return home_use_of(node, Audience.OWNER if owner else Audience.CELL)
 
     @router.get("/alarms", tags=["node"], summary="The alarms, newest first")
     async def alarms(*, standing: bool = False, limit: Limit = 200) -> list[a.AlarmAnswer]:

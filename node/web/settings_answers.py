@@ -111,6 +111,43 @@ class UtilityWord(Answer):
     text: str
 
 
+class SeenDemand(Answer):
+    """What was drawn in one period: by one circuit, or by all together where `name` is empty."""
+
+    name: str
+    start: datetime
+    resolution_s: int
+    energy_wh: float
+
+
+class WatchedCircuit(Answer):
+    """What a circuit or socket is taken for and why, and whether its usual day is known."""
+
+    name: str
+    kind: str
+    why: str
+    whole_day: bool
+
+
+class AdviceAnswer(Answer):
+    """One advice in words, and what it saves a year."""
+
+    topic: str
+    name: str
+    text: str
+    saves_kwh: float
+    saves_money: float
+
+
+class HomeUseAnswer(Answer):
+    """A home's demand as its owner lets it be seen. Circuits and advice are for the owner alone."""
+
+    audience: Literal["owner", "cell"]
+    rows: list[SeenDemand]
+    circuits: list[WatchedCircuit]
+    advice: list[AdviceAnswer]
+
+
 class Utility(Answer):
     """What the utility says: `listens` is whether the node has a VTN, `acts` for whom something is done of it."""
 

@@ -1,11 +1,10 @@
 """The hub on a simulated week: it names devices, finds the desk's cluster, puts the monitor to sleep, advises."""
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from device_examples import configuration
+from hub_days import DAY_S, DEVICES, PRICES, STEP_S, WATCHED, watched_for
 
 from devices.cell_clock import Instant
 from devices.control.control import ControlCore
@@ -16,66 +15,8 @@ from devices.hub.clusters import Cluster
 from devices.hub.demand import NS_PER_S
 from devices.hub.hub import Hub
 from devices.hub.privacy import Audience, Policy
-from devices.hub.recognition import DeviceKind, UsbIdentity, UsbProduct
-from devices.hub.watched import Watched
-from devices.image import DerKind, DeviceImage, ProcessImage, Reading
+from devices.hub.recognition import DeviceKind
 from devices.opening.simulated_devices import build_ders
-
-DAY_S = 86_400
-STEP_S = 60
-PRICES = tuple(0.15 if hour < 6 else 0.35 for hour in range(24))
-Power = Callable[[float, int], float]
-
-
-def at_the_desk(hour: float, day: int) -> bool:
-    return day % 7 < 5 and (9 + day % 3 / 2 <= hour < 12 or 13 <= hour < 17 + day % 2)
-
-
-DEVICES: dict[str, Power] = {
-    "laptop": lambda hour, day: 60 - 35 * (hour % 3) / 3 if at_the_desk(hour, day) else 0.4,
-    "monitor": lambda hour, day: 28.0 if at_the_desk(hour, day) else 0.4,
-    "router": lambda hour, day: 9.0,
-    "fridge": lambda hour, day: 85.0 + 20 * math.exp(-(hour * 60 % 45)) if hour * 60 % 45 < 15 else 0.2,
-    "kettle": lambda hour, day: 2100.0 if 7 <= hour < 7.06 or 16 <= hour < 16.05 else 0.0,
-    "dishes": lambda hour, day: (1900.0 if hour % 1 < 0.3 else 70.0) if 18.5 <= hour < 20.4 else 0.3,
-    "set-top box": lambda hour, day: 12.0 if hour < 19 or hour > 22 else 18.0,
-}
-WATCHED = (
-    Watched("laptop", UsbIdentity(UsbProduct.NONE, 65.0, battery=True), direct_current=True),
-    Watched("monitor", UsbIdentity(UsbProduct.NONE, 60.0, battery=False), may_stand_by=True),
-    Watched("router"),
-    Watched("fridge"),
-    Watched("kettle"),
-    Watched("dishes"),
-    Watched("set-top box", told=DeviceKind.UNKNOWN),
-)
-
-
-def image(second: int, devices: dict[str, Power] = DEVICES) -> ProcessImage:
-    time = Instant(second * NS_PER_S, second * NS_PER_S)
-    missing = Reading.missing(time.real_ns)
-    return ProcessImage(
-        time,
-        tuple(
-            DeviceImage(
-                name,
-                DerKind.FLEXIBLE,
-                Reading.of(-power(second % DAY_S / 3600, second // DAY_S), time.real_ns),
-                missing,
-                missing,
-                missing,
-                missing,
-                0,
-            )
-            for name, power in devices.items()
-        ),
-    )
-
-
-def watched_for(hub: Hub, seconds: int) -> Hub:
-    for second in range(0, seconds + 1, STEP_S):
-        hub.observe(image(second), NS_PER_S)
-    return hub
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +50,7 @@ def test_while_the_laptop_is_on_or_unknown_nothing_sleeps() -> None:
 
 
 def test_advice_names_what_was_seen_and_the_greatest_saving_comes_first(week: Hub) -> None:
-    advice = week.advice(PRICES)
+    advice = week.use.advice(PRICES)
     found = {(each.topic, each.name) for each in advice}
     assert (Topic.SHIFT, "dishes") in found
     assert (Topic.FOR_NOTHING, "set-top box") in found
@@ -124,7 +65,7 @@ def test_advice_names_what_was_seen_and_the_greatest_saving_comes_first(week: Hu
 
 
 def test_by_default_only_totals_of_quarters_of_an_hour_leave(week: Hub) -> None:
-    rows = week.released(Policy("ada"), Audience.CELL)
+    rows = week.use.released(Policy("ada"), Audience.CELL)
     assert rows
     assert {row.name for row in rows} == {""}
     noon = next(row for row in rows if row.start_ns == (DAY_S + 12 * 3600) * NS_PER_S)

@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.errors import ConfigurationError
-from devices.fields import Fields
 from devices.hub.advice import DayOfUse, advise
 from devices.hub.clusters import SocketUse, clusters, correlation, standby
 from devices.hub.demand import LONGEST_GAP_NS, NS_PER_S, Demand, DemandMeter, Sample
-from devices.hub.privacy import Audience, Detail, Grant, Policy, parse_policy, release
+from devices.hub.privacy import Audience, Detail, Grant, Policy, release
 from devices.hub.recognition import DeviceKind, UsbIdentity, UsbProduct, by_enumeration, by_trace
 
 WINDOW_S = 900
@@ -127,13 +125,6 @@ def test_no_policy_shows_circuits_to_the_cell_or_is_finer_than_it_may_be() -> No
         Policy("ada", cell=Grant(Detail.BY_CIRCUIT, 900))
     with pytest.raises(ValueError, match="900 to 86400 s"):
         Grant(Detail.TOTAL, 60)
-    problems: list[str] = []
-    parse_policy(Fields({"cell": "by-circuit", "own_resolution_s": 5}, "privacy", problems), "ada")
-    assert problems == [
-        "privacy.cell: is 'by-circuit'; it must be one of nothing, total",
-        "privacy.own_resolution_s: is 5; it must be a whole number from 900 to 86400",
-    ]
-    assert ConfigurationError(tuple(problems)).problems == tuple(problems)
 
 
 @given(

@@ -15,7 +15,7 @@ from campus import (
     configuration,
     public_grid,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devices.cell_clock import Instant
@@ -125,6 +125,7 @@ changes = st.lists(
 
 
 @settings(max_examples=4, deadline=None)
+@example([(1, "fails"), (12, "restart")], 1.0)  # control dies right after it has connected a block
 @given(changes, st.floats(0.0, 1.0))
 def test_whatever_the_grid_does_nothing_closes_that_must_not(
     history: list[tuple[int, str]], charge: float

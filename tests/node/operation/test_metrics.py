@@ -79,7 +79,9 @@ def test_the_document_has_the_list() -> None:
 def test_the_document_has_the_events_of_operation() -> None:
     text = (ROOT / "docs" / "operation.md").read_text("utf-8").split("## What the log says of it")[1]
     folders = ("operation", "notification", "upgrade")
-    sources = [path.read_text("utf-8") for name in folders for path in (ROOT / "node" / name).glob("*.py")]
+    paths = [path for name in folders for path in (ROOT / "node" / name).glob("*.py")]
+    paths.append(ROOT / "node" / "daemon" / "operation_mounting.py")
+    sources = [path.read_text("utf-8") for path in paths]
     logged = re.findall(
         r"\blog\.(?:info|warning|error)\(\s*\"(\w+)\"", "\n".join(sources).replace("_log.", "log.")
     )

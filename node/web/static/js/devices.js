@@ -1,6 +1,7 @@
 // Devices: every unit's state, health and schedule, and which layer holds it.
 import { get } from "./api.js";
 import { h, replace, card, table, col, num } from "./dom.js";
+import { homeUseCards } from "./home-use.js";
 import * as f from "./format.js";
 
 export const title = "Devices";
@@ -15,6 +16,7 @@ export async function open() {
   const services = h("div");
   const sensors = h("div");
   const schedule = h("div");
+  const use = homeUseCards();
   function ders(seen) {
     replace(units, seen.units.length ? seen.units.map((unit) => drawUnit(unit, seen.binding)) : h("p", { class: "quiet" }, "No device has been seen yet."));
     replace(services, seen.services.length ? h("ul", null, seen.services.map((each) => h("li", null, each))) : h("p", { class: "quiet" }, "No grid service is armed."));
@@ -28,11 +30,12 @@ export async function open() {
     replace(schedule, table("Schedule", [col("from"), col("state"), num("contracted"), num("expected"), num("metered")], near.map((slot) => ({
       cells: [f.time(slot.start), slot.state, f.energy(slot.position), f.energy(slot.expected), f.energy(slot.metered)],
     }))));
+    await use.renew();
   }
   const [seen] = await Promise.all([get("ders"), renew()]);
   ders(seen);
   const element = h("div", null, units, h("div", { class: "grid", style: { "margin-top": "1rem" } },
-    card("Schedule", "w6", "at the connection", schedule), card("Grid services", "w6", null, services), card("Sensors, circuits and sockets", "", null, sensors)));
+    card("Schedule", "w6", "at the connection", schedule), card("Grid services", "w6", null, services), card("Sensors, circuits and sockets", "", null, sensors), ...use.elements));
   return { element, renew, ders };
 }
 
