@@ -36,8 +36,8 @@ def advice(config: Path, /, *, as_json: Json = False) -> None:
     """Say what this home could save: what to shift, what runs for nothing, what could move to direct current.
 
     From the usual day of every circuit and socket that is watched, at the supplier's prices of the 24 hours after what
-    was kept last; without a ledger there is energy and no money. Kept at the end of a quarter of an hour. Exit status 1
-    when nothing is kept yet.
+    was kept last; without a ledger there is energy and no money. Hours are of UTC. Kept at the end of a quarter of
+    an hour. Exit status 1 when nothing is kept yet.
 
     Example: wattswarm devices advice ./home-7/node.toml
 
