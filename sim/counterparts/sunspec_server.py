@@ -24,7 +24,7 @@ from sim.counterparts.modbus_server import ModbusServer
 from sim.counterparts.sunspec_plant import BASE, MODELS, Plant
 
 FAULTS = ("", "silence", "delay", "behind", "mixed", "refuse", "freeze")
-DELAY_S = 0.4
+DELAY_S = 0.8
 TICK_S = 0.02
 MIXED_BY = 3
 WRITES_KEPT = 50_000

@@ -24,10 +24,10 @@ def table(port: int, kind: str = "battery", **changes: Any) -> dict[str, Any]:
     if kind == "pv":
         sizes = {"maximum_w": 5000}
     if kind == "meter":
-        place = {"name": "house", "host": "127.0.0.1", "port": port, "poll_ms": 500, "timeout_ms": 200}
+        place = {"name": "house", "host": "127.0.0.1", "port": port, "poll_ms": 500, "timeout_ms": 400}
         return {"driver": "sunspec-meter", "positive": "drawn", "maximum_w": 17_250} | place | changes
     way = {"driver": "sunspec", "name": "cellar", "host": "127.0.0.1", "port": port, "poll_ms": 500}
-    return way | {"kind": kind, "timeout_ms": 200, **sizes} | changes
+    return way | {"kind": kind, "timeout_ms": 400, **sizes} | changes
 
 
 def config(*ders: dict[str, Any]) -> ControlConfig:
