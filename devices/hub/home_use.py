@@ -5,7 +5,7 @@ Power drawn is positive, energies in Wh, times in ns of cell time.
 
 from dataclasses import dataclass
 
-from devices.hub.advice import Advice, DayOfUse, advise
+from devices.hub.advice import DayOfUse
 from devices.hub.demand import NS_PER_S, Demand, usual_day
 from devices.hub.privacy import Audience, Policy, Released, release
 from devices.hub.recognition import DeviceKind
@@ -45,18 +45,14 @@ class HomeUse:
                 return f"{each.name}: a window that cannot be"
         return ""
 
-    def usual_days(self) -> dict[str, tuple[float, ...] | None]:
-        """The mean power of each hour of the UTC day, W, by name; None until every hour has been seen."""
-        return {each.name: usual_day(each.windows, self.window_s * NS_PER_S) for each in self.circuits}
-
-    def advice(self, price: tuple[float, ...]) -> tuple[Advice, ...]:
-        """Advice from the usual days of all, at a price for each hour of the UTC day; see `advise`."""
-        usual = self.usual_days()
-        days = ((each, usual[each.name]) for each in self.circuits)
-        return advise(
-            tuple(DayOfUse(each.name, each.kind, day, each.direct_current) for each, day in days if day),
-            price,
-        )
+    def days(self) -> dict[str, DayOfUse]:
+        """The usual days, in UTC, of those that were seen in every hour of it, by name."""
+        found = {}
+        for each in self.circuits:
+            mean_w = usual_day(each.windows, self.window_s * NS_PER_S)
+            if mean_w is not None:
+                found[each.name] = DayOfUse(each.name, each.kind, mean_w, each.direct_current)
+        return found
 
     def released(self, policy: Policy, audience: Audience) -> tuple[Released, ...]:
         """What of this the audience may see, oldest first."""

@@ -12,8 +12,6 @@ from rich.table import Table
 
 from devices.hub.home_use import HomeUse
 from devices.hub.privacy import Audience
-from ledger.chain.replay import load_chain
-from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.terminal import table_console
 from market.units import NS_PER_S
@@ -21,7 +19,7 @@ from node.configuration.config import Config, load_config
 from node.errors import InputRefusedError
 from node.exit_codes import ExitCode
 from node.views.home_view import NO_PRICES, HomeView, home_view, read_home, retail_by_hour
-from node.views.ledger_view import opened
+from node.views.ledger_view import tip_of
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 
@@ -117,8 +115,7 @@ def _kept(config: Config) -> HomeUse:
 def _branch(config: Config) -> tuple[CellState, int] | None:
     """The cell as the node's ledger has it, and the node's branch; None where it has no ledger or meter there yet."""
     try:
-        with opened(config.directory) as (genesis, store):
-            tip = load_chain(store, genesis, EnergyCell())
+        tip = tip_of(config.directory)
     except InputRefusedError:
         return None
     name = config.node.name

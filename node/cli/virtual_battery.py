@@ -9,13 +9,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from ledger.chain.replay import load_chain
-from market.cell import EnergyCell
 from market.units import MW_PER_W
 from node.errors import InputRefusedError
 from node.saying.speaking import Speaker, speaker
 from node.saying.virtual_battery import aggregate, delegate
-from node.views.ledger_view import opened
+from node.views.ledger_view import tip_of
 from node.views.virtual_battery_view import OpenWord, VirtualBattery, VirtualBatteryView, virtual_battery_view
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="")]
@@ -115,8 +113,7 @@ def show(directory: Path, /, *, as_json: AsJson = False) -> None:
     as_json
         Print one object with the keys interval, virtual_batteries and waiting.
     """
-    with opened(directory) as (genesis, store):
-        view = virtual_battery_view(load_chain(store, genesis, EnergyCell()))
+    view = virtual_battery_view(tip_of(directory))
     sys.stdout.write(json.dumps(asdict(view)) + "\n" if as_json else _text(view))
 
 

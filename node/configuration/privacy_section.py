@@ -14,9 +14,13 @@ class PrivacySection(Section):
     """
 
     cell: Literal["nothing", "total"] = "total"
-    cell_resolution_s: int = Field(default=FINEST_TOTAL_S, ge=FINEST_TOTAL_S, le=COARSEST_S, multiple_of=900)
+    cell_resolution_s: int = Field(
+        default=FINEST_TOTAL_S, ge=FINEST_TOTAL_S, le=COARSEST_S, multiple_of=FINEST_TOTAL_S
+    )
     own: Literal["nothing", "total", "by-circuit"] = "total"
-    own_resolution_s: int = Field(default=FINEST_TOTAL_S, ge=FINEST_TOTAL_S, le=COARSEST_S, multiple_of=900)
+    own_resolution_s: int = Field(
+        default=FINEST_TOTAL_S, ge=FINEST_TOTAL_S, le=COARSEST_S, multiple_of=FINEST_TOTAL_S
+    )
 
     def policy(self, owner: str) -> Policy:
         """The policy that this means."""

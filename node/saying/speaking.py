@@ -8,11 +8,9 @@ from pathlib import Path
 
 from devices.cell_clock import ClockSpec
 from ledger.chain.chain import Tip
-from ledger.chain.replay import load_chain
 from ledger.encoding import Value
 from ledger.membership.members import Member
 from ledger.records.genesis import Role, member_id
-from market.cell import EnergyCell
 from market.cell_state import CellState
 from market.payloads import Kind
 from market.rules import CellRules
@@ -22,7 +20,7 @@ from node.founding.founding import CARD_FILE, CONFIG_FILE
 from node.founding.member_card import read_card
 from node.instructions import Instruction
 from node.saying.spool import Spool
-from node.views.ledger_view import opened
+from node.views.ledger_view import tip_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ class Speaker:
 def speaker(node: Path) -> Speaker:
     """The node in a directory. Raises `InputRefusedError` or `ConfigError`."""
     card = read_card(node / CARD_FILE)
-    with opened(node) as (genesis, store):
-        tip = load_chain(store, genesis, EnergyCell())
+    tip = tip_of(node)
     key = bytes.fromhex(card.feed_key)
     own = tip.membership.by_feed_key(key) or tip.membership.by_id(member_id(key))
     if own is None:

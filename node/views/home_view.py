@@ -4,10 +4,11 @@ Commands and page read it here, from the file that the control process keeps; se
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from devices.errors import MessageError
-from devices.hub.advice import HOURS, Advice
+from devices.hub.advice import HOURS, Advice, advise
 from devices.hub.home_use import HomeUse
 from devices.process.hub_memory import HUB_NAME, read_hub
 from market.cell_state import CellState
@@ -42,20 +43,29 @@ def read_home(directory: Path) -> HomeUse | None:
     Raises `InputRefusedError` for a file that does not read back.
     """
     try:
-        return read_hub(directory)
+        seen = (directory / HUB_NAME).stat()
+        return _read(directory, seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    except FileNotFoundError:
+        return None
     except (OSError, MessageError) as error:
         raise InputRefusedError(
             f"{directory / HUB_NAME}: {error}; move it away, it is learned again"
         ) from error
 
 
+@lru_cache(maxsize=1)
+def _read(directory: Path, *_stamp: int) -> HomeUse | None:
+    """Read once per version of the file, which changes every quarter of an hour: a page asks far more often, and a week
+    of ten circuits takes a tenth of a second to read.
+    """
+    return read_hub(directory)
+
+
 def home_view(use: HomeUse, prices: tuple[float, ...]) -> HomeView:
     """What its owner may know of a home, at a price per kWh for each of the 24 hours of the UTC day."""
-    usual = use.usual_days()
-    circuits = (
-        Circuit(each.name, each.kind.value, each.why, usual[each.name] is not None) for each in use.circuits
-    )
-    return HomeView(tuple(circuits), use.advice(prices))
+    days = use.days()
+    circuits = (Circuit(each.name, each.kind.value, each.why, each.name in days) for each in use.circuits)
+    return HomeView(tuple(circuits), advise(tuple(days.values()), prices))
 
 
 def retail_by_hour(state: CellState, branch: int, from_ns: int) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ledger.chain.chain import Tip
 from ledger.chain.header_log import HeaderLog
 from ledger.chain.proofs import LeafProof, prove_state, verify_state
 from ledger.chain.replay import Replayed, first_tip, load_chain, replay
@@ -64,6 +65,12 @@ def blocks(directory: Path) -> list[Replayed[CellState]]:
     """Every block of the ledger, verified on the way."""
     with opened(directory) as (genesis, store):
         return list(replay(store, genesis, EnergyCell()))
+
+
+def tip_of(directory: Path) -> Tip[CellState]:
+    """The cell after the last block of a node's ledger. Raises `InputRefusedError` where there is none."""
+    with opened(directory) as (genesis, store):
+        return load_chain(store, genesis, EnergyCell())
 
 
 def find_member(membership: Membership, name: str, *, ever: bool = False) -> Member:

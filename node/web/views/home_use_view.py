@@ -1,5 +1,7 @@
 """A home's demand as its owner lets it be seen, and to the owner what could be saved."""
 
+from dataclasses import asdict
+
 from devices.hub.privacy import Audience
 from node.errors import InputRefusedError
 from node.views.home_view import NO_PRICES, home_view, read_home, retail_by_hour
@@ -27,18 +29,6 @@ def home_use_of(node: WatchedNode, audience: Audience) -> HomeUseAnswer:
         if state is not None and rule is not None:
             prices = retail_by_hour(state, rule.branch, use.now_ns)
         view = home_view(use, prices)
-        answer.circuits += [
-            WatchedCircuit(name=each.name, kind=each.kind, why=each.why, whole_day=each.whole_day)
-            for each in view.circuits
-        ]
-        answer.advice += [
-            AdviceAnswer(
-                topic=each.topic.value,
-                name=each.name,
-                text=each.text,
-                saves_kwh=each.saves_kwh,
-                saves_money=each.saves_money,
-            )
-            for each in view.advice
-        ]
+        answer.circuits += [WatchedCircuit(**asdict(each)) for each in view.circuits]
+        answer.advice += [AdviceAnswer(**asdict(each) | {"topic": each.topic.value}) for each in view.advice]
     return answer

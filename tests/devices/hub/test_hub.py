@@ -10,7 +10,7 @@ from devices.cell_clock import Instant
 from devices.control.control import ControlCore
 from devices.control.control_state import FRESH
 from devices.dispatch.cycle_record import replays
-from devices.hub.advice import Topic
+from devices.hub.advice import Topic, advise
 from devices.hub.clusters import Cluster
 from devices.hub.demand import NS_PER_S
 from devices.hub.hub import Hub
@@ -50,7 +50,7 @@ def test_while_the_laptop_is_on_or_unknown_nothing_sleeps() -> None:
 
 
 def test_advice_names_what_was_seen_and_the_greatest_saving_comes_first(week: Hub) -> None:
-    advice = week.use.advice(PRICES)
+    advice = advise(tuple(week.use.days().values()), PRICES)
     found = {(each.topic, each.name) for each in advice}
     assert (Topic.SHIFT, "dishes") in found
     assert (Topic.FOR_NOTHING, "set-top box") in found
